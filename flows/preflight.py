@@ -1,0 +1,68 @@
+"""Preflight: everything a run needs is read and checked before anything is written or anything heavy is imported."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import BadInput
+from schemas.recipe import Recipe, load_recipe
+from tasks.collect import Sources, read_sources
+from tasks.prompts import load_prompt
+from tasks.store.lineage import open_lineage
+from tasks.store.objects import digest_of, folder_digests
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe that can be played."""
+
+    recipe: Recipe
+    recipe_text: str
+    recipe_folder: Path
+    store: Path
+    model: Path
+    sources: Sources
+    fixed: dict[str, str]
+    """What may not change within a lineage."""
+
+
+def preflight(path: Path, store: Path) -> Plan:
+    """Raises BadInput, one line, for whatever would stop the run later."""
+    if "://" in str(store) or ":/" in str(store):
+        raise BadInput(f"--store {store}: only a folder can be a store for now")
+    recipe, text = load_recipe(path)
+    folder = path.resolve().parent
+    for section in (recipe.propose, recipe.solve, recipe.evaluate):
+        try:
+            load_prompt(section.prompt, folder)
+        except BadInput as error:
+            raise BadInput(f"{path}: {section.__class__.__name__.lower()}.{error}") from error
+    try:
+        sources = read_sources(recipe, folder)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    model = _model_folder(path, recipe, folder)
+    fixed = {
+        "base": digest_of(folder_digests(model)),
+        "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
+        "gate": recipe.gate.model_dump_json(),
+    }
+    lineage = open_lineage(store, recipe.name)
+    if lineage.manifests:
+        for what, value in lineage.manifests[-1].fixed.items():
+            if fixed[what] != value:
+                raise BadInput(
+                    f"{path}: the {what} differ{'s' if what != 'benchmarks' else ''} from round "
+                    f"{recipe.name}/{lineage.manifests[-1].round}'s, so scores could not be compared; "
+                    f"give the recipe a new name to begin a new lineage"
+                )
+    return Plan(recipe, text, folder, store.resolve(), model, sources, fixed)
+
+
+def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
+    model = folder / recipe.model.path
+    hint = "; run `make smollm2` to fetch it" if model.name == "smollm2" else ""
+    if not (model / "config.json").is_file():
+        raise BadInput(f"{path}: model.path = '{recipe.model.path}': no config.json in {model}{hint}")
+    if not any(model.glob("*.safetensors")):
+        raise BadInput(f"{path}: model.path = '{recipe.model.path}': no .safetensors file in {model}")
+    return model

@@ -1,0 +1,23 @@
+"""What the judge read from each attempt, and the reward the vote gave it."""
+
+import pyarrow as pa
+
+from schemas.table import column, table
+
+ANSWERS = table(
+    "answers",
+    column("attempt_id", pa.string(), "the attempt"),
+    column("question_id", pa.string(), "its question"),
+    column("answer", pa.string(), "the final answer as written; null if there is none", nullable=True),
+    column("canonical", pa.string(), "its normal form", nullable=True),
+    column("source", pa.string(), "where it stood: boxed, hash, phrase, pattern, last_number, none"),
+    column("valid", pa.bool_(), "whether it voted"),
+    column("invalid_reason", pa.string(), "truncated or unparsable", nullable=True),
+    column("answer_class", pa.int32(), "class in the verdict's order; -1 for none"),
+    column(
+        "reward",
+        pa.float64(),
+        "1 if it agrees with the verdict, else 0; null without a verdict",
+        nullable=True,
+    ),
+)

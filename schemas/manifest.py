@@ -1,0 +1,132 @@
+"""What a round leaves for its readers: stage markers, the scorecard, and the manifest, written last."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Decision = Literal["promoted", "held", "failed", "withdrawn"]
+
+
+class Record(BaseModel):
+    """A document of the store: frozen; unknown keys are refused, since a newer format bumps the store's version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class TableRef(Record):
+    """A table as one stage wrote it."""
+
+    table: str
+    path: str
+    """Folder of its part files, relative to the lineage."""
+    rows: int
+    digest: str
+    """Logical digest of the rows: independent of parts, compression and library version."""
+    files: dict[str, str]
+    """Part file -> SHA-256 of its bytes."""
+
+
+class CheckpointRef(Record):
+    """Weights, by what they are rather than what they are called."""
+
+    digest: str
+    """SHA-256 over the names and digests of the folder's files; the folder is objects/<digest>."""
+
+
+class StageRecord(Record):
+    """Written when a stage is whole: stages/<stage>-<key>.json."""
+
+    stage: str
+    key: str
+    inputs: dict[str, Any]
+    """Input -> digest, or plain value."""
+    settings: dict[str, Any]
+    code: str
+    """Digest of the stage's syntax tree and of the project files it imports."""
+    versions: dict[str, str]
+    """Library -> version, of the libraries the stage uses."""
+    tables: dict[str, TableRef]
+    figures: dict[str, Any]
+    """What the stage measured."""
+    dropped: dict[str, int]
+    """Reason -> rows."""
+    seconds: float
+    tokens: int
+    """Tokens generated."""
+    reused_from: str | None = None
+    """The earlier round whose equal stage was copied here."""
+
+
+class Score(Record):
+    """Accuracy on a benchmark, with a 95% interval (Wilson for greedy; by item for mean@k)."""
+
+    accuracy: float
+    low: float
+    high: float
+    n: int
+    """Items."""
+    undecided: int = 0
+    """Answers whose check timed out: in neither the numerator nor the denominator."""
+    mean_at_k: float | None = None
+    mean_low: float | None = None
+    mean_high: float | None = None
+    mean_n: int = 0
+    k: int = 0
+
+
+class GateResult(Record):
+    """The gate's comparison of candidate and champion on the same items."""
+
+    decision: Literal["promoted", "held"]
+    reason: str
+    benchmark: str
+    test: str
+    n: int
+    gained: int
+    """Items the candidate got right and the champion wrong."""
+    lost: int
+    difference: float
+    low: float
+    high: float
+    """95% interval of the difference, paired."""
+    p_value: float
+
+
+class Manifest(Record):
+    """One published round. Created once, never edited."""
+
+    format: int = 1
+    recipe: str
+    round: int
+    method: str
+    decision: Decision
+    reason: str
+    parent: str | None
+    """Round the champion came from (`recipe/n`); null if it is the base model."""
+    base: CheckpointRef
+    champion: CheckpointRef
+    """The champion when the round began."""
+    candidate: CheckpointRef | None
+    """What the round trained; null if validation stopped it."""
+    fixed: dict[str, str]
+    """What may not change within a lineage: digests of base, benchmarks and gate."""
+    stages: dict[str, str]
+    """Stage as played (`evaluate.candidate`) -> key."""
+    tables: dict[str, list[TableRef]]
+    dropped: dict[str, int]
+    inputs: dict[str, Any]
+    vote_precision: Score | None
+    band: dict[str, float]
+    """Share of verdicts below, in and above the band, and without a verdict."""
+    scores: dict[str, dict[str, Score]]
+    """Benchmark -> base, champion, candidate."""
+    gate: GateResult | None
+    validation: dict[str, Any]
+    seconds: dict[str, float]
+    tokens: dict[str, int]
+    started: str
+    finished: str
+    versions: dict[str, str]
+    device: str
+    git: str
+    seed: int

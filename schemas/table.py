@@ -1,0 +1,27 @@
+"""A table: its name, its columns with their meaning, and the key that makes its rows unique and sorted."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Table:
+    """A typed Parquet table. Rows are sorted by `id`, which is unique."""
+
+    name: str
+    schema: pa.Schema
+
+    @property
+    def id_prefix(self) -> str:
+        return self.name.rsplit("/", 1)[-1]
+
+
+def column(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False) -> pa.Field:
+    """A column whose meaning travels with the file, in the field's metadata."""
+    return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
+
+
+def table(name: str, *columns: pa.Field) -> Table:
+    row_id = column("id", pa.string(), "<table>-<round>-<hash of stage key, parents' ids, item index>")
+    return Table(name, pa.schema([row_id, *columns]))

@@ -1,0 +1,23 @@
+"""Every table of a round, by name."""
+
+from schemas.answers import ANSWERS
+from schemas.attempts import ATTEMPTS
+from schemas.dropped import DROPPED
+from schemas.evaluations import EVALUATIONS
+from schemas.inputs import BENCHMARK_ITEMS, PROBE, SEEDS
+from schemas.preference_pairs import PREFERENCE_PAIRS
+from schemas.proposals import PROPOSALS
+from schemas.questions import QUESTIONS
+from schemas.selections import CONTAMINATION, SELECTIONS
+from schemas.sft_examples import SFT_EXAMPLES
+from schemas.table import Table
+from schemas.train_steps import TRAIN_STEPS
+from schemas.verdicts import PROBE_VERDICTS, VERDICTS
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        SEEDS, PROBE, BENCHMARK_ITEMS, PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS,
+        SELECTIONS, CONTAMINATION, SFT_EXAMPLES, PREFERENCE_PAIRS, TRAIN_STEPS, EVALUATIONS, DROPPED,
+    )
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Reading a lineage: the statistics behind its figures."""

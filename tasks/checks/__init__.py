@@ -1,0 +1,1 @@
+"""Checks on text that a model wrote: answers, votes, equality, novelty, contamination, proposals."""

@@ -1,0 +1,69 @@
+"""Sampling noise that belongs to a row: the same sample whatever the batch, killed or not.
+
+Gumbel-max: argmax(logits / T + g), with g Gumbel noise, is a sample of softmax(logits / T). The noise of a token is a
+hash of (row seed, step, token): a counter-based generator (Salmon et al. 2011) with splitmix64's finaliser.
+"""
+
+from typing import Any
+
+import torch
+
+from schemas.recipe import Sampling
+
+GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
+MIX = (-4658895280553007687, -7723592293110705685)  # splitmix64's multipliers, signed
+
+
+def gumbel(row_seeds: torch.Tensor, step: int, num_tokens: int) -> torch.Tensor:
+    """Gumbel noise of shape (rows, num_tokens), float32, for one step."""
+    rows = _mixed(row_seeds + _signed(step * GOLDEN))
+    tokens = torch.arange(num_tokens, device=row_seeds.device, dtype=torch.int64) * GOLDEN
+    bits = _mixed(rows[:, None] + tokens[None, :])
+    uniform = ((bits >> 40) & 0xFFFFFF).to(torch.float32).add_(0.5).mul_(2.0**-24)  # in (0, 1), ends excluded
+    return uniform.log_().neg_().log_().neg_()
+
+
+def _signed(number: int) -> int:
+    """A Python integer as 64 bits would hold it."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def _mixed(x: torch.Tensor) -> torch.Tensor:
+    x = (x ^ _shifted(x, 30)) * MIX[0]
+    x = (x ^ _shifted(x, 27)) * MIX[1]
+    return x ^ _shifted(x, 31)
+
+
+def _shifted(x: torch.Tensor, bits: int) -> torch.Tensor:
+    return (x >> bits) & ((1 << (64 - bits)) - 1)  # torch's shift keeps the sign
+
+
+class RowKeyedSampling:
+    """A transformers logits processor after which greedy decoding samples as `sampling` says.
+
+    Order as in vLLM: presence penalty, temperature, top-k, top-p, then the noise.
+    """
+
+    def __init__(self, sampling: Sampling, row_seeds: torch.Tensor, prompt_length: int) -> None:
+        from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+        self.sampling, self.row_seeds, self.prompt_length = sampling, row_seeds, prompt_length
+        self.warpers: list[Any] = []
+        if sampling.temperature not in (0.0, 1.0):
+            self.warpers.append(TemperatureLogitsWarper(sampling.temperature))
+        if sampling.top_k:
+            self.warpers.append(TopKLogitsWarper(sampling.top_k))
+        if sampling.top_p < 1.0:
+            self.warpers.append(TopPLogitsWarper(sampling.top_p))
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        scores = scores.to(torch.float32)
+        generated = input_ids[:, self.prompt_length :]
+        if self.sampling.presence_penalty and generated.shape[1]:
+            seen = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, generated, True)
+            scores = scores - self.sampling.presence_penalty * seen
+        if self.sampling.temperature == 0.0:
+            return scores
+        for warp in self.warpers:
+            scores = warp(input_ids, scores)
+        return scores + gumbel(self.row_seeds, generated.shape[1], scores.shape[1])

@@ -1,0 +1,56 @@
+"""The words for the model, one jinja file a role, and the function that fills them in.
+
+A template without blocks is a raw prompt. One with a `user` block (and perhaps a `system` block) is a chat, to which
+the tokenizer's chat template is applied.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import BadInput
+from tasks.engines.engine import Message
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A template's text; its digest is part of a stage's key."""
+
+    name: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def render(self, **values: object) -> str | tuple[Message, ...]:
+        """Fill in the values, as they are: model text is a value, never a template."""
+        from jinja2 import StrictUndefined
+        from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+        template = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(
+            self.text
+        )
+        if "user" not in template.blocks:
+            return template.render(values)
+        blocks = {name: "".join(block(template.new_context(values))) for name, block in template.blocks.items()}
+        system = (Message("system", blocks["system"].strip()),) if "system" in blocks else ()
+        return (*system, Message("user", blocks["user"].strip()))
+
+
+def load_prompt(name: str, beside: Path) -> Prompt:
+    """A template by its name in this folder, or by its path from the recipe's folder. Raises BadInput."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    path = beside / name if name.endswith(".jinja") else HERE / f"{name}.jinja"
+    try:
+        text = path.read_text(encoding="utf-8")
+        Environment(autoescape=False).parse(text)
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(sorted(p.stem for p in HERE.glob("*.jinja")))
+        raise BadInput(f"prompt = '{name}': no such template; there are {known}, or a .jinja path") from error
+    except TemplateSyntaxError as error:
+        raise BadInput(f"{path}:{error.lineno}: not a valid template: {error.message}") from error
+    return Prompt(name, text)

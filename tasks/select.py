@@ -1,0 +1,86 @@
+"""Select: questions whose label is trusted and which still teach, apart from every benchmark and the probe."""
+
+from typing import Any
+
+from schemas.dropped import DROPPED
+from schemas.manifest import TableRef
+from schemas.recipe import Select as Settings
+from schemas.selections import CONTAMINATION, SELECTIONS
+from tasks.checks.contamination import ProtectedTexts
+from tasks.store.draft import Draft
+
+
+def select(
+    draft: Draft,
+    *,
+    settings: Settings,
+    questions: TableRef,
+    verdicts: TableRef,
+    probe: TableRef,
+    benchmark_items: TableRef,
+) -> dict[str, Any]:
+    """Write `selections`, `contamination` hits and `dropped` questions; the band is inclusive at both ends.
+
+    Ties and votes without a valid answer give no label. Beyond max_questions, those admitted last are dropped.
+    """
+    verdict_of = {row["question_id"]: row for row in draft.read(verdicts).to_pylist()}
+    protected = ProtectedTexts(
+        [("probe", row["id"], row["question"]) for row in draft.read(probe).to_pylist()]
+        + [(row["benchmark"], row["id"], row["question"]) for row in draft.read(benchmark_items).to_pylist()],
+        ngram=settings.ngram,
+        near=settings.near,
+    )
+    kept: list[dict[str, Any]] = []
+    hits: list[dict[str, Any]] = []
+    dropped: list[dict[str, Any]] = []
+    for question in sorted(draft.read(questions).to_pylist(), key=lambda row: row["position"]):
+        verdict = verdict_of[question["id"]]
+        reason, figure, threshold = _off_band(verdict, settings)
+        if not reason and (hit := protected.find(question["text"])):
+            reason, figure = f"contaminated_{hit.kind}", hit.score
+            threshold = settings.near if hit.kind == "near" else None
+            hits.append(
+                {
+                    "id": draft.row_id(CONTAMINATION, question["id"]),
+                    "row_id": question["id"],
+                    "kind": hit.kind,
+                }
+                | {"set_name": hit.set_name, "protected_id": hit.row_id, "span": hit.span, "score": hit.score}
+            )
+        if not reason and settings.max_questions is not None and len(kept) >= settings.max_questions:
+            reason, figure, threshold = "over_cap", len(kept) + 1, settings.max_questions
+        if reason:
+            dropped.append(
+                {"id": question["id"], "table": "questions", "stage": draft.stage, "reason": reason}
+                | {"figure": figure, "threshold": threshold, "text": question["text"]}
+            )
+        else:
+            kept.append(
+                {"id": draft.row_id(SELECTIONS, question["id"]), "question_id": question["id"]}
+                | {"verdict_id": verdict["id"], "text": question["text"]}
+                | {"answer": verdict["answer"], "agreement": verdict["agreement"]}
+            )
+    draft.write(SELECTIONS, kept)
+    draft.write(CONTAMINATION, hits)
+    draft.write(DROPPED, dropped)
+    return {"band": _band([row["reason"] for row in dropped], len(verdict_of))}
+
+
+def _off_band(verdict: dict[str, Any], settings: Settings) -> tuple[str, float | None, float | None]:
+    if verdict["tied"]:
+        return "tie", verdict["agreement"], None
+    if verdict["answer"] is None:
+        return "no_valid_answer", verdict["num_valid"], 1
+    if verdict["agreement"] < settings.min_agreement:
+        return "below_band", verdict["agreement"], settings.min_agreement
+    if verdict["agreement"] > settings.max_agreement:
+        return "above_band", verdict["agreement"], settings.max_agreement
+    return "", None, None
+
+
+def _band(reasons: list[str], total: int) -> dict[str, float]:
+    """Shares of all verdicts; what lies in the band may still be dropped for contamination or the cap."""
+    below, above = reasons.count("below_band"), reasons.count("above_band")
+    without = reasons.count("tie") + reasons.count("no_valid_answer")
+    counts = {"below": below, "in": total - below - above - without, "above": above, "no_verdict": without}
+    return {name: count / total if total else 0.0 for name, count in counts.items()}

@@ -1,0 +1,1 @@
+"""The trainers: one small file each, on TRL."""

@@ -1,0 +1,138 @@
+"""Claims about final answers and their normal form."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.checks.answers import MAX_CANONICAL_CHARS, Answer, canonical, final_answer
+
+LATEX = st.lists(
+    st.sampled_from(
+        ["\\boxed{", "\\frac", "\\text{", "{", "}", "$", "\\", "^", "####", "the answer is ", "1", "٣", "½",
+         ",", ".", " ", "\n", "-", "+", "%", "(A)", "\\left(", "\\circ", "\\sqrt", "x", "oo", "\0", "²", "/",
+         "\u202e", "\ud800"]
+    ),
+    max_size=40,
+).map("".join)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "source"),
+    [
+        ("First \\boxed{1}, no: \\boxed{\\frac{1}{2}}. So 7.", "\\frac{1}{2}", "boxed"),
+        ("\\boxed{1} and then \\boxed{2", "1", "boxed"),
+        ("\\boxed{1 \\boxed{3}", "3", "boxed"),
+        ("\\boxed{\\{1, 2\\}}", "\\{1, 2\\}", "boxed"),
+        ("\\boxed{4} \\boxed{ }", "4", "boxed"),
+        ("The answer is 3.\n#### 1,234\n", "1,234", "hash"),
+        ("the answer is 4. The final answer is (C).", "(C)", "phrase"),
+        ("**The answer is: 7**", "7", "phrase"),
+        ("The answer is $\\frac12$ because 3 < 4.", "\\frac12", "phrase"),
+        ("We get 5, 6 and then 1,234.", "1,234", "last_number"),
+        ("so x=-5 or", "-5", "last_number"),
+        ("10-3", "3", "last_number"),
+        ("I do not know.", None, "none"),
+        ("", None, "none"),
+    ],
+)
+def test_the_answer_is_read_where_the_attempt_states_it(text: str, answer: str | None, source: str) -> None:
+    assert final_answer(text) == Answer(answer, source)
+
+
+def test_a_recipes_pattern_takes_its_last_match_and_group() -> None:
+    assert final_answer("3\n8\n#12;#13;", r"#(\d+);") == Answer("13", "pattern")
+    assert final_answer("a=1 a=2", r"a=\d") == Answer("a=2", "pattern")
+
+
+def test_a_recipes_pattern_decides_alone() -> None:
+    assert final_answer("\\boxed{5} #", r"#(\d+);") == Answer(None, "none")
+    assert final_answer("x", r"(y)?") == Answer(None, "none")
+
+
+@pytest.mark.parametrize(
+    ("form", "spellings"),
+    [
+        ("2.5", ["2.50", "$2.5$", "+2.5", "2.5.", "\\$2.50", "£2.50", "\\boxed{2.5}"]),
+        (
+            "2",
+            ["2.0", "002", "２", "٢", "{2}", "\\(2\\)", "2\\text{ cm}^2", "2^\\circ", "2°", "4/2", "**2**"],
+        ),
+        ("-3", ["-3", "−3", "-3.0", "- 3"]),
+        ("0", ["-0", "0.00", "00"]),
+        ("0.5", [".5", "0.50"]),
+        ("1/2", ["\\frac{1}{2}", "\\dfrac12", "2/4", "½", "\\frac{-1}{-2}"]),
+        ("3/2", ["1½", "1 1/2", "1\\frac12"]),
+        ("-7/3", ["-2\\frac{1}{3}", "\\frac{-7}{3}", "-\\frac{14}{6}"]),
+        ("1234567", ["1,234,567", "1{,}234{,}567", "1\\,234\\,567", "1 234 567", "1,\\!234,\\!567"]),
+        ("50%", ["50\\%", "50 %", "50.0%"]),
+        ("A", ["(A)", "\\text{(A)}", "(a)", "A.", "\\textbf{A}"]),
+        ("a", ["a"]),
+        ("(3,\\frac{\\pi}{2})", ["\\left( 3, \\frac{\\pi}{2} \\right)"]),
+        ("x^{2}", ["x²"]),
+        ("\\sin x", ["\\sin x", "\\sin   x"]),
+        ("Monday", ["\\text{Monday}"]),
+        ("(2,\\infty)", ["(2, oo)", "(2,∞)"]),
+        ("5 6", ["5  6"]),
+        ("", ["", "$$", " \n", "\0", "."]),
+    ],
+)
+def test_spellings_of_one_answer_share_a_form(form: str, spellings: list[str]) -> None:
+    assert {spelling: canonical(spelling) for spelling in spellings} == dict.fromkeys(spellings, form)
+
+
+def test_different_answers_keep_different_forms() -> None:
+    apart = [
+        "50",
+        "50%",
+        "0.5",
+        "x",
+        "X",
+        "1/2",
+        "11/2",
+        "12",
+        "1 2",
+        "x^{2}",
+        "x2",
+        "(1,2)",
+        "[1,2]",
+        "1/0",
+        "\\{1,2\\}",
+    ]
+    assert len({canonical(answer) for answer in apart}) == len(apart)
+
+
+def test_no_answer_has_no_form() -> None:
+    assert canonical(Answer(None, "none")) == ""
+
+
+def test_a_huge_integer_stays_a_string() -> None:
+    digits = "7" * 1_000_000
+    assert canonical(digits) == digits
+    assert canonical("1" * MAX_CANONICAL_CHARS) == "1" * MAX_CANONICAL_CHARS
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=200), LATEX))
+def test_reading_never_raises_and_the_form_is_stable(text: str) -> None:
+    answer = final_answer(text)
+    assert (answer.text is None) == (answer.source == "none")
+    form = canonical(text)
+    assert canonical(form) == form
+    canonical(answer)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["{", "}", "\\boxed{", "\\boxed{ {", "\\boxed ", "7", "1,", "\0", "#", "the answer is ", "the  ", "-", "\\",
+     "$", "\u202e1", "a\u0327\u0301", "\\frac", "5\\text{", ". ", "\\left", "^\\circ", " ", "½", "1/"],
+)  # fmt: skip
+def test_a_megabyte_of_hostile_text_is_read_in_linear_time(piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+    started = time.perf_counter()
+    canonical(final_answer(text))
+    canonical(text)
+    canonical(text[:MAX_CANONICAL_CHARS])
+    final_answer(text + "}" * 100_000)
+    assert time.perf_counter() - started < 3  # 0.1 to 0.5 s; a quadratic pattern would take minutes

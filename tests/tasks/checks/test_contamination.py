@@ -1,0 +1,59 @@
+"""Claims about contamination: what is a hit, and what it names."""
+
+import random
+import time
+
+import pytest
+
+from tasks.checks.contamination import Hit, ProtectedTexts
+
+ROW = (
+    "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "
+    "How many clips did Natalia sell altogether in April and May?"
+)
+ROWS = [("probe", "p1", "What is 2 + 2?"), ("gsm8k", "g7", ROW)]
+
+
+def test_a_copy_is_a_hit_whatever_its_case_and_spaces() -> None:
+    copy = "what IS  2 + 2?\n"
+    assert ProtectedTexts(ROWS, ngram=None, near=None).find(copy) == Hit("exact", "probe", "p1", copy, 1.0)
+
+
+def test_thirteen_words_in_a_row_are_a_hit_that_names_the_span() -> None:
+    span = "SOLD half as many clips in May -- how many clips did Natalia sell altogether"
+    hit = ProtectedTexts(ROWS, ngram=13, near=None).find(f"Once upon a time, Bob {span} with Sue?")
+    assert hit == Hit("ngram", "gsm8k", "g7", span, 1.0)
+
+
+def test_twelve_words_in_a_row_are_no_hit() -> None:
+    text = "Bob half as many clips in May. How many clips did Natalia sell with Sue at the market?"
+    assert ProtectedTexts(ROWS, ngram=13, near=None).find(text) is None
+
+
+def test_a_text_shorter_than_the_run_is_never_hit_by_it() -> None:
+    assert ProtectedTexts([("a", "1", "one two three")], ngram=4, near=None).find("one two three!") is None
+
+
+def test_a_near_copy_is_a_hit_above_the_bound_only() -> None:
+    protected = ProtectedTexts([("set", "row", "a b c d e f g h i j")], ngram=None, near=0.7)
+    assert protected.find("a b c d e f g x y z") is None  # .70
+    assert protected.find("a b c d e f g h y z") == Hit("near", "set", "row", "a b c d e f g h y z", 0.8)
+
+
+@pytest.mark.parametrize(("ngram", "near"), [(None, None), (13, None), (None, 0.7)])
+def test_each_switch_can_be_off(ngram: int | None, near: float | None) -> None:
+    protected = ProtectedTexts(ROWS, ngram=ngram, near=near)
+    assert protected.find("How many apples has Tom?") is None
+    hit = protected.find(ROW.replace("half as many", "twice as many"))
+    assert (hit.kind if hit else None) == ("ngram" if ngram else "near" if near else None)
+
+
+def test_a_thousand_texts_against_two_thousand_rows_take_seconds() -> None:
+    draw = random.Random(0)
+    words = [f"w{n}" for n in range(300)]
+    rows = [("b", str(n), " ".join(draw.choices(words, k=draw.randint(20, 80)))) for n in range(2000)]
+    texts = [" ".join(draw.choices(words, k=draw.randint(20, 80))) for _ in range(1000)]
+    started = time.perf_counter()
+    protected = ProtectedTexts(rows)
+    assert all(protected.find(text) is None for text in texts)
+    assert time.perf_counter() - started < 15  # about 2 s
