@@ -107,11 +107,11 @@ class Console:
             scores = m.scores.get(m.gate.benchmark, {}) if m.gate else {}
             table.add_row(
                 f"{m.recipe}/{m.round}",
-                f"{proposed_by(m):,}",
+                f"{m.proposed:,}",
                 f"{rows_of(m, 'questions'):,}",
                 f"{m.band.get('in', 0):.0%}",
                 f"{m.vote_precision.accuracy:.1%}" if m.vote_precision else "-",
-                f"{rows_of(m, 'sft_examples') + rows_of(m, 'preference_pairs'):,}",
+                f"{sum(m.trained_on.values()):,}",
                 _worded(scores.get("champion")),
                 _worded(scores.get("candidate")),
                 Text(m.decision, style={"promoted": "green", "failed": "red"}.get(m.decision, "yellow")),
@@ -139,11 +139,6 @@ def rows_of(m: Manifest, table: str) -> int:
     return sum(ref.rows for ref in m.tables.get(table, []))
 
 
-def proposed_by(m: Manifest) -> int:
-    """Questions parsed from the proposals, kept or not."""
-    return int(m.inputs.get("proposed", 0))
-
-
 def _worded(score: Score | None) -> str:
     return f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}]" if score else "-"
 
@@ -159,7 +154,8 @@ def as_json(m: Manifest, path: str) -> dict[str, Any]:
         "decision": m.decision,
         "reason": m.reason,
         "rows": {table: sum(ref.rows for ref in refs) for table, refs in m.tables.items()},
-        "proposed": proposed_by(m),
+        "proposed": m.proposed,
+        "trained_on": m.trained_on,
         "dropped": m.dropped,
         "band": m.band,
         "vote_precision": m.vote_precision.accuracy if m.vote_precision else None,

@@ -114,7 +114,13 @@ class Manifest(Record):
     """Stage as played (`evaluate.candidate`) -> key."""
     tables: dict[str, list[TableRef]]
     dropped: dict[str, int]
+    """Reason -> rows, over all stages played in this round."""
     inputs: dict[str, Any]
+    """The user's files: rows that could not be used, by reason, and one digest over all."""
+    proposed: int
+    """Questions parsed from the proposals, kept or not."""
+    trained_on: dict[str, int]
+    """Method -> rows, those of held rounds included."""
     vote_precision: Score | None
     band: dict[str, float]
     """Share of verdicts below, in and above the band, and without a verdict."""

@@ -302,7 +302,9 @@ class Recipe(Section):
     model: Model
     data: Data
     benchmarks: Annotated[tuple[Benchmark, ...], Field(min_length=1)]
+    """Labelled sets that are never trained on; one of them decides promotions."""
     engine: Annotated[TransformersEngine | OpenAIEngine, Field(discriminator="kind")]
+    """What generates text."""
     propose: Propose
     solve: Solve
     judge: Judge

@@ -31,7 +31,7 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
         group.sort(key=lambda row: row["sample"])
         found = [final_answer(row["text"], settings.answer_pattern) for row in group]
         usable = [_usable(row, answer) for row, answer in zip(group, found, strict=True)]
-        votes[question] = verdict = vote(usable, settings.rule, same)
+        votes[question] = verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None)
         answers += [
             _answer_row(draft, row, answer, valid, member, verdict)
             for row, answer, valid, member in zip(group, found, usable, verdict.members, strict=True)

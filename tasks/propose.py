@@ -106,7 +106,7 @@ class Admission:
         self.num_parsed = 0
         self.index = _index(settings.novelty)
         for row_id, text in known:
-            self.index.admit(text, row_id)
+            self.index.add(text, row_id)
 
     def admit(self, proposal: dict[str, Any]) -> None:
         for item, (row_id, text) in enumerate(self._parsed(proposal)):

@@ -1,0 +1,144 @@
+"""Every expectation has a row, or a table, that breaks it."""
+
+import pytest
+
+from schemas.expectations import VALIDATED, batch_expectations, row_expectations
+from schemas.tables import TABLES
+from tasks.validate import validate
+
+GOOD = {
+    "inputs/seeds": {"question": "1+2", "source_row": 0},
+    "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
+    "inputs/benchmark_items": {
+        "benchmark": "b",
+        "sealed": False,
+        "question": "1+2",
+        "reference": "3",
+        "source_row": 0,
+    },
+    "proposals": {"wave": 0, "prompt_index": 0, "fewshot_ids": ["s"], "prompt": "1.", "text": " 1+2", "num_tokens": 4}
+    | {"finish_reason": "stop"},
+    "questions": {
+        "proposal_id": "p",
+        "item": 0,
+        "position": 0,
+        "text": "1+2",
+        "nearest_score": 0.0,
+        "nearest_id": None,
+    },
+    "attempts": {"question_id": "q", "sample": 0, "prompt": "1+2=", "text": "#3", "num_tokens": 2}
+    | {"finish_reason": "stop", "checkpoint": "c"},
+    "answers": {"attempt_id": "a", "question_id": "q", "answer": "3", "canonical": "3", "source": "pattern"}
+    | {"valid": True, "invalid_reason": None, "answer_class": 0, "reward": 1.0},
+    "verdicts": {"question_id": "q", "answer": "3", "votes": 3, "num_attempts": 4, "num_valid": 4, "agreement": 0.75}
+    | {"agreement_valid": 0.75, "classes": [{"answer": "3", "count": 3}], "tied": False, "undecided": 0},
+    "selections": {"question_id": "q", "verdict_id": "v", "text": "1+2", "answer": "3", "agreement": 0.75},
+    "sft_examples": {"question_id": "q", "attempt_id": "a", "prompt": "1+2=", "completion": "#3", "agreement": 0.75},
+    "preference_pairs": {"question_id": "q", "chosen_attempt_id": "a", "rejected_attempt_id": "b", "prompt": "1+2="}
+    | {"chosen": "#3", "rejected": "#4", "agreement": 0.75},
+}
+GOOD["probe_verdicts"] = GOOD["verdicts"] | {"reference": "3", "correct": True}
+
+# (table, what is changed, the expectation that must say so)
+BREAKING = [
+    ("inputs/seeds", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("inputs/probe", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("inputs/probe", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
+    ("inputs/benchmark_items", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("inputs/benchmark_items", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
+    ("proposals", {"finish_reason": "tired"}, "expect_column_values_to_be_in_set(finish_reason)"),
+    ("questions", {"text": ""}, "expect_column_value_lengths_to_be_between(text)"),
+    ("questions", {"text": "text 0"}, "expect_column_values_to_be_unique(text)"),
+    ("questions", {"nearest_score": 1.5}, "expect_column_values_to_be_between(nearest_score)"),
+    ("attempts", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+    ("attempts", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("attempts", {"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
+    ("answers", {"source": "guess"}, "expect_column_values_to_be_in_set(source)"),
+    ("answers", {"reward": 0.5}, "expect_column_values_to_be_in_set(reward)"),
+    ("verdicts", {"agreement": 1.25}, "expect_column_values_to_be_between(agreement)"),
+    ("verdicts", {"agreement_valid": -0.1}, "expect_column_values_to_be_between(agreement_valid)"),
+    ("verdicts", {"num_valid": 5}, "expect_column_pair_values_a_to_be_greater_than_b(num_attempts,num_valid)"),
+    ("probe_verdicts", {"agreement": 1.25}, "expect_column_values_to_be_between(agreement)"),
+    ("probe_verdicts", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
+    ("selections", {"answer": ""}, "expect_column_value_lengths_to_be_between(answer)"),
+    ("selections", {"agreement": 2.0}, "expect_column_values_to_be_between(agreement)"),
+    ("sft_examples", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("sft_examples", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
+    ("sft_examples", {"completion": " \n "}, "expect_column_values_to_not_match_regex(completion)"),
+    ("sft_examples", {"agreement": 1.01}, "expect_column_values_to_be_between(agreement)"),
+    ("preference_pairs", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("preference_pairs", {"chosen": ""}, "expect_column_value_lengths_to_be_between(chosen)"),
+    ("preference_pairs", {"rejected": ""}, "expect_column_value_lengths_to_be_between(rejected)"),
+    (
+        "preference_pairs",
+        {"rejected": "#3"},
+        "expect_select_column_values_to_be_unique_within_record(chosen,rejected)",
+    ),
+]
+
+
+def rows_with(table, change, count=3):
+    """Good rows, the last of them changed."""
+    varied = [{**GOOD[table], "id": f"row-{i}"} for i in range(count)]
+    if table == "questions":
+        varied = [row | {"text": f"text {i}"} for i, row in enumerate(varied)]
+    return [*varied[:-1], varied[-1] | change]
+
+
+@pytest.mark.parametrize(("table", "change", "expectation"), BREAKING, ids=lambda value: str(value)[:60])
+def test_a_row_that_breaks_an_expectation_is_dropped_under_its_name(draft, given, recipe, table, change, expectation):
+    limits = recipe.validation.model_copy(update={"max_failing_rows": 1.0, "min_sft_examples": 0})
+    report = validate(draft, settings=limits, tables=(given(TABLES[table], rows_with(table, change)),))
+    dropped = draft.read(draft.tables()["dropped"]).to_pylist()
+    assert {"row-2": expectation}.items() <= {row["id"]: row["reason"] for row in dropped}.items()
+    assert report["passed"]
+
+
+@pytest.mark.parametrize("table", VALIDATED)
+def test_good_rows_pass_their_suite(draft, given, recipe, table):
+    limits = recipe.validation.model_copy(update={"min_sft_examples": 1})
+    report = validate(draft, settings=limits, tables=(given(TABLES[table], rows_with(table, {})),))
+    assert report["failures"] == []
+    assert draft.dropped() == {}
+
+
+def test_every_row_expectation_is_broken_by_a_row_above():
+    named = {(table, name) for table, _, name in BREAKING}
+    for table in VALIDATED:
+        for expectation in row_expectations(table)[1:]:  # the first, unique ids, is the store's own invariant
+            settings = expectation.configuration["kwargs"]
+            columns = [settings.get(key) for key in ("column", "column_A", "column_B")] + settings.get(
+                "column_list", []
+            )
+            name = f"{expectation.expectation_type}({','.join(c for c in columns if c)})"
+            assert (table, name) in named, (table, name)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "limits"),
+    [
+        ("sft_examples", {}, {"min_sft_examples": 4}),
+        ("preference_pairs", {}, {"min_preference_pairs": 4}),
+        ("probe_verdicts", {"correct": False}, {"min_vote_precision": 0.7}),
+        ("answers", {"valid": False, "reward": 0.0}, {"max_unparsable": 0.3}),
+        ("sft_examples", {"completion": ""}, {"min_sft_examples": 0, "max_failing_rows": 0.3}),
+    ],
+)
+def test_a_table_that_breaks_a_batch_level_expectation_fails_with_table_expectation_and_figures(
+    draft, given, recipe, table, change, limits
+):
+    loose = {"min_sft_examples": 0, "min_vote_precision": 0.0, "max_unparsable": 1.0, "max_failing_rows": 1.0}
+    settings = recipe.validation.model_copy(update=loose | limits)
+    report = validate(draft, settings=settings, tables=(given(TABLES[table], rows_with(table, change)),))
+    assert not report["passed"]
+    (failure,) = report["failures"]
+    assert failure["table"] == table
+    assert failure["observed"] is not None
+    assert failure["expected"]
+
+
+def test_a_table_with_other_columns_fails(recipe):
+    for table in VALIDATED:
+        (columns, *_) = batch_expectations(table, recipe.validation)
+        assert columns.expectation_type == "expect_table_columns_to_match_ordered_list"
+        assert columns.configuration["kwargs"]["column_list"][0] == "id"
