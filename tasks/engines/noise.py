@@ -4,13 +4,12 @@ Gumbel-max: argmax(logits / T + g), with g Gumbel noise, is a sample of softmax(
 hash of (row seed, step, token): a counter-based generator (Salmon et al. 2011) with splitmix64's finaliser.
 """
 
-from typing import Any
-
 import torch
 
 from schemas.recipe import Sampling
 
 GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
+FEW = 512  # tokens looked at first for the nucleus
 MIX = (-4658895280553007687, -7723592293110705685)  # splitmix64's multipliers, signed
 
 
@@ -45,16 +44,7 @@ class RowKeyedSampling:
     """
 
     def __init__(self, sampling: Sampling, row_seeds: torch.Tensor, prompt_length: int) -> None:
-        from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
-
         self.sampling, self.row_seeds, self.prompt_length = sampling, row_seeds, prompt_length
-        self.warpers: list[Any] = []
-        if sampling.temperature not in (0.0, 1.0):
-            self.warpers.append(TemperatureLogitsWarper(sampling.temperature))
-        if sampling.top_k:
-            self.warpers.append(TopKLogitsWarper(sampling.top_k))
-        if sampling.top_p < 1.0:
-            self.warpers.append(TopPLogitsWarper(sampling.top_p))
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         scores = scores.to(torch.float32)
@@ -64,6 +54,25 @@ class RowKeyedSampling:
             scores = scores - self.sampling.presence_penalty * seen
         if self.sampling.temperature == 0.0:
             return scores
-        for warp in self.warpers:
-            scores = warp(input_ids, scores)
+        scores = scores / self.sampling.temperature
+        if 0 < self.sampling.top_k < scores.shape[1]:
+            scores = _at_least(scores, scores.topk(self.sampling.top_k).values[:, -1])
+        if self.sampling.top_p < 1.0:
+            scores = _at_least(scores, _nucleus_edge(scores, self.sampling.top_p))
         return scores + gumbel(self.row_seeds, generated.shape[1], scores.shape[1])
+
+
+def _at_least(scores: torch.Tensor, edge: torch.Tensor) -> torch.Tensor:
+    return scores.masked_fill(scores < edge[:, None], float("-inf"))
+
+
+def _nucleus_edge(scores: torch.Tensor, top_p: float) -> torch.Tensor:
+    """The smallest score in each row's nucleus: the fewest likeliest tokens that hold top_p of the probability."""
+    total = scores.logsumexp(-1, keepdim=True)
+    for size in (min(FEW, scores.shape[1]), scores.shape[1]):  # a full sort of a large vocabulary only if it must be
+        likeliest = scores.topk(size).values
+        held = (likeliest - total).exp().cumsum(-1)
+        if bool((held[:, -1] >= top_p).all()):
+            break
+    inside = (held < top_p).sum(-1).clamp(max=size - 1)  # the token that reaches top_p is inside
+    return likeliest.gather(-1, inside[:, None])[:, 0]

@@ -73,6 +73,8 @@ class ServerEngine:
         }
         if body["top_k"] == 0:
             del body["top_k"]  # not every server knows it; 0 is off
+        if not body["stop"]:
+            del body["stop"]
         if isinstance(request.prompt, str):
             body["prompt"] = prompt = request.prompt
         else:

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class LocalEngine:
     model: Any
     tokenizer: Any
     batch_rows: int
+    ends_of: dict[tuple[str, ...], frozenset[int]] = field(default_factory=dict)
 
     def generate(
         self, requests: Sequence[Request], progress: Callable[[int], None] = lambda completions: None
@@ -74,7 +75,7 @@ class LocalEngine:
         config = GenerationConfig(
             do_sample=False,  # the noise is in the logits
             max_new_tokens=sampling.max_tokens,
-            eos_token_id=self._ends(),
+            eos_token_id=sorted(self._ends(sampling.stop)),
             pad_token_id=self.tokenizer.pad_token_id,
         )
         with torch.inference_mode():
@@ -104,23 +105,29 @@ class LocalEngine:
         return cache
 
     def _completion(self, request: Request, prompt: str, sample: int, tokens: torch.Tensor) -> Completion:
-        ends = set(self._ends())
-        ids = tokens.tolist()
+        ends, ids = self._ends(request.sampling.stop), tokens.tolist()
         stop = next((i for i, token in enumerate(ids) if token in ends), None)
-        kept = ids if stop is None else ids[:stop]
+        text = self.tokenizer.decode(ids if stop is None else ids[: stop + 1], skip_special_tokens=True)
+        for character in request.sampling.stop:
+            text = text.split(character, 1)[0]  # the token that ended it may hold more than the character
         return Completion(
             request_id=request.id,
             sample=sample,
             prompt=prompt,
-            text=self.tokenizer.decode(kept, skip_special_tokens=True),
+            text=text,
             num_tokens=len(ids) if stop is None else stop + 1,
             finish_reason="length" if stop is None else "stop",
         )
 
-    def _ends(self) -> list[int]:
-        ends = self.model.generation_config.eos_token_id
-        listed = ends if isinstance(ends, list) else [] if ends is None else [ends]
-        return sorted({*listed, self.tokenizer.eos_token_id})
+    def _ends(self, stop: tuple[str, ...]) -> frozenset[int]:
+        """Tokens that end a completion: the model's own, and every token that holds one of the characters."""
+        if stop not in self.ends_of:
+            ends = self.model.generation_config.eos_token_id
+            listed = ends if isinstance(ends, list) else [] if ends is None else [ends]
+            vocabulary = self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))]) if stop else []
+            holding = [i for i, text in enumerate(vocabulary) if any(character in text for character in stop)]
+            self.ends_of[stop] = frozenset({*listed, self.tokenizer.eos_token_id, *holding})
+        return self.ends_of[stop]
 
     def _rendered(self, request: Request) -> str:
         if isinstance(request.prompt, str):

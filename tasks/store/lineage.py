@@ -77,6 +77,7 @@ def open_lineage(store: Path, recipe: str) -> Lineage:
 
 def open_lineages(store: Path) -> list[Lineage]:
     """Every lineage of a store that has a published round, by name."""
+    _check_format(store)
     names = sorted({path.parents[1].name for path in store.glob("*/round-*/manifest.json")})
     return [open_lineage(store, name) for name in names]
 

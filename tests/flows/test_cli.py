@@ -1,0 +1,108 @@
+"""The command as a user types it, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SELFPLAY = [sys.executable, "-c", "from flows.cli import main; main()"]
+
+
+def selfplay(*arguments, **environment):
+    return subprocess.run(
+        [*SELFPLAY, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_a_bad_recipe_is_one_line_exit_2_and_nothing_written(tmp_path, write_recipe):
+    ended = selfplay("run", write_recipe(solve__num_samples=0), "--store", tmp_path / "store")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1
+    assert "small.toml: solve.num_samples = '0': Input should be greater than or equal to 2" in ended.stderr
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"model__path": "nowhere"}, "model.path = 'nowhere': no config.json in"),
+        ({"propose__prompt": "nothing"}, "propose.prompt = 'nothing': no such template; there are"),
+        ({"data__probe__path": "gone.csv"}, "data.probe.path = 'gone.csv': no such file"),
+        ({"method": "unheard-of"}, "method = 'unheard-of': expected one of serl"),
+    ],
+)
+def test_what_the_recipe_names_is_checked_before_anything_is_written(tmp_path, write_recipe, changes, line):
+    ended = selfplay("run", write_recipe(**changes), "--store", tmp_path / "store")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert line in ended.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_flag_that_cannot_be_used_is_one_line_and_exit_2(tmp_path):
+    for arguments in (["run", "x.toml", "--rounds", "none"], ["run"], ["unknown"], ["log", "--since", "1"]):
+        ended = selfplay(*arguments)
+        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    ended = selfplay("log", "--store", ROOT / "README.md")
+    assert (ended.returncode, "not a folder" in ended.stderr) == (2, True)
+
+
+def test_log_imports_neither_prefect_nor_torch(tmp_path):
+    code = (
+        "import sys\nfrom flows.cli import app\n"
+        f"app(['log', '--json', '--store', {str(tmp_path)!r}], standalone_mode=False)\n"
+        "assert not {'prefect', 'torch', 'transformers', 'trl', 'great_expectations'} & set(sys.modules)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, json.loads(ended.stdout), ended.stderr) == (0, [], "")
+
+
+def test_doctor_names_what_would_be_used_and_mends_what_is_missing():
+    ended = selfplay("doctor", "--json")
+    findings = {finding["what"]: finding for finding in json.loads(ended.stdout)}
+    assert ended.returncode == 0, ended.stdout
+    assert findings["engine"]["found"].startswith("transformers on ")
+    assert all(finding["mend"] for finding in findings.values() if not finding["ok"])
+
+
+def test_a_run_speaks_json_shows_no_librarys_chatter_and_needs_no_network(tmp_path, write_recipe):
+    """Its own server, a home of its own, and an address for every proxy at which nobody listens."""
+    nobody = "http://127.0.0.1:9"
+    closed = {
+        "http_proxy": nobody,
+        "https_proxy": nobody,
+        "no_proxy": "127.0.0.1",
+        "PREFECT_HOME": str(tmp_path / "home"),
+    }
+    store = tmp_path / "store"
+    ended = selfplay("run", write_recipe(), "--store", store, "--json", **closed)
+    assert ended.returncode == 0, ended.stderr
+    (entry,) = json.loads(ended.stdout)
+    assert entry["round_id"] == "small/1"
+    assert entry["decision"] in ("promoted", "held")
+    assert entry["rows"]["questions"] == 40
+    assert set(entry["scores"]["sums"]["candidate"]) >= {"accuracy", "low", "high", "n"}
+    assert Path(entry["manifest"]).is_file()
+    for line in ended.stderr.splitlines():
+        assert not line or line.startswith(("small", "  ")), line
+    listed = json.loads(selfplay("log", "--store", store, "--json").stdout)
+    assert listed == [entry]
+    table = selfplay("log", "--store", store).stdout
+    assert "small/1" in table
+    assert entry["reason"] in table
+
+
+def test_a_failed_round_exits_1_with_the_reason(tmp_path, write_recipe):
+    path = write_recipe(validation__min_sft_examples=100_000)
+    ended = selfplay("run", path, "--store", tmp_path / "store")
+    assert ended.returncode == 1
+    assert "failed: sft_examples: expect_table_row_count_to_be_between()" in ended.stdout

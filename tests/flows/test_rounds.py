@@ -1,0 +1,187 @@
+"""Whole rounds on the tiny model: real proposals, votes, Great Expectations, TRL, Prefect."""
+
+from collections import Counter
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from flows.console import Console
+from flows.run import run_recipe
+from schemas.errors import BadInput
+from tasks.store.lineage import open_lineage
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+EASY = {"gate__level": 0.999, "train__sft__steps": 60}  # a gate that lets a small gain through
+
+
+@pytest.fixture
+def play(tmp_path, write_recipe):
+    def run(store="store", rounds=None, name="small", **changes):
+        return run_recipe(write_recipe(name, **changes), tmp_path / store, rounds, Console(to_stderr=True))
+
+    return run
+
+
+def published(lineage):
+    """Every published file and its bytes."""
+    return {
+        path.relative_to(lineage.folder).as_posix(): path.read_bytes()
+        for m in lineage.manifests
+        for path in lineage.round_folder(m.round).rglob("*")
+        if path.is_file()
+    }
+
+
+def digests(manifest):
+    return {name: [ref.digest for ref in refs] for name, refs in manifest.tables.items()}
+
+
+@pytest.fixture(scope="module")
+def two_rounds(tmp_path_factory, prefect_server, quickstart, written_recipe):
+    """Two rounds played once for all tests that only read them."""
+    folder = tmp_path_factory.mktemp("two")
+    path = written_recipe(folder, quickstart, "small", **EASY)
+    run_recipe(path, folder / "store", 2, Console(to_stderr=True))
+    return open_lineage(folder / "store", "small")
+
+
+def test_a_round_ends_in_a_manifest_that_names_all_it_wrote(two_rounds):
+    for m in two_rounds.manifests:
+        assert m.decision in ("promoted", "held")
+        assert two_rounds.checkpoint_folder(m.candidate).is_dir()
+        assert m.vote_precision.n > 0
+        assert set(m.scores["sums"]) == {"base", "champion", "candidate"}
+        assert set(m.scores) == {"sums"}, "the sealed benchmark is not played"
+        folder = two_rounds.round_folder(m.round)
+        on_disk = {p.relative_to(two_rounds.folder).as_posix() for p in folder.rglob("*.parquet")}
+        named = {f"{ref.path}/{file}" for refs in m.tables.values() for ref in refs for file in ref.files}
+        assert on_disk == named
+        for file in ("recipe.toml", "scorecard.json", "validation.json"):
+            assert (folder / file).is_file()
+        assert len(list((folder / "stages").glob("*.json"))) == len(
+            {(s.split(".")[0], k) for s, k in m.stages.items()}
+        )
+
+
+def test_every_table_reads_without_this_projects_code(two_rounds):
+    from datasets import load_dataset
+
+    for m in two_rounds.manifests:
+        for refs in m.tables.values():
+            for ref in refs:
+                files = str(two_rounds.folder / ref.path / "*.parquet")
+                assert sum(pq.read_table(two_rounds.folder / ref.path / f).num_rows for f in ref.files) == ref.rows
+                assert duckdb.sql(f"select count(*) from '{files}'").fetchall() == [(ref.rows,)]
+                if ref.rows:
+                    read = load_dataset("parquet", data_files=files, split="train", keep_in_memory=True)
+                    assert read.num_rows == ref.rows
+
+
+def test_ids_are_unique_sorted_and_lead_back_to_parents(two_rounds):
+    for m in two_rounds.manifests:
+        rows = {name: [row for ref in refs for row in rows_of(two_rounds, ref)] for name, refs in m.tables.items()}
+        ids = {name: {row["id"] for row in table} for name, table in rows.items()}
+        questions = ids["questions"] | ids["inputs/probe"]
+        assert {row["proposal_id"] for row in rows["questions"]} <= ids["proposals"]
+        assert {row["question_id"] for row in rows["attempts"]} == questions
+        assert {row["attempt_id"] for row in rows["answers"]} == ids["attempts"]
+        assert {row["question_id"] for row in rows["selections"]} <= ids["questions"]
+        assert {row["attempt_id"] for row in rows["sft_examples"]} <= ids["attempts"]
+        assert {row["item_id"] for row in rows["evaluations"]} <= ids["inputs/benchmark_items"]
+
+
+def rows_of(lineage, ref):
+    rows = [row for file in ref.files for row in pq.read_table(lineage.folder / ref.path / file).to_pylist()]
+    return rows
+
+
+def test_no_probe_or_benchmark_row_reaches_a_training_table_or_a_few_shot(two_rounds):
+    for m in two_rounds.manifests:
+        (probe,), (items,) = m.tables["inputs/probe"], m.tables["inputs/benchmark_items"]
+        protected = {row["question"] for ref in (probe, items) for row in rows_of(two_rounds, ref)}
+        probe_ids = {row["id"] for row in rows_of(two_rounds, probe)}
+        for table in ("sft_examples", "preference_pairs"):
+            for row in rows_of(two_rounds, m.tables[table][0]):
+                assert row["question_id"] not in probe_ids
+                assert row["prompt"].removesuffix("=\n") not in protected
+        for row in rows_of(two_rounds, m.tables["proposals"][0]):
+            shown = [line.split(". ", 1)[1] for line in row["prompt"].splitlines()[:-1]]
+            assert shown
+            assert not set(shown) & protected
+
+
+def test_the_second_round_starts_from_the_champion_and_repeats_no_question(two_rounds):
+    first, second = two_rounds.manifests
+    assert second.champion == (first.candidate if first.decision == "promoted" else first.base)
+    texts = [{row["text"] for row in rows_of(two_rounds, m.tables["questions"][0])} for m in (first, second)]
+    assert not texts[0] & texts[1]
+
+
+def test_scores_in_the_manifest_are_those_of_the_evaluated_rows(two_rounds):
+    for m in two_rounds.manifests:
+        for ref in m.tables["evaluations"]:
+            rows = [row for row in rows_of(two_rounds, ref) if row["greedy"]]
+            right = Counter(row["correct"] for row in rows)[True] / len(rows)
+            checkpoints = {"base": m.base, "champion": m.champion, "candidate": m.candidate}
+            roles = [role for role, c in checkpoints.items() if c.digest == rows[0]["checkpoint"]]
+            assert roles
+            assert all(m.scores["sums"][role].accuracy == pytest.approx(right) for role in roles)
+
+
+def test_the_same_recipe_gives_the_same_rows_and_the_same_weights(play):
+    (first,), (second,) = play("one"), play("two")
+    assert digests(first) == digests(second)
+    assert first.candidate == second.candidate
+
+
+def test_a_held_round_keeps_the_champion_and_its_rows_are_trained_on_again(play):
+    first, second = play(rounds=2, gate__min_gain=0.9)
+    assert [m.decision for m in (first, second)] == ["held", "held"]
+    assert "gain below the 0.9" in first.reason or "p above the level" in first.reason
+    assert second.champion == second.base
+    rows = [sum(ref.rows for ref in m.tables["sft_examples"]) for m in (first, second)]
+    assert second.trained_on["sft"] == sum(rows)
+
+
+def test_a_failing_suite_publishes_a_failed_round_and_the_next_run_goes_on(play, tmp_path):
+    (failed,) = play(rounds=2, validation__min_sft_examples=100_000)
+    assert failed.decision == "failed"
+    assert failed.reason.startswith("sft_examples: expect_table_row_count_to_be_between(): observed ")
+    assert failed.candidate is None
+    before = published(open_lineage(tmp_path / "store", "small"))
+    (nextone,) = play()
+    assert (nextone.round, nextone.decision in ("held", "promoted")) == (2, True)
+    assert nextone.champion == nextone.base
+    after = published(open_lineage(tmp_path / "store", "small"))
+    assert {path: after[path] for path in before} == before, "a published round is never edited"
+
+
+def test_a_spent_token_budget_leaves_a_draft_and_the_next_run_ends_as_if_never_stopped(play, tmp_path):
+    assert play(budget__max_tokens=9000, solve__questions_per_shard=16) == []
+    lineage = open_lineage(tmp_path / "store", "small")
+    shards = sorted((lineage.round_folder(1) / "attempts").rglob("part-*.parquet"))
+    assert shards, "the shards that were whole stay"
+    kept = {path: path.stat().st_mtime_ns for path in shards}
+    (resumed,) = play(solve__questions_per_shard=16)
+    (uninterrupted,) = play("other", solve__questions_per_shard=16)
+    assert {path: path.stat().st_mtime_ns for path in shards} == kept
+    assert digests(resumed) == digests(uninterrupted)
+
+
+def test_a_deadline_that_has_passed_starts_nothing(play, tmp_path):
+    assert play(budget__deadline_minutes=1e-6) == []
+    assert open_lineage(tmp_path / "store", "small").manifests == ()
+
+
+def test_a_night_stops_after_so_many_held_rounds(play):
+    assert len(play(rounds=5, gate__min_gain=0.9, budget__max_held_rounds=1)) == 1
+    assert play(rounds=5, gate__min_gain=0.9, budget__max_held_rounds=1) == []
+
+
+def test_what_scores_rest_on_cannot_change_within_a_lineage(play, quickstart):
+    play(gate__min_gain=0.9)
+    with pytest.raises(BadInput, match=r"the gate differs from round small/1's"):
+        play(gate__min_gain=0.0)
+    with pytest.raises(BadInput, match=r"the benchmarks differ from round small/1's"):
+        play(gate__min_gain=0.9, benchmarks=[quickstart["benchmarks"][0] | {"sample": 150}])

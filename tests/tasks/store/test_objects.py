@@ -1,0 +1,60 @@
+import multiprocessing
+import shutil
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import BadInput
+from tasks.store.objects import create_once, digest_of, folder_digests, keep_checkpoint, write_whole
+
+ROOT = Path(__file__).resolve().parents[3]
+TINY = ROOT / "deployments/models/tiny"
+
+
+def race(path: str, writer: int, wins: "multiprocessing.Queue[int]") -> None:
+    if create_once(Path(path), str(writer).encode()):
+        wins.put(writer)
+
+
+def test_of_many_writers_one_creates_the_file_and_it_is_never_replaced(tmp_path):
+    context = multiprocessing.get_context("fork")
+    wins = context.Queue()
+    writers = [context.Process(target=race, args=(str(tmp_path / "manifest.json"), i, wins)) for i in range(16)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    winner = wins.get(timeout=5)
+    assert wins.empty()
+    assert (tmp_path / "manifest.json").read_text() == str(winner)
+    assert [p.name for p in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_write_whole_leaves_no_draft_behind(tmp_path):
+    write_whole(tmp_path / "part", b"a")
+    write_whole(tmp_path / "part", b"b")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("part", b"b")]
+
+
+def test_a_checkpoint_is_stored_once_under_the_digest_of_its_files(tmp_path):
+    ref = keep_checkpoint(tmp_path, TINY)
+    home = tmp_path / ref.digest
+    assert ref == keep_checkpoint(tmp_path, TINY)
+    assert digest_of({k: v for k, v in folder_digests(home).items() if k != "object.json"}) == ref.digest
+    assert (home / "model.safetensors").read_bytes() == (TINY / "model.safetensors").read_bytes()
+
+
+def test_an_object_whose_copy_was_cut_off_is_completed(tmp_path):
+    ref = keep_checkpoint(tmp_path, TINY)
+    (tmp_path / ref.digest / "object.json").unlink()
+    (tmp_path / ref.digest / "model.safetensors").write_bytes(b"torn")
+    keep_checkpoint(tmp_path, TINY)
+    assert (tmp_path / ref.digest / "model.safetensors").read_bytes() == (TINY / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "weights.pkl", "modeling.py"])
+def test_pickles_and_code_are_refused(tmp_path, name):
+    shutil.copytree(TINY, tmp_path / "model")
+    (tmp_path / "model" / name).write_bytes(b"")
+    with pytest.raises(BadInput, match=name):
+        folder_digests(tmp_path / "model")

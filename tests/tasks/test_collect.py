@@ -1,0 +1,119 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.errors import BadInput
+from schemas.recipe import Recipe
+from tasks.collect import collect, read_sources
+
+ROWS = [{"problem": f"{i}+1", "solution": str(i + 1)} for i in range(1, 10)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "seeds.jsonl").write_text("\n".join(json.dumps(row) for row in ROWS[:3]))
+    (tmp_path / "probe.jsonl").write_text("\n".join(json.dumps(row) for row in ROWS[3:6]))
+    (tmp_path / "bench.jsonl").write_text("\n".join(json.dumps(row) for row in ROWS[6:]))
+    return tmp_path
+
+
+def reading(quickstart, **files):
+    names = {"seeds": "seeds.jsonl", "probe": "probe.jsonl", "bench": "bench.jsonl"} | files
+    columns = {"question": "problem", "answer": "solution"}
+    return Recipe.model_validate(
+        quickstart
+        | {
+            "data": {
+                "seeds": {"path": names["seeds"], "question": "problem"},
+                "probe": {"path": names["probe"]} | columns,
+            }
+        }
+        | {"benchmarks": [{"name": "sums", "path": names["bench"]} | columns]}
+    )
+
+
+def as_csv(path):
+    path.write_text("problem,solution\n" + "".join(f"{row['problem']},{row['solution']}\n" for row in ROWS[6:]))
+
+
+def as_parquet(path):
+    pq.write_table(pa.Table.from_pylist(ROWS[6:]), path)
+
+
+def as_datasets_folder(path):
+    from datasets import Dataset
+
+    Dataset.from_list(ROWS[6:]).save_to_disk(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"), [("b.csv", as_csv), ("b.parquet", as_parquet), ("b", as_datasets_folder)], ids=lambda v: str(v)
+)
+def test_a_benchmark_may_be_csv_parquet_or_a_datasets_folder(folder, quickstart, name, write):
+    write(folder / name)
+    expected = read_sources(reading(quickstart), folder).benchmarks[0][1].rows
+    assert read_sources(reading(quickstart, bench=name), folder).benchmarks[0][1].rows == expected
+
+
+def test_unusable_rows_are_counted_with_the_reason(folder, quickstart):
+    lines = [
+        '{"problem": "7+1", "solution": "8"}',
+        "not json",
+        '{"problem": "", "solution": "1"}',
+        '{"problem": "9+9"}',
+    ]
+    lines += [
+        '{"problem": "7+1", "solution": "8"}',
+        json.dumps(ROWS[3]),
+        '["a list"]',
+        '{"problem": 7, "solution": 7}',
+    ]
+    (folder / "bench.jsonl").write_text("\n".join(lines))
+    source = read_sources(reading(quickstart), folder).benchmarks[0][1]
+    assert source.rows == ({"question": "7+1", "reference": "8", "source_row": 0},)
+    assert source.unusable == {
+        "already in the probe": 1, "no answer": 1, "no question": 2, "not a JSON object": 2, "repeated": 1
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (None, r"benchmarks\.sums\.path = 'bench\.jsonl': no such file"),
+        ('{"question": "1"}', r"has no column 'problem'; it has question"),
+        ('{"problem": "1"}', r"has no column 'solution'"),
+        ("", r"has no column 'problem'; it has none"),
+        ('{"problem": "", "solution": "1"}', r"has no usable row \(1 no question\)"),
+        (b"\xff\xfe", r"cannot be read"),
+    ],
+)
+def test_an_unusable_file_is_refused_with_its_key_and_what_is_wrong(folder, quickstart, content, line):
+    (folder / "bench.jsonl").unlink()
+    if content is not None:
+        (folder / "bench.jsonl").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(BadInput, match=line):
+        read_sources(reading(quickstart), folder)
+
+
+def test_a_boxed_reference_is_unboxed_and_a_sample_is_chosen_by_hash(folder, quickstart):
+    rows = [{"problem": f"p{i}", "solution": f"\\boxed{{{i}}}"} for i in range(50)]
+    (folder / "bench.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    recipe = reading(quickstart)
+    few = recipe.benchmarks[0].model_copy(update={"sample": 5})
+    chosen = read_sources(recipe.model_copy(update={"benchmarks": (few,)}), folder).benchmarks[0][1].rows
+    assert len(chosen) == 5
+    assert all(row["reference"] == row["question"][1:] for row in chosen)
+    (folder / "bench.jsonl").write_text("\n".join(map(json.dumps, rows[::-1])))
+    again = read_sources(recipe.model_copy(update={"benchmarks": (few,)}), folder).benchmarks[0][1].rows
+    assert [row["question"] for row in again] == [row["question"] for row in chosen]
+
+
+def test_a_seed_that_is_in_a_benchmark_or_the_probe_never_becomes_a_few_shot(folder, quickstart, draft):
+    (folder / "seeds.jsonl").write_text("\n".join(json.dumps(row) for row in [ROWS[0], ROWS[4], ROWS[7]]))
+    collect(draft, sources=read_sources(reading(quickstart), folder), ngram=None, near=None)
+    tables = draft.tables()
+    assert draft.read(tables["inputs/seeds"])["question"].to_pylist() == [ROWS[0]["problem"]]
+    assert sorted(draft.read(tables["contamination"])["set_name"].to_pylist()) == ["probe", "sums"]
+    assert draft.dropped() == {"contaminated_exact": 2}

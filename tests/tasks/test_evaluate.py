@@ -1,0 +1,56 @@
+import pytest
+
+from schemas.inputs import BENCHMARK_ITEMS
+from schemas.manifest import Score
+from tasks.evaluate import evaluate
+from tasks.prompts import load_prompt
+
+SUMS = [("1+2+3+4", "10"), ("2+2+2+2", "8"), ("1+1+1+1", "4"), ("5+1+2+1", "9"), ("1+2+1+2", "wrong on purpose")]
+
+
+@pytest.fixture
+def play(draft, given, recipe, tiny, tmp_path):
+    items = [
+        {"id": f"i{i}", "benchmark": "sums", "sealed": False, "question": q, "reference": a, "source_row": i}
+        for i, (q, a) in enumerate(SUMS)
+    ]
+    sealed = items[0] | {"id": "s", "benchmark": "sealed", "sealed": True}
+
+    def run(**changes):
+        figures = evaluate(
+            draft,
+            settings=recipe.evaluate.model_copy(update=changes),
+            checks=recipe.judge,
+            engine=recipe.engine,
+            prompt=load_prompt("solve_sums", tmp_path),
+            model=tiny,
+            benchmark_items=given(BENCHMARK_ITEMS, [*items, sealed]),
+        )
+        return figures["scores"], draft.read(draft.tables()["evaluations"]).to_pylist()
+
+    return run
+
+
+def test_every_item_is_answered_and_marked_and_the_score_is_their_mean(play):
+    scores, rows = play(num_samples=0)
+    assert len(rows) == len(SUMS)
+    assert {row["correct"] for row in rows if row["reference"] == "wrong on purpose"} == {False}
+    score = Score.model_validate(scores["sums"])
+    assert score.n == 5
+    assert score.accuracy == sum(row["correct"] for row in rows) / 5
+    assert score.low <= score.accuracy <= score.high
+    assert score.accuracy >= 0.4, "the tiny model can add"
+
+
+def test_mean_at_k_is_over_the_sampled_items(play):
+    scores, rows = play(num_samples=4, sampled_items=3)
+    sampled = [row for row in rows if not row["greedy"]]
+    assert len({row["item_id"] for row in sampled}) == 3
+    assert (scores["sums"]["k"], scores["sums"]["mean_n"]) == (4, 3)
+    assert scores["sums"]["mean_at_k"] == pytest.approx(sum(row["correct"] for row in sampled) / 12)
+
+
+def test_a_sealed_benchmark_is_not_touched(play):
+    scores, rows = play()
+    assert list(scores) == ["sums"]
+    assert {row["benchmark"] for row in rows} == {"sums"}

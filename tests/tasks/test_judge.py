@@ -1,0 +1,99 @@
+import pytest
+
+from schemas.attempts import ATTEMPTS
+from schemas.inputs import PROBE
+from tasks.judge import judge
+
+
+def attempts(question, answers, **changes):
+    return [
+        {
+            "id": f"{question}-{i}",
+            "question_id": question,
+            "sample": i,
+            "prompt": "the prompt says #99",
+            "num_tokens": 3,
+        }
+        | {"text": f"so\n#{answer}" if answer is not None else "no idea", "finish_reason": "stop", "checkpoint": "c"}
+        | changes
+        for i, answer in enumerate(answers)
+    ]
+
+
+@pytest.fixture
+def play(draft, given, recipe):
+    def run(rows, probe=(), **changes):
+        figures = judge(
+            draft,
+            settings=recipe.judge.model_copy(update=changes),
+            attempts=given(ATTEMPTS, rows),
+            probe=given(PROBE, [{"source_row": 0, "question": "?"} | row for row in probe]),
+        )
+        tables = {name: draft.read(ref).to_pylist() for name, ref in draft.tables().items()}
+        return figures, tables
+
+    return run
+
+
+def test_the_majority_is_the_label_and_agreeing_with_it_the_reward(play):
+    _, tables = play(attempts("q", [7, 7, 7, 8]))
+    (verdict,) = tables["verdicts"]
+    assert (verdict["answer"], verdict["votes"], verdict["agreement"], verdict["tied"]) == ("7", 3, 0.75, False)
+    assert [row["reward"] for row in sorted(tables["answers"], key=lambda r: r["attempt_id"])] == [1, 1, 1, 0]
+
+
+def test_truncated_and_unparsable_attempts_never_vote_and_both_rates_are_kept(play):
+    cut_off = attempts("q", [8, 8, 8], finish_reason="length")
+    rows = attempts("q", [7, 7, None]) + [row | {"id": f"c{i}", "sample": 3 + i} for i, row in enumerate(cut_off)]
+    _, tables = play(rows)
+    (verdict,) = tables["verdicts"]
+    assert (verdict["answer"], verdict["num_valid"], verdict["num_attempts"]) == ("7", 2, 6)
+    assert (verdict["agreement"], verdict["agreement_valid"]) == (pytest.approx(2 / 6), 1.0)
+    assert sorted(filter(None, (row["invalid_reason"] for row in tables["answers"]))) == ["truncated"] * 3 + [
+        "unparsable"
+    ]
+
+
+def test_a_tie_gives_no_verdict_and_no_reward(play):
+    _, tables = play(attempts("q", [7, 7, 8, 8]))
+    assert (tables["verdicts"][0]["answer"], tables["verdicts"][0]["tied"]) == (None, True)
+    assert {row["reward"] for row in tables["answers"]} == {None}
+
+
+def test_all_different_answers_give_no_verdict(play):
+    _, tables = play(attempts("q", [1, 2, 3, 4]))
+    assert tables["verdicts"][0]["answer"] is None
+
+
+def test_no_valid_answer_gives_no_verdict(play):
+    figures, tables = play(attempts("q", [None, None]))
+    assert (tables["verdicts"][0]["answer"], tables["verdicts"][0]["num_valid"]) == (None, 0)
+    assert figures["unparsable"] == 1.0
+
+
+def test_the_probe_only_measures_the_vote(play):
+    rows = attempts("q", [5, 5]) + attempts("right", [7, 7]) + attempts("wrong", [7, 7]) + attempts("tied", [1, 2])
+    probe = [{"id": "right", "reference": "7"}, {"id": "wrong", "reference": "8"}, {"id": "tied", "reference": "1"}]
+    figures, tables = play(rows, probe)
+    assert [row["question_id"] for row in tables["verdicts"]] == ["q"]
+    assert {row["question_id"]: row["correct"] for row in tables["probe_verdicts"]} == {
+        "right": True, "wrong": False, "tied": None
+    }  # fmt: skip
+    assert (figures["vote_precision"]["accuracy"], figures["vote_precision"]["n"]) == (0.5, 2)
+
+
+def test_the_vote_is_blind_to_the_probes_truth(play, draft, given, recipe):
+    rows = attempts("q", [5, 5, 6]) + attempts("p", [7, 7, 8])
+    _, right = play(rows, [{"id": "p", "reference": "7"}])
+    _, wrong = play(rows, [{"id": "p", "reference": "8"}])
+    assert right["verdicts"] == wrong["verdicts"]
+    assert right["answers"] == wrong["answers"]
+    assert right["probe_verdicts"][0]["answer"] == wrong["probe_verdicts"][0]["answer"] == "7"
+
+
+def test_equivalent_answers_vote_together_when_mathematics_is_asked_for(play):
+    halves = attempts("q", ["\\boxed{\\frac{2}{4}}", "\\boxed{x^2+2x+1}", "\\boxed{(x+1)^2}"], text="")
+    for row, text in zip(halves, ["\\boxed{9}", "\\boxed{x^2+2x+1}", "\\boxed{(x+1)^2}"], strict=True):
+        row["text"] = text
+    _, tables = play(halves, equivalence="math", answer_pattern=None)
+    assert tables["verdicts"][0]["votes"] == 2

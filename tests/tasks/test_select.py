@@ -1,0 +1,90 @@
+import pytest
+
+from schemas.inputs import BENCHMARK_ITEMS, PROBE
+from schemas.questions import QUESTIONS
+from schemas.verdicts import VERDICTS
+from tasks.select import select
+
+
+def verdict(question, votes, n=8, tied=False, answer="3"):
+    found = {"votes": votes, "num_attempts": n, "num_valid": n, "agreement": votes / n, "agreement_valid": votes / n}
+    return {"id": f"v-{question}", "question_id": question, "classes": [], "undecided": 0, "tied": tied, **found} | {
+        "answer": None if tied else answer
+    }
+
+
+@pytest.fixture
+def play(draft, given, recipe):
+    def run(questions, verdicts, probe="zzz", benchmark="yyy", **changes):
+        filled = {"proposal_id": "p", "item": 0, "nearest_score": 0.0, "nearest_id": None}
+        rows = [{"id": i, "position": n, "text": text} | filled for n, (i, text) in enumerate(questions.items())]
+        item = {
+            "id": "b1",
+            "benchmark": "bench",
+            "sealed": True,
+            "question": benchmark,
+            "reference": "1",
+            "source_row": 0,
+        }
+        figures = select(
+            draft,
+            settings=recipe.select.model_copy(update={"min_agreement": 0.25, "max_agreement": 0.75} | changes),
+            questions=given(QUESTIONS, rows),
+            verdicts=given(VERDICTS, verdicts),
+            probe=given(PROBE, [{"id": "p1", "question": probe, "reference": "1", "source_row": 0}]),
+            benchmark_items=given(BENCHMARK_ITEMS, [item]),
+        )
+        kept = sorted(draft.read(draft.tables()["selections"])["question_id"].to_pylist())
+        return kept, draft.read(draft.tables()["dropped"]).to_pylist(), figures
+
+    return run
+
+
+def test_the_band_is_inclusive_at_both_ends(play):
+    questions = {f"q{votes}": f"text {votes}" for votes in range(1, 9)}
+    kept, dropped, figures = play(questions, [verdict(f"q{votes}", votes) for votes in range(1, 9)])
+    assert kept == ["q2", "q3", "q4", "q5", "q6"]
+    assert {row["id"]: (row["reason"], row["figure"], row["threshold"]) for row in dropped} == {
+        "q1": ("below_band", 0.125, 0.25), "q7": ("above_band", 0.875, 0.75), "q8": ("above_band", 1.0, 0.75)
+    }  # fmt: skip
+    assert figures["band"] == {"below": 1 / 8, "in": 5 / 8, "above": 2 / 8, "no_verdict": 0}
+
+
+def test_a_tie_is_no_label_whatever_its_agreement(play):
+    kept, dropped, figures = play({"q": "text"}, [verdict("q", 4, tied=True)])
+    assert (kept, dropped[0]["reason"], figures["band"]["no_verdict"]) == ([], "tie", 1.0)
+
+
+def test_caps_drop_what_was_admitted_last(play):
+    questions, verdicts = {"a": "one", "b": "two", "c": "three"}, [verdict(q, 4) for q in "abc"]
+    assert play(questions, verdicts, max_questions=2)[0] == ["a", "b"]
+    different = [verdict(q, 4, answer=answer) for q, answer in zip("abc", "334", strict=True)]
+    assert play(questions, different, max_per_answer=1)[0] == ["a", "c"]
+
+
+LONG = "Tom has three red apples and gives one of them to his sister Ann before they both walk home from school."
+
+
+@pytest.mark.parametrize(
+    ("text", "against", "reason"),
+    [
+        ("  1+2+3+4 ", {"probe": "1+2+3+4"}, "contaminated_exact"),
+        ("1+2+3+4", {"benchmark": "1+2+3+4"}, "contaminated_exact"),
+        ("Long ago " + LONG, {"benchmark": LONG}, "contaminated_ngram"),
+        (
+            LONG.replace("three", "four").replace("Ann", "Eve").replace("home", "back"),
+            {"probe": LONG},
+            "contaminated_near",
+        ),
+    ],
+)
+def test_what_repeats_a_probe_or_benchmark_row_sealed_or_not_is_dropped_and_reported(
+    play, draft, text, against, reason
+):
+    kept, dropped, _ = play(
+        {"q": text, "clean": "5+5+5+5"}, [verdict("q", 4), verdict("clean", 4)], ngram=13, near=0.7, **against
+    )
+    assert kept == ["clean"]
+    assert dropped[0]["reason"] == reason
+    (hit,) = draft.read(draft.tables()["contamination"]).to_pylist()
+    assert (hit["row_id"], hit["set_name"]) == ("q", "probe" if "probe" in against else "bench")

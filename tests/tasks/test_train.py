@@ -1,0 +1,102 @@
+import pytest
+from safetensors.numpy import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from schemas.dropped import DROPPED
+from schemas.manifest import CheckpointRef
+from schemas.preference_pairs import PREFERENCE_PAIRS
+from schemas.recipe import Dpo, Lora
+from schemas.sft_examples import SFT_EXAMPLES
+from tasks.train import train
+
+DPO = Dpo(
+    steps=3, batch_size=4, rows_at_once=2, learning_rate=1e-3, schedule="constant", max_length=64, beta=0.1,
+    loss_type=("sigmoid", "sft"), loss_weights=(1.0, 0.2),
+)  # fmt: skip
+
+
+@pytest.fixture
+def play(draft, given, recipe, tiny):
+    right = {"prompt": "1+2+3+4=\n", "agreement": 0.75, "question_id": "q"}
+    examples = [
+        {"id": f"sft-{i}", "attempt_id": f"a{i}", "completion": f"1+2=3\n3+3=6\n6+4=10\n#{10 + i % 2}"} | right
+        for i in range(8)
+    ]
+    pairs = [
+        {
+            "id": f"pair-{i}",
+            "chosen_attempt_id": "a",
+            "rejected_attempt_id": "b",
+            "chosen": "#10",
+            "rejected": f"#{i}",
+        }
+        | right
+        for i in range(8)
+    ]
+    invalid = {
+        "table": "sft_examples",
+        "stage": "validate",
+        "reason": "r",
+        "figure": None,
+        "threshold": None,
+        "text": None,
+    }
+
+    def run(**changes):
+        figures = train(
+            draft,
+            settings=recipe.train.model_copy(update=changes),
+            model=tiny,
+            sft_examples=(given(SFT_EXAMPLES, examples),),
+            preference_pairs=(given(PREFERENCE_PAIRS, pairs),),
+            invalid=(given(DROPPED, [{"id": "sft-7"} | invalid]),),
+        )
+        return figures, draft.checkpoint(CheckpointRef(digest=figures["checkpoint"]))
+
+    return run
+
+
+def test_sft_takes_real_steps_and_leaves_a_checkpoint_that_transformers_loads(draft, play, tiny):
+    figures, folder = play()
+    steps = draft.read(draft.tables()["train_steps"]).to_pylist()
+    assert sorted(row["step"] for row in steps) == [1, 2, 3, 4]
+    assert all(row["loss"] > 0 and row["grad_norm"] > 0 and row["num_tokens"] > 0 for row in steps)
+    assert figures["training_rows"] == {"sft": 7}
+    before, after = (load_file(p / "model.safetensors") for p in (draft.checkpoint(tiny), folder))
+    assert before.keys() == after.keys()
+    assert any((before[name] != after[name]).any() for name in before)
+    AutoModelForCausalLM.from_pretrained(folder)
+    assert AutoTokenizer.from_pretrained(folder).decode([5, 6]) == AutoTokenizer.from_pretrained(
+        draft.checkpoint(tiny)
+    ).decode([5, 6])
+    assert not (draft.folder / "training" / draft.key).exists()
+
+
+def test_the_same_rows_and_seed_give_the_same_weights(play):
+    assert play()[0]["checkpoint"] == play()[0]["checkpoint"]
+
+
+def test_dpo_follows_sft_from_where_it_ended(draft, play):
+    figures, _ = play(methods=("sft", "dpo"), dpo=DPO)
+    steps = draft.read(draft.tables()["train_steps"]).to_pylist()
+    assert sorted((row["method"], row["step"]) for row in steps) == [("dpo", i) for i in (1, 2, 3)] + [
+        ("sft", i) for i in (1, 2, 3, 4)
+    ]
+    assert all(row["reward_accuracy"] is not None for row in steps if row["method"] == "dpo")
+    assert figures["training_rows"] == {"sft": 7, "dpo": 8}
+    assert figures["checkpoint"] != play()[0]["checkpoint"]
+
+
+def test_dpo_alone_begins_at_a_loss_of_log_two(draft, play):
+    play(methods=("dpo",), sft=None, dpo=DPO.model_copy(update={"loss_type": ("sigmoid",), "loss_weights": (1.0,)}))
+    first = min(draft.read(draft.tables()["train_steps"]).to_pylist(), key=lambda row: row["step"])
+    assert first["loss"] == pytest.approx(0.6931, abs=1e-3)
+
+
+def test_adapters_are_merged_into_weights_of_the_bases_names(draft, play, tiny):
+    _, folder = play(lora=Lora(rank=4, alpha=8))
+    before, after = (load_file(p / "model.safetensors") for p in (draft.checkpoint(tiny), folder))
+    assert before.keys() == after.keys()
+    changed = {name for name in before if (before[name] != after[name]).any()}
+    assert changed
+    assert all("proj" in name for name in changed)

@@ -1,0 +1,36 @@
+import pytest
+
+from schemas.attempts import ATTEMPTS
+from schemas.errors import ValidationFailed
+from schemas.sft_examples import SFT_EXAMPLES
+from tasks.validate import stop_if_invalid, validate
+
+
+def test_training_rows_made_from_a_failing_row_fail_with_it(draft, given, recipe):
+    attempt = {"question_id": "q", "prompt": "1+2=", "text": "#3", "num_tokens": 2, "checkpoint": "c"}
+    attempts = [
+        {"id": f"a{i}", "sample": i, "finish_reason": reason} | attempt for i, reason in enumerate(["stop", "bored"])
+    ]
+    example = {"question_id": "q", "prompt": "1+2=", "completion": "#3", "agreement": 0.75}
+    examples = [{"id": f"e{i}", "attempt_id": f"a{i}"} | example for i in range(2)]
+    limits = recipe.validation.model_copy(update={"max_failing_rows": 1.0, "min_sft_examples": 0})
+    report = validate(draft, settings=limits, tables=(given(ATTEMPTS, attempts), given(SFT_EXAMPLES, examples)))
+    reason = "expect_column_values_to_be_in_set(finish_reason)"
+    dropped = draft.read(draft.tables()["dropped"]).to_pylist()
+    assert [(row["id"], row["table"], row["reason"]) for row in dropped] == [
+        ("a1", "attempts", reason), ("e1", "sft_examples", reason)
+    ]  # fmt: skip
+    assert report["passed"]
+
+
+def test_a_failed_report_stops_the_round_with_one_line():
+    failures = [{"table": "sft_examples", "expectation": "rows", "observed": 3, "expected": "at least 10"}] * 2
+    with pytest.raises(
+        ValidationFailed, match=r"^sft_examples: rows: observed 3, expected at least 10 \(and 1 more\)$"
+    ):
+        stop_if_invalid({"passed": False, "failures": failures})
+
+
+def test_an_empty_round_fails_for_want_of_rows_not_with_an_exception(draft, given, recipe):
+    report = validate(draft, settings=recipe.validation, tables=(given(SFT_EXAMPLES, []), given(ATTEMPTS, [])))
+    assert [failure["expected"] for failure in report["failures"]] == ["at least 10"]

@@ -1,0 +1,20 @@
+from pathlib import Path
+
+import flows
+import schemas
+import tasks
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_packages_are_this_checkouts():
+    for package in (flows, tasks, schemas):
+        assert Path(package.__file__).is_relative_to(ROOT)
+
+
+def test_every_folder_and_file_of_the_readmes_map_is_there():
+    text = (ROOT / "README.md").read_text()
+    folder_map = text.split("## Where things are")[1].split("```")[1]
+    paths = [line.split()[0] for line in folder_map.splitlines() if line.strip()]
+    assert len(paths) > 8
+    assert [path for path in paths if not (ROOT / path).exists()] == []
