@@ -94,10 +94,12 @@ def _manifest(round: Round, plan: Plan, parent: str | None, started: str, failur
     gate = figures.get("gate")
     trained = figures.get("train", {}).get("checkpoint")
     precision = figures.get("judge", {}).get("vote_precision")
+    # each stage once: a stage that served two labels, or that an earlier round played, cost this round nothing
+    own = {record.key: shown for shown, record in reversed(round.records.items()) if not record.reused_from}
+    played = {shown: round.records[shown] for shown in round.records if shown in own.values()}
     dropped: Counter[str] = Counter()
-    for record in round.records.values():
-        if not record.reused_from:
-            dropped.update(record.dropped)
+    for record in played.values():
+        dropped.update(record.dropped)
     return Manifest(
         recipe=round.recipe.name,
         round=round.number,
@@ -120,8 +122,8 @@ def _manifest(round: Round, plan: Plan, parent: str | None, started: str, failur
         scores=_scores(figures),
         gate=GateResult.model_validate(gate) if gate else None,
         validation=figures.get("validate", {"passed": False, "failures": [failure], "tables": {}}),
-        seconds={shown: 0.0 if r.reused_from else r.seconds for shown, r in round.records.items()},
-        tokens={shown: 0 if r.reused_from else r.tokens for shown, r in round.records.items()},
+        seconds={shown: record.seconds for shown, record in played.items()},
+        tokens={shown: record.tokens for shown, record in played.items()},
         started=started,
         finished=now(),
         versions={k: v for record in round.records.values() for k, v in record.versions.items()},
