@@ -22,6 +22,7 @@ from rich.text import Text
 from schemas.manifest import Manifest, Score, StageRecord
 
 NAME = 20
+LABEL, COLUMN = 22, 26  # widths in the table of rounds
 PLAIN_EVERY_SECONDS = 15.0
 
 
@@ -48,7 +49,7 @@ class Console:
             return
         columns = (
             TextColumn("  {task.description}"),
-            BarColumn(24),
+            BarColumn(12),
             MofNCompleteColumn(),
             _Rate(),
             TimeRemainingColumn(),
@@ -88,43 +89,54 @@ class Console:
         self.note(f"  {shown:<{NAME}} {record.seconds:6.1f} s  {', '.join(words)}")
 
     def rounds_table(self, manifests: list[Manifest]) -> None:
-        """One line a round; what was dropped by reason beneath."""
-        table = RichTable(box=None, header_style="bold", pad_edge=False)
-        for heading in (
-            "round",
-            "proposed",
-            "kept",
-            "in band",
-            "vote right",
-            "trained on",
-            "before",
-            "after",
-            "decision",
-        ):
-            table.add_column(heading, justify="left" if heading in ("round", "decision") else "right", no_wrap=True)
-        table.add_column("seconds", justify="right")
-        for m in manifests:
-            scores = m.scores.get(m.gate.benchmark, {}) if m.gate else {}
-            table.add_row(
-                f"{m.recipe}/{m.round}",
-                f"{m.proposed:,}",
-                f"{rows_of(m, 'questions'):,}",
-                f"{m.band.get('in', 0):.0%}",
-                f"{m.vote_precision.accuracy:.1%}" if m.vote_precision else "-",
-                f"{sum(m.trained_on.values()):,}",
-                _worded(scores.get("champion")),
-                _worded(scores.get("candidate")),
-                Text(m.decision, style={"promoted": "green", "failed": "red"}.get(m.decision, "yellow")),
-                f"{sum(m.seconds.values()):.0f}",
-            )
+        """A column a round, a line a figure; as many rounds abreast as the terminal is wide."""
+        abreast = max(1, (self.rich.width - LABEL) // COLUMN)
+        for start in range(0, len(manifests), abreast):
+            shown = manifests[start : start + abreast]
+            table = RichTable(box=None, header_style="bold", pad_edge=False)
+            table.add_column("", width=LABEL - 2)
+            for m in shown:
+                table.add_column(f"{m.recipe}/{m.round}", justify="right", width=COLUMN - 2, overflow="ellipsis")
+            for label, figure in FIGURES.items():
+                table.add_row(label, *(figure(m) for m in shown))
+            for reason in sorted({reason for m in shown for reason in m.dropped}):
+                table.add_row(f"  {reason}", *(f"{m.dropped.get(reason, 0):,}" for m in shown))
+            self.rich.print()
+            self.rich.print(table)
         self.rich.print()
-        self.rich.print(table)
         for m in manifests:
-            reasons = ", ".join(
-                f"{count:,} {reason}" for reason, count in sorted(m.dropped.items(), key=lambda x: -x[1])
-            )
-            self.note(f"{m.recipe}/{m.round}: {m.reason}\n  dropped: {reasons or 'nothing'}")
+            self.note(f"{m.recipe}/{m.round} {m.decision}: {m.reason}")
 
+
+def _before(m: Manifest) -> Score | None:
+    return m.scores.get(m.gate.benchmark, {}).get("champion") if m.gate else None
+
+
+def _after(m: Manifest) -> Score | None:
+    return m.scores.get(m.gate.benchmark, {}).get("candidate") if m.gate else None
+
+
+def _worded(score: Score | None) -> str:
+    return f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}]" if score else "-"
+
+
+def _decision(m: Manifest) -> Text:
+    return Text(m.decision, style={"promoted": "green", "failed": "red"}.get(m.decision, "yellow"))
+
+
+FIGURES: dict[str, Callable[[Manifest], str | Text]] = {
+    "decision": _decision,
+    "accuracy before": lambda m: _worded(_before(m)),
+    "accuracy after": lambda m: _worded(_after(m)),
+    "proposed": lambda m: f"{m.proposed:,}",
+    "kept": lambda m: f"{sum(ref.rows for ref in m.tables.get('questions', [])):,}",
+    "in the band": lambda m: f"{m.band.get('in', 0):.0%}",
+    "vote precision": lambda m: _worded(m.vote_precision),
+    "rows trained on": lambda m: f"{sum(m.trained_on.values()):,}",
+    "tokens": lambda m: f"{sum(m.tokens.values()):,}",
+    "seconds": lambda m: f"{sum(m.seconds.values()):.0f}",
+    "dropped": lambda m: f"{sum(m.dropped.values()):,}",
+}
 
 CONSOLE: ContextVar[Console | None] = ContextVar("console", default=None)
 
@@ -133,14 +145,6 @@ class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text(f"{speed:,.0f} {task.fields['unit']}/s" if speed else "")
-
-
-def rows_of(m: Manifest, table: str) -> int:
-    return sum(ref.rows for ref in m.tables.get(table, []))
-
-
-def _worded(score: Score | None) -> str:
-    return f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}]" if score else "-"
 
 
 def as_json(m: Manifest, path: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def collect(draft: Draft, *, sources: Sources, ngram: int | None, near: float | 
     )
     seeds, hits, dropped = [], [], []
     for done, row in enumerate(_with_id(draft, SEEDS, row) for row in sources.seeds.rows):
-        draft.report(done, len(sources.seeds.rows), "seeds checked")
+        draft.report(done, len(sources.seeds.rows), "seeds")
         if hit := protected.find(row["question"]):
             found = {"kind": hit.kind, "set_name": hit.set_name, "protected_id": hit.row_id, "span": hit.span}
             hits.append(
