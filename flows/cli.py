@@ -15,7 +15,7 @@ import typer  # noqa: E402
 from flows.console import Console, as_json  # noqa: E402
 from schemas.errors import FactoryError, Stopped  # noqa: E402
 from schemas.manifest import Manifest  # noqa: E402
-from tasks.store.lineage import open_lineage, open_lineages  # noqa: E402
+from tasks.store.lineage import Lineage, open_lineages  # noqa: E402
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 StoreOption = Annotated[Path, typer.Option("--store", envvar="SELFPLAY_STORE", help="Folder of the store.")]
@@ -76,7 +76,7 @@ def doctor(as_json_object: JsonOption = False) -> None:
 
 
 def _folder(m: Manifest, store: Path) -> Path:
-    return open_lineage(store, m.recipe).round_folder(m.round)
+    return Lineage(store, m.recipe, ()).round_folder(m.round)
 
 
 def _entry(m: Manifest, store: Path) -> dict[str, Any]:

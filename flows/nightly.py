@@ -45,10 +45,8 @@ def _play_rounds(plan: Plan, rounds: int | None, console: Console) -> list[Manif
     for _ in range(rounds or recipe.rounds):
         lineage = open_lineage(plan.store, recipe.name)
         bound = recipe.budget.max_held_rounds
-        if bound is not None and lineage.fruitless_in_a_row >= bound:
-            console.note(
-                f"stopped: {lineage.fruitless_in_a_row} rounds in a row were held or failed (budget.max_held_rounds)"
-            )
+        if bound and len(published) >= bound and all(m.decision == "held" for m in published[-bound:]):
+            console.note(f"stopped: {bound} rounds in a row were held (budget.max_held_rounds)")
             break
         try:
             published.append(_play_round(plan, lineage, base, spending, console))

@@ -27,8 +27,6 @@ class Plan:
 
 def preflight(path: Path, store: Path) -> Plan:
     """Raises BadInput, one line, for whatever would stop the run later."""
-    if "://" in str(store) or ":/" in str(store):
-        raise BadInput(f"--store {store}: only a folder can be a store for now")
     recipe, text = load_recipe(path)
     folder = path.resolve().parent
     for section in (recipe.propose, recipe.solve, recipe.evaluate):
@@ -44,6 +42,7 @@ def preflight(path: Path, store: Path) -> Plan:
     fixed = {
         "base": digest_of(folder_digests(model)),
         "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
+        "probe": sources.probe.digest,
         "gate": recipe.gate.model_dump_json(),
     }
     lineage = open_lineage(store, recipe.name)

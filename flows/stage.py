@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from flows.console import Console
 from schemas.errors import BudgetSpent, FactoryError
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
-from schemas.recipe import Budget, Recipe
+from schemas.recipe import Recipe
+from schemas.settings import Budget, OpenAIEngine
 from tasks.collect import Sources
 from tasks.engines.transformers import device_and_dtype
 from tasks.prompts import Prompt, load_prompt
@@ -36,8 +37,10 @@ class Spending:
     tokens: int = 0
 
     def spend(self, tokens: int) -> None:
-        """Count tokens. Raises BudgetSpent at the recipe's bound; what is written stays, a later run goes on."""
         self.tokens += tokens
+
+    def go_on(self) -> None:
+        """Raise BudgetSpent at the recipe's bound. Asked between shards: what is generated is written first."""
         minutes = (time.monotonic() - self.started) / 60
         if self.budget.deadline_minutes is not None and minutes >= self.budget.deadline_minutes:
             raise BudgetSpent(f"deadline of {self.budget.deadline_minutes:g} minutes reached")
@@ -112,12 +115,12 @@ def _played(round: Round, stage: Stage, shown: str, inputs: dict[str, Any]) -> S
     name = stage.__name__
     code, versions = code_of(stage)
     named = {key: _digest(value) for key, value in inputs.items()}
-    facts = {"seed": round.recipe.seed, "device": device_and_dtype()[0] if "model" in inputs else ""}
+    facts = {"seed": round.recipe.seed, "device": _device(inputs)}
     key = stage_key(name, {**named, **facts}, {}, code, versions)
     if record := _whole(round, name, key):
         round.console.reused(shown, record)
         return record
-    round.spending.spend(0)
+    round.spending.go_on()
     draft = Draft(
         lineage=round.lineage,
         round=round.number,
@@ -126,6 +129,7 @@ def _played(round: Round, stage: Stage, shown: str, inputs: dict[str, Any]) -> S
         seed=round.recipe.seed,
         report=round.console.progress(shown),
         spend=round.spending.spend,
+        go_on=round.spending.go_on,
     )
     began = time.monotonic()
     with round.console.stage(shown):
@@ -135,6 +139,7 @@ def _played(round: Round, stage: Stage, shown: str, inputs: dict[str, Any]) -> S
             key=key,
             inputs={k: v for k, v in named.items() if not isinstance(inputs[k], BaseModel) or _is_ref(inputs[k])},
             settings={k: v for k, v in named.items() if isinstance(inputs[k], BaseModel) and not _is_ref(inputs[k])},
+            prompts={value.name: value.text for value in inputs.values() if isinstance(value, Prompt)},
             code=code,
             versions=versions,
             tables=draft.tables(),
@@ -181,6 +186,12 @@ def _mark(round: Round, record: StageRecord) -> None:
     create_once(path, orjson.dumps(record.model_dump(mode="json"), option=orjson.OPT_INDENT_2))
 
 
+def _device(inputs: dict[str, Any]) -> str:
+    """cuda or cpu, for a stage that computes with weights in this process."""
+    in_this_process = "model" in inputs and not isinstance(inputs.get("engine"), OpenAIEngine)
+    return device_and_dtype()[0] if in_this_process else ""
+
+
 def _is_ref(value: Any) -> bool:
     return isinstance(value, TableRef | CheckpointRef)
 
@@ -189,6 +200,8 @@ def _digest(value: Any) -> Any:
     """What of an input decides the output: the digest of data, weights and prompts; the value of settings."""
     if isinstance(value, TableRef | CheckpointRef | Prompt | Sources):
         return value.digest
+    if isinstance(value, OpenAIEngine):
+        return value.kind  # where the server stands and how it is asked change nothing; the weights are in the key
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, tuple | list):

@@ -17,7 +17,7 @@ ANSWERS = table(
     column(
         "reward",
         pa.float64(),
-        "1 if it agrees with the verdict, else 0; null without a verdict",
+        "1 if it agrees with the verdict, else 0; null without a verdict or if the check timed out",
         nullable=True,
     ),
 )

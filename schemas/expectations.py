@@ -3,13 +3,14 @@ the round."""
 
 from typing import Any
 
-from schemas.recipe import Validate
+from schemas.settings import Validate
 from schemas.table import Table
 from schemas.tables import TABLES
 
 VALIDATED = (
     "inputs/seeds", "inputs/probe", "inputs/benchmark_items", "proposals", "questions", "attempts", "answers",
-    "verdicts", "probe_verdicts", "selections", "sft_examples", "preference_pairs",
+    "verdicts", "probe_verdicts", "selections", "contamination", "sft_examples", "preference_pairs", "dropped",
+    "train_steps", "evaluations",
 )  # fmt: skip
 
 
@@ -54,6 +55,14 @@ def row_expectations(table: str) -> list[Any]:
         ],
         "probe_verdicts": [share("agreement"), filled("reference")],
         "selections": [filled("answer"), share("agreement")],
+        "contamination": [one_of("kind", "exact", "ngram", "near"), share("score")],
+        "dropped": [filled("reason"), one_of("table", *TABLES)],
+        "train_steps": [gxe.ExpectColumnValuesToBeBetween(column="step", min_value=1)],
+        "evaluations": [
+            one_of("finish_reason", "stop", "length"),
+            filled("reference"),
+            gxe.ExpectColumnValuesToBeBetween(column="num_tokens", min_value=1),
+        ],
         "sft_examples": [
             filled("prompt"),
             filled("completion"),
@@ -69,7 +78,8 @@ def row_expectations(table: str) -> list[Any]:
             ),
         ],
     }
-    return [gxe.ExpectColumnValuesToBeUnique(column="id"), *of_table[table]]
+    unique = [] if table == "dropped" else [gxe.ExpectColumnValuesToBeUnique(column="id")]
+    return [*unique, *of_table[table]]
 
 
 def batch_expectations(table: str, limits: Validate) -> list[Any]:

@@ -41,6 +41,8 @@ class StageRecord(Record):
     inputs: dict[str, Any]
     """Input -> digest, or plain value."""
     settings: dict[str, Any]
+    prompts: dict[str, str]
+    """Template -> its text, as it was."""
     code: str
     """Digest of the stage's syntax tree and of the project files it imports."""
     versions: dict[str, str]
@@ -51,8 +53,9 @@ class StageRecord(Record):
     dropped: dict[str, int]
     """Reason -> rows."""
     seconds: float
+    """Of the run that completed the stage."""
     tokens: int
-    """Tokens generated."""
+    """Tokens generated, by all runs that worked on it."""
     reused_from: str | None = None
     """The earlier round whose equal stage was copied here."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.manifest import TableRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
-from schemas.recipe import Build as Settings
+from schemas.settings import Build as Settings
 from schemas.sft_examples import SFT_EXAMPLES
 from tasks.store.draft import Draft
 

@@ -155,10 +155,12 @@ def _usable(raw: dict[str, Any], asked: Rows) -> tuple[dict[str, Any] | None, st
     question = raw.get(asked.question)
     if not isinstance(question, str) or not question.strip():
         return None, "no question"
+    if not _storable(question) or not _storable(str(raw.get(getattr(asked, "answer", ""), ""))):
+        return None, "not Unicode"
     row = {"question": question.strip()}
     if isinstance(asked, AnsweredRows):
         answer = raw.get(asked.answer)
-        if answer is None or isinstance(answer, bool | list | dict) or not str(answer).strip():
+        if answer is None or isinstance(answer, bool | list | dict) or str(answer).strip() in ("", "nan"):
             return None, "no answer"
         text = str(answer).strip()
         row["reference"] = (final_answer(text).text or text) if "\\boxed" in text else text
@@ -168,6 +170,11 @@ def _usable(raw: dict[str, Any], asked: Rows) -> tuple[dict[str, Any] | None, st
 def _raw_rows(key: str, path: Path) -> Iterator[dict[str, Any] | None]:
     """Rows of a file as they stand; None for a line that is no JSON object."""
     try:
+        if (path / "dataset_dict.json").exists():
+            splits = ", ".join(sorted(p.name for p in path.iterdir() if p.is_dir()))
+            raise BadInput(
+                f"{key}.path = '{path.name}': holds the splits {splits}; name one, as '{path.name}/<split>'"
+            )
         if path.is_dir():
             from datasets import load_from_disk
 
@@ -177,10 +184,10 @@ def _raw_rows(key: str, path: Path) -> Iterator[dict[str, Any] | None]:
 
             yield from pq.read_table(path, partitioning=None).to_pylist()
         elif path.suffix == ".csv":
-            with open(path, newline="", encoding="utf-8") as file:
-                yield from csv.DictReader(file)
-        elif path.suffix in (".jsonl", ".json"):
-            with open(path, encoding="utf-8") as file:
+            with open(path, newline="", encoding="utf-8-sig") as file:
+                yield from csv.DictReader(file, restkey="(columns without a name)")
+        elif path.suffix == ".jsonl":
+            with open(path, encoding="utf-8-sig") as file:
                 yield from (_json_object(line) for line in file if line.strip())
         else:
             raise BadInput(f"{key}.path = '{path.name}': expected .jsonl, .csv, .parquet or a `datasets` folder")
@@ -189,6 +196,15 @@ def _raw_rows(key: str, path: Path) -> Iterator[dict[str, Any] | None]:
     except Exception as error:  # each format has its own errors; all mean that the file is unusable
         line = str(error).splitlines()[0] if str(error) else error.__class__.__name__
         raise BadInput(f"{key}: {path} cannot be read: {line[:200]}") from error
+
+
+def _storable(text: str) -> bool:
+    """Whether a text has no lone surrogates: JSON can name them, Unicode has no bytes for them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _json_object(line: str) -> dict[str, Any] | None:

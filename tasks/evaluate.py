@@ -6,8 +6,8 @@ from typing import Any
 
 from schemas.evaluations import EVALUATIONS
 from schemas.manifest import CheckpointRef, Score, TableRef
-from schemas.recipe import Evaluate as Settings
-from schemas.recipe import Judge, OpenAIEngine, Sampling, TransformersEngine
+from schemas.settings import Evaluate as Settings
+from schemas.settings import Judge, OpenAIEngine, Sampling, TransformersEngine
 from tasks.audit.statistics import mean_interval, wilson
 from tasks.checks.answers import final_answer
 from tasks.checks.equality import equality
@@ -61,6 +61,8 @@ def evaluate(
                 return _answered(draft, generator, prompt, model, checks, rows, sampling, n, progress)
 
             found += draft.part(EVALUATIONS, part, answer)
+            done = len(found)
+            draft.report(done, total, "answers")
     return {"scores": {name: _score(found, name).model_dump() for name in items}}
 
 

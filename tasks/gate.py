@@ -3,17 +3,21 @@
 from typing import Any
 
 from schemas.manifest import GateResult, TableRef
-from schemas.recipe import Gate as Settings
+from schemas.settings import Gate as Settings
 from tasks.audit.statistics import mcnemar, paired_bootstrap, paired_difference
 from tasks.store.draft import Draft
 
 
-def gate(draft: Draft, *, settings: Settings, champion: TableRef, candidate: TableRef) -> dict[str, Any]:
-    """Compare greedy answers, item by item, on the recipe's benchmark; items undecided for either are left out.
+def gate(
+    draft: Draft, *, settings: Settings, champion: TableRef, candidate: TableRef, invalid: TableRef
+) -> dict[str, Any]:
+    """Compare greedy answers, item by item, on the recipe's benchmark.
 
-    Promoted if the gain is above zero, at least min_gain, and its one-sided p-value is at most the level.
+    Items undecided for either, or invalid, are left out. Promoted if the gain is above zero, at least min_gain, and
+    its one-sided p-value is at most the level.
     """
-    before, after = _marks(draft, champion, settings.benchmark), _marks(draft, candidate, settings.benchmark)
+    dropped = set(draft.read(invalid)["id"].to_pylist())
+    before, after = (_marks(draft, ref, settings.benchmark, dropped) for ref in (champion, candidate))
     items = sorted(before.keys() & after.keys())
     old, new = [before[item] for item in items], [after[item] for item in items]
     gained = sum(b and not a for a, b in zip(old, new, strict=True))
@@ -44,10 +48,10 @@ def gate(draft: Draft, *, settings: Settings, champion: TableRef, candidate: Tab
     ).model_dump()
 
 
-def _marks(draft: Draft, ref: TableRef, benchmark: str) -> dict[str, bool]:
+def _marks(draft: Draft, ref: TableRef, benchmark: str, dropped: set[str]) -> dict[str, bool]:
     """Item -> whether the greedy answer was right."""
     return {
         row["item_id"]: row["correct"]
         for row in draft.read(ref).to_pylist()
-        if row["greedy"] and row["benchmark"] == benchmark and row["correct"] is not None
+        if row["greedy"] and row["benchmark"] == benchmark and row["correct"] is not None and row["id"] not in dropped
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.answers import ANSWERS
 from schemas.manifest import TableRef
-from schemas.recipe import Judge as Settings
+from schemas.settings import Judge as Settings
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.audit.statistics import wilson
 from tasks.checks.answers import Answer, canonical, final_answer
@@ -33,7 +33,7 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
         usable = [_usable(row, answer) for row, answer in zip(group, found, strict=True)]
         votes[question] = verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None)
         answers += [
-            _answer_row(draft, row, answer, valid, member, verdict)
+            _answer_row(draft, row, answer, valid, member, _reward(verdict, member, valid, same))
             for row, answer, valid, member in zip(group, found, usable, verdict.members, strict=True)
         ]
         draft.report(done + 1, len(groups), "verdicts")
@@ -56,6 +56,14 @@ def _usable(attempt: dict[str, Any], answer: Answer) -> str | None:
     return answer.text if attempt["finish_reason"] == "stop" and answer.text and canonical(answer) else None
 
 
+def _reward(verdict: Verdict, member: int, valid: str | None, same: Any) -> float | None:
+    """1 for an attempt that agrees, 0 for one that does not; None without a verdict, or if the check timed out."""
+    if verdict.answer is None or member == 0:
+        return None if verdict.answer is None else 1.0
+    undecided = valid is not None and same(verdict.answer, canonical(valid)) is Outcome.UNDECIDED
+    return None if undecided else 0.0
+
+
 def _correct(verdict: Verdict, reference: str, same: Any) -> bool | None:
     if verdict.answer is None:
         return None
@@ -64,7 +72,12 @@ def _correct(verdict: Verdict, reference: str, same: Any) -> bool | None:
 
 
 def _answer_row(
-    draft: Draft, attempt: dict[str, Any], answer: Answer, valid: str | None, member: int, verdict: Verdict
+    draft: Draft,
+    attempt: dict[str, Any],
+    answer: Answer,
+    valid: str | None,
+    member: int,
+    reward: float | None,
 ) -> dict[str, Any]:
     truncated = attempt["finish_reason"] == "length"
     return {
@@ -77,7 +90,7 @@ def _answer_row(
         "valid": valid is not None,
         "invalid_reason": None if valid is not None else "truncated" if truncated else "unparsable",
         "answer_class": member,
-        "reward": None if verdict.answer is None else float(member == 0),
+        "reward": reward,
     }
 
 

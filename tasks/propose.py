@@ -13,8 +13,8 @@ from schemas.dropped import DROPPED
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.recipe import Novelty, OpenAIEngine, TransformersEngine
-from schemas.recipe import Propose as Settings
+from schemas.settings import Novelty, OpenAIEngine, TransformersEngine
+from schemas.settings import Propose as Settings
 from tasks.checks.novelty import ExactIndex, NoveltyIndex
 from tasks.checks.proposals import parse_numbered_list, rule_violation, tidy
 from tasks.engines import Request, open_engine
@@ -33,16 +33,20 @@ def propose(
     model: CheckpointRef,
     seeds: TableRef,
     own: tuple[TableRef, ...],
+    invalid: tuple[TableRef, ...],
     earlier: tuple[TableRef, ...],
     round: int,
 ) -> dict[str, Any]:
     """Write `proposals` and the admitted `questions`.
 
-    `own`: selections of promoted rounds, from which few-shots are drawn beside the seeds; the pool is as it stood
-    when the round began. `earlier`: questions of all earlier rounds, against which novelty is held.
+    `own`: selections of promoted rounds, less what their validation dropped (`invalid`), from which few-shots are
+    drawn beside the seeds; the pool is as it stood when the round began. `earlier`: questions of all
+    earlier rounds, against which novelty is held.
     """
     seed_pool = [(row["id"], row["question"]) for row in draft.read(seeds).to_pylist()]
-    own_pool = [(row["id"], row["text"]) for ref in own for row in draft.read(ref).to_pylist()]
+    dropped = {row_id for ref in invalid for row_id in draft.read(ref)["id"].to_pylist()}
+    own_rows = [row for ref in own for row in draft.read(ref).to_pylist()]
+    own_pool = [(row["id"], row["text"]) for row in own_rows if row["id"] not in dropped]
     known = seed_pool + [(row["id"], row["text"]) for ref in earlier for row in draft.read(ref).to_pylist()]
 
     admission = Admission(draft, settings, known)
@@ -78,8 +82,15 @@ def _wave(
         shown[row_id] = {"wave": wave, "prompt_index": index, "fewshot_ids": [i for i, _ in fewshots]}
         filled = prompt.render(fewshots=[" ".join(text.split()).rstrip(":") for _, text in fewshots])
         requests.append(Request(row_id, filled, settings.sampling, draft.random_seed("propose", wave, index)))
+    done = 0
+
+    def progress(completions: int) -> None:
+        nonlocal done
+        done += completions
+        draft.report(done, len(requests), f"proposals of wave {wave + 1}")
+
     with open_engine(engine, draft.checkpoint(model), model) as generator:
-        completions = generator.generate(requests)
+        completions = generator.generate(requests, progress)
     draft.generated(sum(completion.num_tokens for completion in completions))
     return [
         {"id": c.request_id, "prompt": c.prompt, "text": c.text, "num_tokens": c.num_tokens}
@@ -104,9 +115,10 @@ class Admission:
         self.questions: list[dict[str, Any]] = []
         self.dropped: list[dict[str, Any]] = []
         self.num_parsed = 0
+        self.copies = ExactIndex()  # ROUGE sees no words in some scripts: a copy is never new
         self.index = _index(settings.novelty)
         for row_id, text in known:
-            self.index.add(text, row_id)
+            self._remember(row_id, text)
 
     def admit(self, proposal: dict[str, Any]) -> None:
         for item, (row_id, text) in enumerate(self._parsed(proposal)):
@@ -117,14 +129,19 @@ class Admission:
             if violation := rule_violation(text, self.settings.filters):
                 self._drop(row_id, text, *violation)
                 continue
-            score, nearest = self.index.nearest(text)
-            if not self.index.admit(text, row_id):
+            score, nearest = max(self.copies.nearest(text), self.index.nearest(text), key=lambda found: found[0])
+            if score > (self.settings.novelty.threshold or 0.0) or score == 1.0:
                 self._drop(row_id, text, "not_new", score, self.settings.novelty.threshold)
                 continue
+            self._remember(row_id, text)
             self.questions.append(
                 {"id": row_id, "proposal_id": proposal["id"], "item": item, "position": len(self.questions)}
                 | {"text": text, "nearest_score": score, "nearest_id": nearest}
             )
+
+    def _remember(self, row_id: str, text: str) -> None:
+        self.copies.add(text, row_id)
+        self.index.add(text, row_id)
 
     def _parsed(self, proposal: dict[str, Any]) -> Iterator[tuple[str, str]]:
         items = parse_numbered_list(proposal["text"], len(proposal["fewshot_ids"]) + 1)

@@ -5,8 +5,8 @@ from typing import Any
 
 from schemas.dropped import DROPPED
 from schemas.manifest import TableRef
-from schemas.recipe import Select as Settings
 from schemas.selections import CONTAMINATION, SELECTIONS
+from schemas.settings import Select as Settings
 from tasks.checks.contamination import ProtectedTexts
 from tasks.store.draft import Draft
 
@@ -38,7 +38,7 @@ def select(
     for question in sorted(draft.read(questions).to_pylist(), key=lambda row: row["position"]):
         verdict = verdict_of[question["id"]]
         reason, figure, threshold = _off_band(verdict, settings)
-        if not reason and (hit := protected.find(question["text"])):
+        if hit := protected.find(question["text"]):  # reported for every question, in the band or not
             reason, figure = f"contaminated_{hit.kind}", hit.score
             threshold = settings.near if hit.kind == "near" else None
             hits.append(
@@ -72,7 +72,7 @@ def select(
     draft.write(SELECTIONS, kept)
     draft.write(CONTAMINATION, hits)
     draft.write(DROPPED, dropped)
-    return {"band": _band([row["reason"] for row in dropped], len(verdict_of))}
+    return {"band": _band([_off_band(verdict, settings)[0] for verdict in verdict_of.values()])}
 
 
 def _off_band(verdict: dict[str, Any], settings: Settings) -> tuple[str, float | None, float | None]:
@@ -87,9 +87,10 @@ def _off_band(verdict: dict[str, Any], settings: Settings) -> tuple[str, float |
     return "", None, None
 
 
-def _band(reasons: list[str], total: int) -> dict[str, float]:
+def _band(reasons: list[str]) -> dict[str, float]:
     """Shares of all verdicts; what lies in the band may still be dropped for contamination or the cap."""
     below, above = reasons.count("below_band"), reasons.count("above_band")
     without = reasons.count("tie") + reasons.count("no_valid_answer")
+    total = len(reasons)
     counts = {"below": below, "in": total - below - above - without, "above": above, "no_verdict": without}
     return {name: count / total if total else 0.0 for name, count in counts.items()}

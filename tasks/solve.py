@@ -5,8 +5,8 @@ from typing import Any
 
 from schemas.attempts import ATTEMPTS
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.recipe import OpenAIEngine, TransformersEngine
-from schemas.recipe import Solve as Settings
+from schemas.settings import OpenAIEngine, TransformersEngine
+from schemas.settings import Solve as Settings
 from tasks.engines import Request, open_engine
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft

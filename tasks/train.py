@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.recipe import Train as Settings
+from schemas.settings import Train as Settings
 from schemas.train_steps import TRAIN_STEPS
 from tasks.store.draft import Draft
 from tasks.store.objects import keep_checkpoint
@@ -31,6 +32,9 @@ def train(
     """
     dropped = pa.concat_tables([draft.read(ref) for ref in invalid])["id"]
     rows = {"sft": _valid(draft, sft_examples, dropped), "dpo": _valid(draft, preference_pairs, dropped)}
+    for method in settings.methods:
+        if len(rows[method]) == 0:
+            raise ValidationFailed(f"train: no valid row for {method}")
     work = draft.folder / "training" / draft.key
     shutil.rmtree(work, ignore_errors=True)
     source = draft.checkpoint(model)

@@ -30,6 +30,7 @@ def serl(round: Round) -> None:
     proposed = play(
         propose, settings=recipe.propose, engine=recipe.engine, prompt=asks, model=model, seeds=seeds,
         own=round.tables_of("selections", decision="promoted"),
+        invalid=round.tables_of("dropped", decision="promoted"),
         earlier=round.tables_of("questions"), round=round.number,
     ).tables  # fmt: skip
     solved = play(
@@ -59,11 +60,18 @@ def serl(round: Round) -> None:
     )  # fmt: skip
     candidate = CheckpointRef(digest=trained.figures["checkpoint"])
 
-    marks = {
+    evaluated = {
         role: play(
             evaluate, role, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.engine, prompt=tests,
             model=checkpoint, benchmark_items=items,
         ).tables["evaluations"]
         for role, checkpoint in (("base", round.base), ("champion", round.champion), ("candidate", candidate))
     }  # fmt: skip
-    play(gate, settings=recipe.gate, champion=marks["champion"], candidate=marks["candidate"])
+    scored = play(
+        validate, "scores", settings=recipe.validation, tables=(trained.tables["train_steps"], *evaluated.values())
+    )
+    stop_if_invalid(scored.figures)
+    play(
+        gate, settings=recipe.gate, champion=evaluated["champion"], candidate=evaluated["candidate"],
+        invalid=scored.tables["dropped"],
+    )  # fmt: skip

@@ -4,7 +4,7 @@ import re
 import string
 from functools import lru_cache
 
-from schemas.filters import RuleFilters
+from schemas.settings import RuleFilters
 
 MAX_ITEMS = 64
 """Most questions read from one completion; a model that counts on for ever gives no more."""

@@ -1,5 +1,5 @@
 """Text generation: one door, `open_engine`, whatever stands behind it."""
 
-from tasks.engines.engine import Completion, Engine, Message, Request, open_engine, request_order
+from tasks.engines.engine import Completion, Engine, Message, Request, open_engine
 
-__all__ = ["Completion", "Engine", "Message", "Request", "open_engine", "request_order"]
+__all__ = ["Completion", "Engine", "Message", "Request", "open_engine"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from schemas.manifest import CheckpointRef
-from schemas.recipe import OpenAIEngine, Sampling, TransformersEngine
+from schemas.settings import OpenAIEngine, Sampling, TransformersEngine
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ hash of (row seed, step, token): a counter-based generator (Salmon et al. 2011) 
 
 import torch
 
-from schemas.recipe import Sampling
+from schemas.settings import Sampling
 
 GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 FEW = 512  # tokens looked at first for the nucleus
@@ -18,7 +18,12 @@ def gumbel(row_seeds: torch.Tensor, step: int, num_tokens: int) -> torch.Tensor:
     rows = _mixed(row_seeds + _signed(step * GOLDEN))
     tokens = torch.arange(num_tokens, device=row_seeds.device, dtype=torch.int64) * GOLDEN
     bits = _mixed(rows[:, None] + tokens[None, :])
-    uniform = ((bits >> 40) & 0xFFFFFF).to(torch.float32).add_(0.5).mul_(2.0**-24)  # in (0, 1), ends excluded
+    return _gumbel_of(bits)
+
+
+def _gumbel_of(bits: torch.Tensor) -> torch.Tensor:
+    """-log(-log(u)), u in (0, 1), ends excluded: 23 bits and a half are exact in float32, 24 could round to 1."""
+    uniform = ((bits >> 41) & 0x7FFFFF).to(torch.float32).add_(0.5).mul_(2.0**-23)
     return uniform.log_().neg_().log_().neg_()
 
 

@@ -1,4 +1,8 @@
-"""Any OpenAI-compatible server by URL, such as vLLM in an environment of its own."""
+"""Any OpenAI-compatible server by URL, such as vLLM in an environment of its own.
+
+Chats are rendered here, with the checkpoint's own template, and asked for as plain completions: the prompt that is
+stored, and trained on, is then the one that the model saw.
+"""
 
 import os
 import random
@@ -14,8 +18,9 @@ import httpx
 
 from schemas.errors import BadInput, Stopped
 from schemas.manifest import CheckpointRef
-from schemas.recipe import OpenAIEngine
+from schemas.settings import OpenAIEngine
 from tasks.engines.engine import Completion, Request
+from tasks.engines.transformers import rendered
 
 TRIES = 5
 WORTH_ANOTHER_TRY = {408, 429, 500, 502, 503, 504}
@@ -28,15 +33,19 @@ def open_openai(settings: OpenAIEngine, folder: Path, checkpoint: CheckpointRef)
     key = os.environ.get(settings.api_key_env) if settings.api_key_env else None
     if settings.api_key_env and not key:
         raise BadInput(f"engine.api_key_env = '{settings.api_key_env}': this environment variable is not set")
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     name = served_name(checkpoint)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(headers=headers, timeout=settings.timeout_seconds) as client:
-        engine = ServerEngine(client, settings, name)
+        engine = ServerEngine(client, settings, name, tokenizer)
         served = engine.served_models()
         if name not in served:
             raise Stopped(
                 f"{settings.url} serves {', '.join(served) or 'nothing'}, not {name}; "
-                f"start it with: vllm serve {folder} --served-model-name {name}, then run again"
+                f"start it with: vllm serve {folder} --served-model-name {name} "
+                "--generation-config vllm, then run again"
             )
         yield engine
 
@@ -50,6 +59,7 @@ class ServerEngine:
     client: httpx.Client
     settings: OpenAIEngine
     model: str
+    tokenizer: Any
 
     def served_models(self) -> list[str]:
         return sorted(str(entry["id"]) for entry in self._asked("GET", "/models")["data"])
@@ -65,33 +75,25 @@ class ServerEngine:
         return completions
 
     def _complete(self, request: Request) -> list[Completion]:
-        chat = not isinstance(request.prompt, str)
-        body = request.sampling.model_dump() | {
-            "model": self.model,
-            "n": request.n,
-            "seed": request.seed % 2**31,
-        }
-        if body["top_k"] == 0:
-            del body["top_k"]  # not every server knows it; 0 is off
-        if not body["stop"]:
-            del body["stop"]
-        if isinstance(request.prompt, str):
-            body["prompt"] = prompt = request.prompt
-        else:
-            body["messages"] = [{"role": m.role, "content": m.content} for m in request.prompt]
-            prompt = "\n".join(f"[{m.role}]\n{m.content}" for m in request.prompt)
-        answer = self._asked("POST", "/chat/completions" if chat else "/completions", body)
+        prompt = rendered(self.tokenizer, request.prompt)
+        body = request.sampling.model_dump(exclude={"top_k", "stop"})
+        body |= {"model": self.model, "prompt": prompt, "n": request.n, "seed": request.seed % 2**31}
+        if request.sampling.top_k:
+            body["top_k"] = request.sampling.top_k  # not every server knows it
+        if request.sampling.stop:
+            body["stop"] = list(request.sampling.stop)
+        answer = self._asked("POST", "/completions", body)
         choices = sorted(answer["choices"], key=lambda choice: choice["index"])
         if len(choices) != request.n:
             raise Stopped(f"{self.settings.url} gave {len(choices)} of {request.n} samples")
         # the API counts tokens for all samples together: shared out evenly
-        tokens = answer["usage"]["completion_tokens"] // request.n
+        tokens = max(1, answer["usage"]["completion_tokens"] // request.n)
         return [
             Completion(
                 request_id=request.id,
                 sample=sample,
                 prompt=prompt,
-                text=(choice["message"]["content"] if chat else choice["text"]) or "",
+                text=_clean(choice["text"]),
                 num_tokens=tokens,
                 finish_reason="stop" if choice["finish_reason"] == "stop" else "length",
             )
@@ -117,6 +119,11 @@ class ServerEngine:
             if attempt + 1 < TRIES:
                 time.sleep(wait)
         raise Stopped(f"{url}: {problem}; start or mend the server, then run again")
+
+
+def _clean(text: Any) -> str:
+    """A server's text, as Unicode that can be stored: lone surrogates are replaced."""
+    return str(text or "").encode("utf-8", "replace").decode()
 
 
 def _retry_after(answer: httpx.Response) -> float | None:

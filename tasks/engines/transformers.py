@@ -11,15 +11,15 @@ from typing import Any
 import torch
 
 from schemas.errors import Stopped
-from schemas.recipe import TransformersEngine
-from tasks.engines.engine import Completion, Request, request_order
+from schemas.settings import TransformersEngine
+from tasks.engines.engine import Completion, Message, Request, request_order
 from tasks.engines.noise import RowKeyedSampling
 
 
 @contextmanager
 def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["LocalEngine"]:
     """Load the weights; give the memory back at the end."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     device, dtype = device_and_dtype()
     try:
@@ -29,6 +29,8 @@ def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["L
         raise Stopped(f"{folder}: the weights cannot be loaded: {str(error).splitlines()[0]}") from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id
+    own = model.generation_config  # the base's own sampling defaults would be mixed into the recipe's
+    model.generation_config = GenerationConfig(eos_token_id=own.eos_token_id, pad_token_id=own.pad_token_id)
     model.to(device).eval()
     try:
         yield LocalEngine(model, tokenizer, settings.batch_rows)
@@ -66,8 +68,8 @@ class LocalEngine:
         from transformers import GenerationConfig, LogitsProcessorList
 
         sampling = batch[0].sampling
-        prompts = [self._rendered(request) for request in batch]
-        encoded = self.tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
+        prompts = [rendered(self.tokenizer, request.prompt) for request in batch]
+        encoded = self.tokenizer(prompts, return_tensors="pt", padding=True)
         encoded = encoded.to(self.model.device)
         rows = torch.tensor([i for i, request in enumerate(batch) for _ in range(request.n)])
         seeds = torch.tensor([_row_seed(r.seed, s) for r in batch for s in range(r.n)], device=self.model.device)
@@ -99,7 +101,7 @@ class LocalEngine:
         if ids.shape[1] == 0:
             return None
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        cache = self.model.model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True)
+        cache = self.model.base_model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True)
         cache = cache.past_key_values
         cache.batch_select_indices(rows.to(ids.device))
         return cache
@@ -129,12 +131,17 @@ class LocalEngine:
             self.ends_of[stop] = frozenset({*listed, self.tokenizer.eos_token_id, *holding})
         return self.ends_of[stop]
 
-    def _rendered(self, request: Request) -> str:
-        if isinstance(request.prompt, str):
-            return request.prompt
-        messages = [{"role": message.role, "content": message.content} for message in request.prompt]
-        text: str = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return text
+
+def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
+    """The prompt as text. Whoever tokenizes it, here, a server or a trainer, adds the tokenizer's own special tokens:
+    a chat template that writes the first of them as well would give it twice."""
+    if isinstance(prompt, str):
+        return prompt
+    messages = [{"role": message.role, "content": message.content} for message in prompt]
+    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    first = tokenizer.bos_token
+    added = first is not None and tokenizer("x")["input_ids"][0] == tokenizer.bos_token_id
+    return text.removeprefix(first) if added else text
 
 
 def _batches(requests: Sequence[Request], batch_rows: int) -> Iterator[list[Request]]:

@@ -30,9 +30,10 @@ class Draft:
     report: Callable[[int, int, str], None] = lambda done, total, unit: None
     """Called with (done, total, unit) as the stage goes."""
     spend: Callable[[int], None] = lambda tokens: None
-    """Called before each part is made, with the tokens generated since; raises BudgetSpent at the recipe's bound."""
+    """Counts generated tokens against the recipe's budget."""
+    go_on: Callable[[], None] = lambda: None
+    """Called before each part is made: raises BudgetSpent at the recipe's bound."""
     tokens: int = 0
-    reused_parts: int = 0
     written: set[str] = field(default_factory=set)
 
     @property
@@ -56,11 +57,11 @@ class Draft:
         """The rows of one part (a shard): read if it is whole already, else made and written."""
         path = self._part(table, part)
         if path.exists():
-            self.reused_parts += 1
             self.written.add(table.name)
             rows: list[dict[str, Any]] = pa.parquet.read_table(path, partitioning=None).to_pylist()
+            self.tokens += sum(row["num_tokens"] for row in rows)  # generated for this stage, if by an earlier run
             return rows
-        self.spend(0)
+        self.go_on()
         rows = self.write(table, make(), part).to_pylist()
         return rows
 

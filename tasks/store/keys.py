@@ -14,6 +14,11 @@ import orjson
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ("tasks", "schemas")
 # libraries that move bytes or draw progress do not change what is written
+BEHIND = {  # libraries that another one leans on for what it computes
+    "transformers": ("tokenizers",),
+    "trl": ("accelerate", "datasets"),
+    "math_verify": ("sympy", "latex2sympy2_extended"),
+}
 UNCOUNTED = {"orjson", "pydantic", "rich", "httpx"}
 
 
@@ -84,5 +89,7 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
 @cache
 def _versions(libraries: frozenset[str]) -> dict[str, str]:
     distributions = importlib.metadata.packages_distributions()
-    found = {library: distributions[library][0] for library in libraries if library in distributions}
-    return {library: importlib.metadata.version(name) for library, name in sorted(found.items())}
+    every = libraries | {behind for library in libraries for behind in BEHIND.get(library, ())}
+    found = {library: distributions[library][0] for library in every if library in distributions}
+    versions = {library: importlib.metadata.version(name) for library, name in sorted(found.items())}
+    return {"python": ".".join(map(str, sys.version_info[:2]))} | versions

@@ -47,12 +47,6 @@ class Lineage:
         champion = self.champion_round
         return [m for m in self.manifests if m.decision == "held" and m.round > (champion.round if champion else 0)]
 
-    @property
-    def fruitless_in_a_row(self) -> int:
-        """Rounds held or failed since the last promoted one."""
-        champion = self.champion_round
-        return sum(m.round > (champion.round if champion else 0) for m in self.manifests)
-
     def round_folder(self, number: int) -> Path:
         return self.folder / f"round-{number:04d}"
 
@@ -89,6 +83,8 @@ def make_store(store: Path) -> None:
 
 
 def _check_format(store: Path) -> None:
+    if ":/" in str(store):
+        raise BadInput(f"--store {store}: only a folder can be a store for now")
     path = store / "store.json"
     if store.exists() and not store.is_dir():
         raise BadInput(f"{store}: not a folder; give --store a folder")

@@ -3,11 +3,13 @@
 import hashlib
 import os
 import secrets
+from functools import cache
 from pathlib import Path
 
 from schemas.errors import BadInput
 from schemas.manifest import CheckpointRef
 
+LISTING = "object.json"  # written last: the mark that an object is whole
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 
 
@@ -49,13 +51,20 @@ def sync_folder(folder: Path) -> None:
 
 
 def file_digest(path: Path) -> str:
+    about = path.stat()
+    return _digest_of_file(path, about.st_size, about.st_mtime_ns)
+
+
+@cache
+def _digest_of_file(path: Path, size: int, changed: int) -> str:
+    """Once a process for a file that stays as it is: weights are large, and asked for more than once."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_digests(folder: Path) -> dict[str, str]:
     """File name -> SHA-256, of the files directly in a checkpoint folder. Pickles and code are refused."""
-    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and p.name != LISTING)
     for path in files:
         if path.suffix in PICKLES or path.suffix == ".py":
             raise BadInput(f"{path}: a checkpoint may hold no pickle and no code; save it as safetensors")
@@ -75,10 +84,10 @@ def keep_checkpoint(objects: Path, folder: Path) -> CheckpointRef:
     files = folder_digests(folder)
     ref = CheckpointRef(digest=digest_of(files))
     home = objects / ref.digest
-    if not (home / "object.json").exists():
+    if not (home / LISTING).exists():
         for name in files:
             _copy_whole(folder / name, home / name)
-        create_once(home / "object.json", orjson.dumps({"files": files}, option=orjson.OPT_INDENT_2))
+        create_once(home / LISTING, orjson.dumps({"files": files}, option=orjson.OPT_INDENT_2))
     return ref
 
 

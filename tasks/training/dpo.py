@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from schemas.recipe import Dpo, Lora
+from schemas.settings import Dpo, Lora
 from tasks.training.trainer import Progress, Steps, common_arguments, load, peft_config, run, save
 
 

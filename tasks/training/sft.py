@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from schemas.recipe import Lora, Sft
+from schemas.settings import Lora, Sft
 from tasks.training.trainer import Progress, Steps, common_arguments, load, peft_config, run, save
 
 

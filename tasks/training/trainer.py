@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import Stopped
-from schemas.recipe import Lora, Optimiser
+from schemas.errors import ValidationFailed
+from schemas.settings import Lora, Optimiser
 from tasks.engines.transformers import device_and_dtype
 
 Steps = list[dict[str, Any]]
@@ -60,7 +60,7 @@ def peft_config(lora: Lora | None) -> Any:
 
 
 def run(trainer: Any, method: str, progress: Progress) -> Steps:
-    """Train, and give back what was logged. Raises Stopped at a loss that is not a finite number."""
+    """Train, and give back what was logged. Raises ValidationFailed at a loss that is not a finite number."""
     import math
 
     from transformers import PrinterCallback, TrainerCallback
@@ -72,7 +72,7 @@ def run(trainer: Any, method: str, progress: Progress) -> Steps:
             if "loss" not in logs:
                 return
             if not math.isfinite(logs["loss"]):
-                raise Stopped(f"{method}: loss {logs['loss']} at step {state.global_step}; lower the learning rate")
+                raise ValidationFailed(f"train: {method} loss {logs['loss']} at step {state.global_step}")
             logged.append(
                 {"method": method, "step": state.global_step, "loss": logs["loss"]}
                 | {"learning_rate": logs["learning_rate"], "grad_norm": logs.get("grad_norm")}

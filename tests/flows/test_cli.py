@@ -33,7 +33,7 @@ def test_a_bad_recipe_is_one_line_exit_2_and_nothing_written(tmp_path, write_rec
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1
-    assert "small.toml: solve.num_samples = '0': Input should be greater than or equal to 2" in ended.stderr
+    assert "small.toml: solve.num_samples = 0: Input should be greater than or equal to 2" in ended.stderr
     assert not (tmp_path / "store").exists()
 
 

@@ -61,6 +61,8 @@ def test_unusable_rows_are_counted_with_the_reason(folder, quickstart):
     lines = [
         '{"problem": "7+1", "solution": "8"}',
         "not json",
+        '{"problem": "\\ud800", "solution": "1"}',
+        '{"problem": "3+3", "solution": NaN}',
         '{"problem": "", "solution": "1"}',
         '{"problem": "9+9"}',
     ]
@@ -74,7 +76,8 @@ def test_unusable_rows_are_counted_with_the_reason(folder, quickstart):
     source = read_sources(reading(quickstart), folder).benchmarks[0][1]
     assert source.rows == ({"question": "7+1", "reference": "8", "source_row": 0},)
     assert source.unusable == {
-        "already in the probe": 1, "no answer": 1, "no question": 2, "not a JSON object": 2, "repeated": 1
+        "already in the probe": 1, "no answer": 2, "not Unicode": 1, "no question": 2, "not a JSON object": 2,
+        "repeated": 1,
     }  # fmt: skip
 
 
@@ -117,3 +120,17 @@ def test_a_seed_that_is_in_a_benchmark_or_the_probe_never_becomes_a_few_shot(fol
     assert draft.read(tables["inputs/seeds"])["question"].to_pylist() == [ROWS[0]["problem"]]
     assert sorted(draft.read(tables["contamination"])["set_name"].to_pylist()) == ["probe", "sums"]
     assert draft.dropped() == {"contaminated_exact": 2}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(folder, quickstart):
+    (folder / "bench.csv").write_text("problem,solution\n7+1,8,too many\n", encoding="utf-8-sig")
+    assert read_sources(reading(quickstart, bench="bench.csv"), folder).benchmarks[0][1].rows[0]["question"] == "7+1"
+
+
+def test_a_datasets_folder_with_splits_is_refused_with_their_names(folder, quickstart):
+    from datasets import Dataset, DatasetDict
+
+    DatasetDict({"train": Dataset.from_list(ROWS), "test": Dataset.from_list(ROWS)}).save_to_disk(str(folder / "b"))
+    with pytest.raises(BadInput, match=r"holds the splits test, train; name one, as 'b/<split>'"):
+        read_sources(reading(quickstart, bench="b"), folder)
+    assert len(read_sources(reading(quickstart, bench="b/test"), folder).benchmarks[0][1].rows) == 6

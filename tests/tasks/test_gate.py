@@ -1,5 +1,6 @@
 import pytest
 
+from schemas.dropped import DROPPED
 from schemas.evaluations import EVALUATIONS
 from tasks.gate import gate
 
@@ -21,6 +22,7 @@ def play(draft, given, recipe):
             settings=recipe.gate.model_copy(update=changes),
             champion=given(EVALUATIONS, rows("old", champion)),
             candidate=given(EVALUATIONS, rows("new", candidate)),
+            invalid=given(DROPPED, []),
         )
 
     return run
@@ -53,12 +55,30 @@ def test_a_gain_below_the_smallest_worth_a_promotion_is_held(play):
     assert (result["decision"], "gain below the 0.2" in result["reason"]) == ("held", True)
 
 
-def test_undecided_items_sampled_answers_and_other_benchmarks_do_not_count(draft, given, recipe):
+def test_undecided_and_invalid_items_sampled_answers_and_other_benchmarks_do_not_count(draft, given, recipe):
     old = (
-        rows("old", [False, None, True])
+        rows("old", [False, None, True, False])
         + rows("old", [False] * 9, greedy=False)
         + rows("old", [False], benchmark="b")
     )
-    new = rows("new", [True, True, None]) + rows("new", [True] * 9, greedy=False) + rows("new", [True], benchmark="b")
-    result = gate(draft, settings=recipe.gate, champion=given(EVALUATIONS, old), candidate=given(EVALUATIONS, new))
+    new = (
+        rows("new", [True, True, None, True])
+        + rows("new", [True] * 9, greedy=False)
+        + rows("new", [True], benchmark="b")
+    )
+    dropped = {
+        "table": "evaluations",
+        "stage": "validate",
+        "reason": "r",
+        "figure": None,
+        "threshold": None,
+        "text": None,
+    }
+    result = gate(
+        draft,
+        settings=recipe.gate,
+        champion=given(EVALUATIONS, old),
+        candidate=given(EVALUATIONS, new),
+        invalid=given(DROPPED, [{"id": "new-sums-True-3"} | dropped]),
+    )
     assert (result["n"], result["gained"]) == (1, 1)

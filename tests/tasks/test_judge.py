@@ -97,3 +97,13 @@ def test_equivalent_answers_vote_together_when_mathematics_is_asked_for(play):
         row["text"] = text
     _, tables = play(halves, equivalence="math", answer_pattern=None)
     assert tables["verdicts"][0]["votes"] == 2
+
+
+def test_a_check_that_timed_out_gives_no_reward_rather_than_a_wrong_mark(play):
+    rows = attempts("q", [7, 7, 8, "tower"])
+    rows[3]["text"] = "\\boxed{9^{9^{9^{9}}}}"
+    for row, answer in zip(rows[:3], (7, 7, 8), strict=True):
+        row["text"] = f"\\boxed{{{answer}}}"
+    figures, tables = play(rows, equivalence="math", answer_pattern=None, timeout_seconds=1)
+    assert [row["reward"] for row in sorted(tables["answers"], key=lambda r: r["attempt_id"])] == [1, 1, 0, None]
+    assert figures["undecided"] >= 1

@@ -36,6 +36,7 @@ def play(draft, given, recipe, tiny, tmp_path):
             model=tiny,
             seeds=given(SEEDS, seeds),
             own=(given(SELECTIONS, [{"id": "selections-1"} | own]),),
+            invalid=(),
             earlier=(given(QUESTIONS, [question(draft, "9+8+7+6")]),),
             round=1,
         )
@@ -87,8 +88,9 @@ def test_novelty_looks_at_seeds_earlier_rounds_and_this_batch(draft, play, monke
 def test_a_wave_that_is_whole_is_not_sampled_again_and_the_questions_are_the_same(draft, play):
     play(target=60)
     first = draft.tables()
-    draft.reused_parts = 0
+    (wave,) = (draft.folder / PROPOSALS.name / draft.key).glob("part-0000.parquet")
+    before = wave.stat().st_mtime_ns
     (draft.folder / DROPPED.name / draft.key / "part-0000.parquet").unlink()
     play(target=60)
-    assert draft.reused_parts >= 1
+    assert wave.stat().st_mtime_ns == before
     assert {name: ref.digest for name, ref in draft.tables().items()} == {n: r.digest for n, r in first.items()}

@@ -3,9 +3,10 @@ from safetensors.numpy import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from schemas.dropped import DROPPED
+from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
-from schemas.recipe import Dpo, Lora
+from schemas.settings import Dpo, Lora
 from schemas.sft_examples import SFT_EXAMPLES
 from tasks.train import train
 
@@ -100,3 +101,15 @@ def test_adapters_are_merged_into_weights_of_the_bases_names(draft, play, tiny):
     changed = {name for name in before if (before[name] != after[name]).any()}
     assert changed
     assert all("proj" in name for name in changed)
+
+
+def test_no_row_to_train_on_fails_the_round_rather_than_the_run(draft, given, recipe, tiny):
+    with pytest.raises(ValidationFailed, match="no valid row for sft"):
+        train(
+            draft,
+            settings=recipe.train,
+            model=tiny,
+            sft_examples=(given(SFT_EXAMPLES, []),),
+            preference_pairs=(given(PREFERENCE_PAIRS, []),),
+            invalid=(given(DROPPED, []),),
+        )

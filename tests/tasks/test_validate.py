@@ -3,6 +3,7 @@ import pytest
 from schemas.attempts import ATTEMPTS
 from schemas.errors import ValidationFailed
 from schemas.sft_examples import SFT_EXAMPLES
+from schemas.verdicts import VERDICTS
 from tasks.validate import stop_if_invalid, validate
 
 
@@ -34,3 +35,20 @@ def test_a_failed_report_stops_the_round_with_one_line():
 def test_an_empty_round_fails_for_want_of_rows_not_with_an_exception(draft, given, recipe):
     report = validate(draft, settings=recipe.validation, tables=(given(SFT_EXAMPLES, []), given(ATTEMPTS, [])))
     assert [failure["expected"] for failure in report["failures"]] == ["at least 10"]
+
+
+def test_what_was_built_on_a_failing_verdict_fails_with_it(draft, given, recipe):
+    vote = {"answer": "3", "votes": 3, "num_attempts": 4, "agreement": 0.75, "agreement_valid": 0.75, "classes": []}
+    verdict = {"id": "v", "question_id": "q", "num_valid": 5, "tied": False, "undecided": 0} | vote
+    example = {
+        "id": "e",
+        "question_id": "q",
+        "attempt_id": "a",
+        "prompt": "1+2=",
+        "completion": "#3",
+        "agreement": 0.75,
+    }
+    limits = recipe.validation.model_copy(update={"max_failing_rows": 1.0, "min_sft_examples": 1})
+    report = validate(draft, settings=limits, tables=(given(VERDICTS, [verdict]), given(SFT_EXAMPLES, [example])))
+    assert set(draft.read(draft.tables()["dropped"])["id"].to_pylist()) == {"v", "e"}
+    assert [f["observed"] for f in report["failures"]] == [0], "what is left is too little"

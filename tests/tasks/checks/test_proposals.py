@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.filters import RuleFilters
+from schemas.settings import RuleFilters
 from tasks.checks.proposals import MAX_ITEMS, parse_numbered_list, rule_violation, tidy
 
 SERL = RuleFilters(

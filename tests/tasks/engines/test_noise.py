@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest
 
-from schemas.recipe import Sampling
+from schemas.settings import Sampling
 from tasks.engines import noise
 from tasks.engines.noise import RowKeyedSampling, gumbel
 
@@ -61,3 +61,9 @@ def test_the_nucleus_is_the_one_that_transformers_keeps(top_p, spread):
     kept = noise._at_least(scores, noise._nucleus_edge(scores, top_p))
     theirs = TopPLogitsWarper(top_p)(None, scores)
     assert ((kept == theirs) | (scores.softmax(-1) < 1e-6)).all()  # sums of tiny probabilities round differently
+
+
+def test_the_noise_is_finite_at_the_extreme_bits():
+    extremes = noise._gumbel_of(torch.tensor([0, -1, 2**62, -(2**63), 2**63 - 1]))
+    assert extremes.isfinite().all()
+    assert extremes.max() < 20

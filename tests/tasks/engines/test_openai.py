@@ -1,17 +1,20 @@
 """The URL engine against a small server on loopback that speaks the API and misbehaves on demand."""
 
 import json
+import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from schemas.errors import BadInput, Stopped
 from schemas.manifest import CheckpointRef
-from schemas.recipe import OpenAIEngine, Sampling
+from schemas.settings import OpenAIEngine, Sampling
 from tasks.engines import Message, Request, open_engine, openai
 
+TINY = Path(__file__).resolve().parents[3] / "deployments/models/tiny"
 WEIGHTS = CheckpointRef(digest="a" * 64)
 WARM = Sampling(temperature=1.0, max_tokens=8)
 
@@ -29,8 +32,7 @@ class Api(BaseHTTPRequestHandler):
         self.asked.append(body | {"path": self.path, "key": self.headers.get("Authorization")})
         if self.faults:
             return self._answer(*self.faults.pop(0))
-        said = [{"text": f"t{i}", "message": {"content": f"m{i}"}} for i in range(body["n"])]
-        choices = [{"index": i, "finish_reason": "stop"} | text for i, text in enumerate(said)]
+        choices = [{"index": i, "finish_reason": "stop", "text": f"t{i}"} for i in range(body["n"])]
         usage = {"completion_tokens": 5 * body["n"]}
         self._answer(200, json.dumps({"choices": choices[::-1], "usage": usage}).encode())
 
@@ -55,8 +57,8 @@ def settings(monkeypatch):
     server.shutdown()
 
 
-def test_n_samples_come_from_one_request_in_their_order(settings, tmp_path):
-    with open_engine(settings, tmp_path, WEIGHTS) as engine:
+def test_n_samples_come_from_one_request_in_their_order(settings):
+    with open_engine(settings, TINY, WEIGHTS) as engine:
         completions = engine.generate([Request("q", "1+1=", WARM, seed=3, n=4)])
     assert [(c.sample, c.text, c.num_tokens, c.finish_reason) for c in completions] == [
         (i, f"t{i}", 5, "stop") for i in range(4)
@@ -66,15 +68,25 @@ def test_n_samples_come_from_one_request_in_their_order(settings, tmp_path):
     assert (asked["n"], asked["seed"], asked["model"]) == (4, 3, "selfplay-" + "a" * 16)
 
 
-def test_messages_go_to_the_chat_api(settings, tmp_path):
-    with open_engine(settings, tmp_path, WEIGHTS) as engine:
+def test_a_chat_is_asked_for_as_the_text_that_will_be_trained_on(settings, tmp_path):
+    shutil.copytree(TINY, tmp_path / "chat")
+    (tmp_path / "chat/chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}={% endfor %}")
+    with open_engine(settings, tmp_path / "chat", WEIGHTS) as engine:
         (completion,) = engine.generate([Request("q", (Message("user", "1+1"),), WARM, seed=3)])
-    assert completion.text == "m0"
-    assert Api.asked[0]["path"] == "/v1/chat/completions"
+    assert completion.prompt == Api.asked[0]["prompt"] == "1+1="
+    assert Api.asked[0]["path"] == "/v1/completions"
 
 
-def test_a_passing_fault_is_tried_again_and_a_lasting_one_stops_the_run(settings, tmp_path):
-    with open_engine(settings, tmp_path, WEIGHTS) as engine:
+def test_a_servers_lone_surrogates_are_replaced(settings):
+    with open_engine(settings, TINY, WEIGHTS) as engine:
+        Api.faults = [(200, b'{"choices": [{"index": 0, "text": "\\ud800", "finish_reason": "stop"}], "usage": '
+                            b'{"completion_tokens": 1}}')]  # fmt: skip
+        (completion,) = engine.generate([Request("q", "1", WARM, seed=3)])
+    assert completion.text == "?"
+
+
+def test_a_passing_fault_is_tried_again_and_a_lasting_one_stops_the_run(settings):
+    with open_engine(settings, TINY, WEIGHTS) as engine:
         Api.faults = [(429, b""), (500, b""), (200, b'{"choices": [')]
         assert len(engine.generate([Request("q", "1", WARM, seed=3)])) == 1
         Api.faults = [(503, b"")] * 5
@@ -85,19 +97,19 @@ def test_a_passing_fault_is_tried_again_and_a_lasting_one_stops_the_run(settings
             engine.generate([Request("q", "1", WARM, seed=3)])
 
 
-def test_a_server_with_other_weights_is_refused_with_the_command_that_serves_the_right_ones(settings, tmp_path):
+def test_a_server_with_other_weights_is_refused_with_the_command_that_serves_the_right_ones(settings):
     with (
         pytest.raises(Stopped, match=r"vllm serve .* --served-model-name selfplay-bbbb"),
-        open_engine(settings, tmp_path, CheckpointRef(digest="b" * 64)),
+        open_engine(settings, TINY, CheckpointRef(digest="b" * 64)),
     ):
         pass
 
 
-def test_a_key_comes_from_the_environment_only(settings, tmp_path, monkeypatch):
+def test_a_key_comes_from_the_environment_only(settings, monkeypatch):
     keyed = settings.model_copy(update={"api_key_env": "SELFPLAY_TEST_KEY"})
-    with pytest.raises(BadInput, match="SELFPLAY_TEST_KEY"), open_engine(keyed, tmp_path, WEIGHTS):
+    with pytest.raises(BadInput, match="SELFPLAY_TEST_KEY"), open_engine(keyed, TINY, WEIGHTS):
         pass
     monkeypatch.setenv("SELFPLAY_TEST_KEY", "secret")
-    with open_engine(keyed, tmp_path, WEIGHTS) as engine:
+    with open_engine(keyed, TINY, WEIGHTS) as engine:
         engine.generate([Request("q", "1", WARM, seed=3)])
     assert Api.asked[0]["key"] == "Bearer secret"

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.errors import Stopped
 from schemas.manifest import CheckpointRef
-from schemas.recipe import Sampling, TransformersEngine
+from schemas.settings import Sampling, TransformersEngine
 from tasks.engines import Request, open_engine
 
 TINY = Path(__file__).resolve().parents[3] / "deployments/models/tiny"

@@ -1,0 +1,296 @@
+"""The settings of the stages, one section of the recipe each, in the order of a round."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+
+class Section(BaseModel):
+    """A table of the recipe: frozen, unknown keys refused, every field documented."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Sampling(Section):
+    """vLLM's names and meanings."""
+
+    temperature: Annotated[float, Field(ge=0)]
+    """0 is greedy."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Sample from the smallest set of tokens with at least this probability."""
+    top_k: Annotated[int, Field(ge=0)] = 0
+    """Sample from this many likeliest tokens; 0 is off."""
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] = 0.0
+    """Subtracted from the logit of every token that the completion already holds."""
+    max_tokens: Count
+    """Longest completion, in tokens."""
+    stop: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = ()
+    """Characters at which a completion ends; they are not part of its text."""
+
+
+class TransformersEngine(Section):
+    kind: Literal["transformers"]
+    """Generate in this process, on the GPU if there is one, else on the CPU."""
+    batch_rows: Count
+    """Most sequences generated at once."""
+
+
+class OpenAIEngine(Section):
+    kind: Literal["openai"]
+    """Generate by any OpenAI-compatible server, such as vLLM."""
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    """Root of the API, such as http://127.0.0.1:8000/v1."""
+    concurrency: Count
+    """Most requests under way at once."""
+    timeout_seconds: Annotated[float, Field(gt=0)]
+    """Longest wait for one request."""
+    api_key_env: str | None = None
+    """Name of the environment variable that holds the key, if the server wants one."""
+
+
+class RuleFilters(Section):
+    """Switches of the rule filters; SeRL's own values (arXiv 2505.20347) stand in `serl_math.toml`."""
+
+    min_words: Annotated[int, Field(ge=0)]
+    """Fewest words, between spaces, that a question may have; SeRL: 4."""
+    max_words: Count
+    """Most words a question may have; SeRL: 150."""
+    keywords: tuple[str, ...]
+    """Words or phrases, whole and in any case, that drop a question: those that ask for a picture, say."""
+    forbid_programs: bool
+    """Drop a question that opens with "write a program"."""
+    forbid_leading_punctuation: bool
+    """Drop a question whose first character is ASCII punctuation: `$` and backslash are."""
+    forbid_leading_nonascii: bool
+    """Drop a question whose first character is not ASCII."""
+    capitalise: bool = False
+    """Upper-case the first letter and lower-case all others, as SeRL does. It destroys LaTeX and names."""
+    pattern: Pattern | None = None
+    """Regular expression that the whole question must match; without it, any text will do."""
+
+    @model_validator(mode="after")
+    def words_have_a_range(self) -> Self:
+        if self.min_words > self.max_words:
+            raise ValueError("min_words must not exceed max_words")
+        return self
+
+
+class Novelty(Section):
+    method: Literal["rouge_l", "exact"]
+    """rouge_l for text; exact for short sums, which ROUGE takes for copies of each other."""
+    threshold: Share | None = None
+    """Highest ROUGE-L F1 against any earlier question that is still new (rouge_l only)."""
+
+    @model_validator(mode="after")
+    def threshold_goes_with_rouge(self) -> Self:
+        if (self.method == "rouge_l") != (self.threshold is not None):
+            raise ValueError("threshold goes with method = 'rouge_l', and only with it")
+        return self
+
+
+class Propose(Section):
+    prompt: str
+    """Template that asks for new questions: a name in tasks/prompts, or a .jinja path beside the recipe."""
+    target: Count
+    """New questions wanted a round."""
+    prompts_per_wave: Count
+    """Proposals sampled before the next look at how many are still missing; one shard."""
+    max_waves: Count
+    """Waves after which a round goes on with what it has."""
+    num_fewshots: Count
+    """Questions shown in each prompt."""
+    max_own_fewshots: Annotated[int, Field(ge=0)]
+    """How many of those, at most, come from promoted rounds rather than from the seeds."""
+    sampling: Sampling
+    """How proposals are sampled."""
+    filters: RuleFilters
+    """Rules a parsed question must pass."""
+    novelty: Novelty
+    """How a question must differ from seeds, every earlier round and its own batch."""
+
+
+class Solve(Section):
+    prompt: str
+    """Template that asks for a solution."""
+    num_samples: Annotated[int, Field(ge=2)]
+    """Attempts a question."""
+    questions_per_shard: Count
+    """Questions whose attempts are written together."""
+    sampling: Sampling
+    """How attempts are sampled."""
+
+
+class Judge(Section):
+    rule: Literal["classes", "string", "serl_pivot"]
+    """classes: equivalent answers vote together, ties give no verdict; the others are for parity with SeRL."""
+    equivalence: Literal["canonical", "math"]
+    """canonical: equal normal forms; math: math-verify besides."""
+    answer_pattern: Pattern | None = None
+    """Regular expression whose last match (group 1, if any) is the answer; without it, \\boxed{} and its kin."""
+    timeout_seconds: Annotated[float, Field(gt=0)]
+    """Longest check of one pair of answers; beyond it the pair is undecided, never wrong."""
+
+
+class Select(Section):
+    min_agreement: Share
+    """Lowest share of attempts behind the answer; below it the label is noise."""
+    max_agreement: Share
+    """Highest share; above it the question teaches nothing."""
+    max_questions: Count | None = None
+    """Most questions a round trains on; without it, all in the band."""
+    max_per_answer: Count | None = None
+    """Most questions with the same answer: keeps a task of few answers from falling for one. Without it, all."""
+    ngram: Annotated[int, Field(ge=2)] | None = None
+    """A question that shares this many words in a row with a benchmark or probe row is dropped; without it, off."""
+    near: Share | None = None
+    """A question with a ROUGE-L F1 above this against such a row is dropped; without it, off."""
+
+    @model_validator(mode="after")
+    def band_is_a_band(self) -> Self:
+        if self.min_agreement > self.max_agreement:
+            raise ValueError("min_agreement must not exceed max_agreement")
+        return self
+
+
+class Build(Section):
+    solutions_per_question: Count
+    """Most distinct agreeing attempts that become SFT examples."""
+    pairs_per_question: Annotated[int, Field(ge=0)]
+    """Most preference pairs (agreeing against disagreeing attempt)."""
+
+
+class Validate(Section):
+    min_sft_examples: Annotated[int, Field(ge=0)]
+    """Fewer SFT examples fail the round."""
+    min_preference_pairs: Annotated[int, Field(ge=0)]
+    """Fewer preference pairs fail the round."""
+    min_vote_precision: Share
+    """Lower vote precision on the probe fails the round: the labels cannot be trusted."""
+    max_failing_rows: Share
+    """A larger share of a table's rows failing its row-level expectations fails the round."""
+    max_unparsable: Share
+    """A larger share of attempts without a usable answer fails the round."""
+
+
+class Lora(Section):
+    rank: Count
+    """Rank of the adapters, on all linear layers; merged into the weights before they are stored."""
+    alpha: Count
+    """Scale of the adapters, over the rank."""
+
+
+class Optimiser(Section):
+    steps: Count
+    """Optimiser steps."""
+    batch_size: Count
+    """Rows a step."""
+    rows_at_once: Count
+    """Rows in memory at once; divides batch_size."""
+    learning_rate: Annotated[float, Field(gt=0)]
+    """Peak learning rate."""
+    schedule: Literal["constant", "linear", "cosine"]
+    """How it falls."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which it rises."""
+    max_length: Count
+    """Longest row, in tokens; longer ones are cut."""
+
+    @model_validator(mode="after")
+    def rows_at_once_divide_the_batch(self) -> Self:
+        if self.batch_size % self.rows_at_once:
+            raise ValueError("rows_at_once must divide batch_size")
+        return self
+
+
+class Sft(Optimiser):
+    completion_only: bool
+    """True: the loss is on the solution alone; False: on the question too, which keeps the proposer trained."""
+
+
+class Dpo(Optimiser):
+    beta: Annotated[float, Field(gt=0)]
+    """Strength of the pull to the reference (the weights that training began from)."""
+    loss_type: tuple[Literal["sigmoid", "ipo", "hinge", "robust", "sigmoid_norm", "sft"], ...]
+    """TRL's names; several are summed."""
+    loss_weights: tuple[float, ...]
+    """One weight a loss."""
+
+    @model_validator(mode="after")
+    def one_weight_a_loss(self) -> Self:
+        if not self.loss_type or len(self.loss_type) != len(self.loss_weights):
+            raise ValueError("loss_type and loss_weights need one entry a loss, and at least one")
+        return self
+
+
+class Train(Section):
+    methods: tuple[Literal["sft", "dpo"], ...]
+    """["sft"], ["dpo"] or ["sft", "dpo"], in this order, each from where the one before ended."""
+    use_held_rounds: bool = True
+    """Train on the rows of rounds held since the champion, too."""
+    lora: Lora | None = None
+    """Train adapters; without it, all weights."""
+    sft: Sft | None = None
+    """Supervised fine-tuning on agreeing attempts."""
+    dpo: Dpo | None = None
+    """Direct preference optimisation on agreeing against disagreeing attempts."""
+
+    @model_validator(mode="after")
+    def methods_have_their_tables(self) -> Self:
+        if self.methods not in (("sft",), ("dpo",), ("sft", "dpo")):
+            raise ValueError('methods must be ["sft"], ["dpo"] or ["sft", "dpo"]')
+        for method, table in (("sft", self.sft), ("dpo", self.dpo)):
+            if (method in self.methods) != (table is not None):
+                raise ValueError(f"[train.{method}] goes with '{method}' in methods, and only with it")
+        return self
+
+
+class Evaluate(Section):
+    prompt: str
+    """Template that asks for a solution; usually the solver's."""
+    max_tokens: Count
+    """Longest completion, in tokens."""
+    stop: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = ()
+    """Characters at which a completion ends."""
+    num_samples: Annotated[int, Field(ge=0)]
+    """k of mean@k: samples an item beside the greedy one; 0 is off."""
+    temperature: Annotated[float, Field(ge=0)]
+    """Of those samples."""
+    sampled_items: Annotated[int, Field(ge=0)]
+    """How many items of each benchmark, chosen by hash, are sampled."""
+    items_per_shard: Count
+    """Items whose completions are written together."""
+
+
+class Gate(Section):
+    benchmark: Name
+    """The benchmark whose greedy accuracy decides."""
+    test: Literal["mcnemar", "bootstrap"]
+    """mcnemar: exact, on the items that changed; bootstrap: paired, on the difference; both one-sided."""
+    level: Annotated[float, Field(gt=0, lt=1)]
+    """Chance of promoting a candidate that is no better, which the test allows."""
+    min_gain: Share
+    """Smallest gain in accuracy that is worth a promotion."""
+
+
+class Budget(Section):
+    deadline_minutes: Annotated[float, Field(gt=0)] | None = None
+    """No shard, stage or round starts later than this after the run began."""
+    max_tokens: Count | None = None
+    """Nor after this many generated tokens."""
+    max_held_rounds: Count | None = None
+    """Nor a round after this many held ones in a row, in one run."""
