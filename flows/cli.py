@@ -1,8 +1,10 @@
 """The `selfplay` command. Commands that only read the store import neither Prefect nor torch."""
 
 import json
+import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,8 +101,15 @@ def main() -> None:
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: a flag or an argument that cannot be used
             _end(f"{error.format_message()}; see selfplay --help", 2)
-        raise
+        _end(f"unexpected {error.__class__.__name__}; its traceback is in {_kept(traceback.format_exc())}", 4)
     sys.exit(code or 0)
+
+
+def _kept(text: str) -> Path:
+    path = Path(os.environ["PREFECT_HOME"]) / "last-error.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
 
 
 def _terminated() -> None:

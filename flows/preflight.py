@@ -29,16 +29,22 @@ def preflight(path: Path, store: Path) -> Plan:
     """Raises BadInput, one line, for whatever would stop the run later."""
     recipe, text = load_recipe(path)
     folder = path.resolve().parent
-    for section in (recipe.propose, recipe.solve, recipe.evaluate):
+    model = _model_folder(path, recipe, folder)
+    for key, values in (
+        ("propose", {"fewshots": ["1+1"]}),
+        ("solve", {"question": "1"}),
+        ("evaluate", {"question": "1"}),
+    ):
         try:
-            load_prompt(section.prompt, folder)
+            rendered = load_prompt(getattr(recipe, key).prompt, folder).render(**values)
         except BadInput as error:
-            raise BadInput(f"{path}: {section.__class__.__name__.lower()}.{error}") from error
+            raise BadInput(f"{path}: {key}.{error}") from error
+        if not isinstance(rendered, str) and not _has_chat_template(model):
+            raise BadInput(f"{path}: {key}.prompt is a chat, and {model} has no chat template; use a raw prompt")
     try:
         sources = read_sources(recipe, folder)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
-    model = _model_folder(path, recipe, folder)
     fixed = {
         "base": digest_of(folder_digests(model)),
         "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
@@ -65,3 +71,10 @@ def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
     if not any(model.glob("*.safetensors")):
         raise BadInput(f"{path}: model.path = '{recipe.model.path}': no .safetensors file in {model}")
     return model
+
+
+def _has_chat_template(model: Path) -> bool:
+    settings = model / "tokenizer_config.json"
+    return (model / "chat_template.jinja").is_file() or (
+        settings.is_file() and "chat_template" in settings.read_text()
+    )

@@ -26,16 +26,20 @@ class Prompt:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     def render(self, **values: object) -> str | tuple[Message, ...]:
-        """Fill in the values, as they are: model text is a value, never a template."""
-        from jinja2 import StrictUndefined
+        """Fill in the values, as they are: model text is a value, never a template. Raises BadInput for a value that
+        the template wants and is not given."""
+        from jinja2 import StrictUndefined, TemplateError
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         template = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(
             self.text
         )
-        if "user" not in template.blocks:
-            return template.render(values)
-        blocks = {name: "".join(block(template.new_context(values))) for name, block in template.blocks.items()}
+        try:
+            if "user" not in template.blocks:
+                return template.render(values)
+            blocks = {name: "".join(block(template.new_context(values))) for name, block in template.blocks.items()}
+        except (TemplateError, TypeError) as error:
+            raise BadInput(f"prompt = '{self.name}': {error}; it is given {', '.join(values)}") from error
         system = (Message("system", blocks["system"].strip()),) if "system" in blocks else ()
         return (*system, Message("user", blocks["user"].strip()))
 

@@ -42,6 +42,11 @@ def test_a_bad_recipe_is_one_line_exit_2_and_nothing_written(tmp_path, write_rec
     [
         ({"model__path": "nowhere"}, "model.path = 'nowhere': no config.json in"),
         ({"propose__prompt": "nothing"}, "propose.prompt = 'nothing': no such template; there are"),
+        (
+            {"propose__prompt": "solve_math"},
+            "propose.prompt = 'solve_math': 'question' is undefined; it is given fewshots",
+        ),
+        ({"solve__prompt": "solve_math"}, "solve.prompt is a chat, and"),
         ({"data__probe__path": "gone.csv"}, "data.probe.path = 'gone.csv': no such file"),
         ({"method": "unheard-of"}, "method = 'unheard-of': expected one of serl"),
     ],

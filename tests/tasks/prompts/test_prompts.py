@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import BadInput
+from tasks.engines import Message
+from tasks.prompts import load_prompt
+
+HERE = Path(__file__).parent
+SHIPPED = sorted(p.stem for p in (Path(__file__).resolve().parents[3] / "tasks/prompts").glob("*.jinja"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_prompt_renders_with_what_its_role_is_given(name):
+    values = {"fewshots": ["1+1", "2+2"]} if name.startswith("propose") else {"question": "1+1"}
+    rendered = load_prompt(name, HERE).render(**values)
+    text = rendered if isinstance(rendered, str) else rendered[-1].content
+    assert "1+1" in text
+    assert name.startswith("solve") or text.endswith("3.")
+
+
+def test_a_template_with_blocks_is_a_chat_and_one_without_is_raw(tmp_path):
+    (tmp_path / "chat.jinja").write_text(
+        "{% block system %}be brief{% endblock %}\n{% block user %}{{ question }}{% endblock %}"
+    )
+    assert load_prompt("chat.jinja", tmp_path).render(question="1") == (
+        Message("system", "be brief"),
+        Message("user", "1"),
+    )
+    (tmp_path / "raw.jinja").write_text("{{ question }}=\n")
+    assert load_prompt("raw.jinja", tmp_path).render(question="1") == "1=\n"
+
+
+def test_model_text_is_a_value_and_never_a_template(tmp_path):
+    (tmp_path / "raw.jinja").write_text("{{ question }}")
+    hostile = "{{ ''.__class__.__mro__ }}{% include '/etc/passwd' %}<script>"
+    assert load_prompt("raw.jinja", tmp_path).render(question=hostile) == hostile
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ question ", "{{ nothing }}", "{% include '/etc/passwd' %}", "{{ question.__class__ }}"]
+)
+def test_a_template_that_cannot_be_filled_in_is_refused(tmp_path, text):
+    (tmp_path / "bad.jinja").write_text(text)
+    with pytest.raises(BadInput):
+        load_prompt("bad.jinja", tmp_path).render(question="1")
+
+
+def test_the_digest_is_of_the_text(tmp_path):
+    (tmp_path / "a.jinja").write_text("1")
+    first = load_prompt("a.jinja", tmp_path).digest
+    (tmp_path / "a.jinja").write_text("2")
+    assert load_prompt("a.jinja", tmp_path).digest != first
