@@ -119,7 +119,7 @@ def _manifest(round: Round, plan: Plan, parent: str | None, started: str, failur
         band=figures.get("select", {}).get("band", {}),
         scores=_scores(figures),
         gate=GateResult.model_validate(gate) if gate else None,
-        validation=figures.get("validate", {"passed": False, "failures": [failure], "tables": {}}),
+        validation={shown: found for shown, found in figures.items() if shown.split(".")[0] == "validate"},
         seconds={shown: record.seconds for shown, record in played.items()},
         tokens={shown: record.tokens for shown, record in played.items()},
         started=started,

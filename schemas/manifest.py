@@ -131,6 +131,7 @@ class Manifest(Record):
     """Benchmark -> base, champion, candidate."""
     gate: GateResult | None
     validation: dict[str, Any]
+    """`validate` (the data, before training) and `validate.scores` (after evaluation): passed, failures, tables."""
     seconds: dict[str, float]
     tokens: dict[str, int]
     started: str
