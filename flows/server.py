@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from flows.environment import ROOT
 from schemas.errors import Stopped
 
 START_SECONDS = 120
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @contextmanager

@@ -79,28 +79,9 @@ def collect(draft: Draft, *, sources: Sources, ngram: int | None, near: float | 
     for done, row in enumerate(_with_id(draft, SEEDS, row) for row in sources.seeds.rows):
         draft.report(done, len(sources.seeds.rows), "seeds")
         if hit := protected.find(row["question"]):
-            found = {"kind": hit.kind, "set_name": hit.set_name, "protected_id": hit.row_id, "span": hit.span}
-            hits.append(
-                {
-                    "id": draft.row_id(CONTAMINATION, row["id"]),
-                    "row_id": row["id"],
-                    "score": hit.score,
-                    **found,
-                }
-            )
-            dropped.append(
-                {
-                    "id": row["id"],
-                    "table": SEEDS.name,
-                    "stage": draft.stage,
-                    "reason": f"contaminated_{hit.kind}",
-                }
-                | {
-                    "figure": hit.score,
-                    "threshold": near if hit.kind == "near" else None,
-                    "text": row["question"],
-                }
-            )
+            hits.append(hit.row(draft.row_id(CONTAMINATION, row["id"]), row["id"]))
+            limit = near if hit.kind == "near" else None
+            dropped.append(draft.refused(row["id"], SEEDS, hit.reason, hit.score, limit, row["question"]))
         else:
             seeds.append(row)
     draft.write(SEEDS, seeds)

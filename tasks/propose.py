@@ -153,10 +153,7 @@ class Admission:
             yield self.draft.row_id(QUESTIONS, proposal["id"], item), tidy(text, self.settings.filters)
 
     def _drop(self, row_id: str, text: str, reason: str, figure: float | None, threshold: float | None) -> None:
-        self.dropped.append(
-            {"id": row_id, "table": QUESTIONS.name, "stage": self.draft.stage, "reason": reason}
-            | {"figure": figure, "threshold": threshold, "text": text}
-        )
+        self.dropped.append(self.draft.refused(row_id, QUESTIONS, reason, figure, threshold, text))
 
 
 def _index(novelty: Novelty) -> NoveltyIndex | ExactIndex:

@@ -5,6 +5,7 @@ from typing import Any
 
 from schemas.dropped import DROPPED
 from schemas.manifest import TableRef
+from schemas.questions import QUESTIONS
 from schemas.selections import CONTAMINATION, SELECTIONS
 from schemas.settings import Select as Settings
 from tasks.checks.contamination import ProtectedTexts
@@ -39,16 +40,8 @@ def select(
         verdict = verdict_of[question["id"]]
         reason, figure, threshold = _off_band(verdict, settings)
         if hit := protected.find(question["text"]):  # reported for every question, in the band or not
-            reason, figure = f"contaminated_{hit.kind}", hit.score
-            threshold = settings.near if hit.kind == "near" else None
-            hits.append(
-                {
-                    "id": draft.row_id(CONTAMINATION, question["id"]),
-                    "row_id": question["id"],
-                    "kind": hit.kind,
-                }
-                | {"set_name": hit.set_name, "protected_id": hit.row_id, "span": hit.span, "score": hit.score}
-            )
+            reason, figure, threshold = hit.reason, hit.score, settings.near if hit.kind == "near" else None
+            hits.append(hit.row(draft.row_id(CONTAMINATION, question["id"]), question["id"]))
         if (
             not reason
             and settings.max_per_answer is not None
@@ -58,10 +51,7 @@ def select(
         if not reason and settings.max_questions is not None and len(kept) >= settings.max_questions:
             reason, figure, threshold = "over_cap", len(kept) + 1, settings.max_questions
         if reason:
-            dropped.append(
-                {"id": question["id"], "table": "questions", "stage": draft.stage, "reason": reason}
-                | {"figure": figure, "threshold": threshold, "text": question["text"]}
-            )
+            dropped.append(draft.refused(question["id"], QUESTIONS, reason, figure, threshold, question["text"]))
         else:
             per_answer[verdict["answer"]] += 1
             kept.append(

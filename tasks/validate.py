@@ -47,14 +47,7 @@ def validate(draft: Draft, *, settings: Settings, tables: tuple[TableRef, ...]) 
         left = rows[ref.path].filter(pc.invert(pc.is_in(rows[ref.path]["id"], pa.array(dropped, pa.string()))))
         failures += checker.batch_failures(ref, left, settings)
         draft.report(len(tables) + done + 1, 2 * len(tables), "suites")
-    draft.write(
-        DROPPED,
-        [
-            {"id": row_id, "table": table, "stage": draft.stage, "reason": reason, "figure": None}
-            | {"threshold": None, "text": None}
-            for row_id, (table, reason) in dropped.items()
-        ],
-    )
+    draft.write(DROPPED, [draft.refused(row_id, table, reason) for row_id, (table, reason) in dropped.items()])
     return {"passed": not failures, "failures": failures, "tables": checked}
 
 

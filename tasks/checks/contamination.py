@@ -22,6 +22,16 @@ class Hit:
     span: str
     score: float
 
+    @property
+    def reason(self) -> str:
+        """What a text is dropped for."""
+        return f"contaminated_{self.kind}"
+
+    def row(self, id: str, row_id: str) -> dict[str, object]:
+        """A row of `contamination`: this hit, of the row `row_id`."""
+        found = {"kind": self.kind, "set_name": self.set_name, "protected_id": self.row_id, "span": self.span}
+        return {"id": id, "row_id": row_id, "score": self.score, **found}
+
 
 class ProtectedTexts:
     """Rows that no training text may repeat.

@@ -65,6 +65,23 @@ class Draft:
         rows = self.write(table, make(), part).to_pylist()
         return rows
 
+    def refused(
+        self,
+        row_id: str,
+        table: Table | str,
+        reason: str,
+        figure: float | None = None,
+        threshold: float | None = None,
+        text: str | None = None,
+    ) -> dict[str, Any]:
+        """A row of `dropped`: what this stage did not keep, under its own id, and why."""
+        name = table if isinstance(table, str) else table.name
+        return {"id": row_id, "table": name, "stage": self.stage, "reason": reason} | {
+            "figure": figure,
+            "threshold": threshold,
+            "text": text,
+        }
+
     def generated(self, tokens: int) -> None:
         """Count tokens the engine generated for this stage."""
         self.tokens += tokens
