@@ -30,6 +30,11 @@ class Lineage:
         return self.store / "objects"
 
     @property
+    def cache(self) -> Path:
+        """What only saves time, and can be deleted at any moment."""
+        return self.folder / "cache"
+
+    @property
     def next_round(self) -> int:
         return self.manifests[-1].round + 1 if self.manifests else 1
 
