@@ -4,14 +4,20 @@ The text is a model's and may be hostile: nothing here raises, and time grows li
 Numbers are handled as strings, but for the reduction of fractions, whose length is bounded.
 """
 
-import math
 import re
-import unicodedata
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
+
+from tasks.checks.characters import plain_characters, plain_digits_and_signs
+from tasks.checks.forms import normal_form
+from tasks.checks.latex import bare
+from tasks.checks.units import Unit, split_unit
 
 MAX_CANONICAL_CHARS = 4_000
 """Longer answers keep their spelling: normalising them would cost time and huge integers."""
+MAX_MEMORISED_CHARS = 200
+MAX_PASSES = 6
 
 
 @dataclass(frozen=True)
@@ -47,31 +53,51 @@ def final_answer(text: str, pattern: str | None = None) -> Answer:
     return Answer(None, "none")
 
 
-def canonical(answer: Answer | str) -> str:
-    r"""Return the normal form of an answer: two answers with the same form are the same answer.
+def usable_answer(answer: Answer, finish_reason: str) -> str | None:
+    """The answer as it votes; None for a truncated or unparsable attempt, which never does."""
+    return answer.text if finish_reason == "stop" and answer.text and canonical(answer) else None
 
-    Digits and signs of other scripts, LaTeX spellings, thousands separators, money signs, trailing units in
-    `\text{}`, and spaces are levelled; `2.50` is `2.5`, `\frac{2}{4}` is `1/2`, `(a)` is `A`, `50\%` is
-    `50%`. The case of letters is kept. Empty if nothing usable is left. Different forms may still be equal:
-    that is for the checker to say.
+
+def canonical(answer: Answer | str) -> str:
+    r"""Return the normal form of an answer: two answers with the same form have the same value.
+
+    Digits, signs and widths of other scripts, LaTeX spellings, thousands separators, money signs, units and counted
+    nouns at the end, and spaces are levelled; `2.50` is `2.5`, `\frac{2}{4}` is `1/2`, `(a)` is `A`, `50\%` is `50%`,
+    `2 < x \le 5` is `(2,5]`; sets and lists of solutions are sorted; parts of tuples, sets and matrices have normal
+    forms themselves. The case of letters is kept. Empty if nothing usable is left. Different forms may still be
+    equal: that is for the checker to say. Never raises; time grows linearly with the length.
     """
     text = answer.text if isinstance(answer, Answer) else answer
     if text is None:
         return ""
-    text = " ".join(text.translate(_PLAIN).split())
-    if len(text) > MAX_CANONICAL_CHARS:
-        return text.replace(" ", "")
-    for _ in range(4):  # what one pass uncovers, such as a letter and its accent, the next one mends
-        before, text = text, _normal(text)
-        if text == before:
+    return _short_form(text) if len(text) <= MAX_MEMORISED_CHARS else _form(text)
+
+
+def unit_of(answer: str) -> Unit | None:
+    """The unit that an answer states at its end, or a dollar sign at its front; None without one that is known."""
+    return _short_unit(answer) if len(answer) <= MAX_MEMORISED_CHARS else None
+
+
+@lru_cache(maxsize=1 << 16)
+def _short_unit(text: str) -> Unit | None:
+    return split_unit(bare(plain_characters(text)))[1]
+
+
+@lru_cache(maxsize=1 << 16)
+def _short_form(text: str) -> str:
+    return _form(text)
+
+
+def _form(text: str) -> str:
+    plain = plain_digits_and_signs(text)
+    if len(plain) > MAX_CANONICAL_CHARS:
+        return plain.replace(" ", "")
+    form = normal_form(text if len(text) <= MAX_CANONICAL_CHARS else plain)
+    for _ in range(MAX_PASSES):  # what one pass uncovers, such as a letter and its accent, the next one mends
+        before, form = form, normal_form(form)
+        if form == before:
             break
-    return text
-
-
-def _normal(text: str) -> str:
-    text = " ".join(unicodedata.normalize("NFKC", text).translate(_PLAIN).split())
-    text = _bare(_plain_latex(text))
-    return _choice(text) or _number(text) or _fraction(text) or text
+    return form
 
 
 def _answer(text: str | None, source: str) -> Answer:
@@ -143,135 +169,3 @@ _NUMBER_IN_TEXT = re.compile(r"(?:(?<![\w)\]}])[-−])?\d+(?:,\d{3}(?!\d))*(?:\.
 def _last_number(text: str) -> str | None:
     found = _last(_NUMBER_IN_TEXT, text)
     return found.group() if found else None
-
-
-class _Plain(dict[int, str]):
-    """Table for `str.translate`, filled as characters are met: each becomes plain mathematics if it can."""
-
-    def __missing__(self, code: int) -> str:
-        self[code] = plain = _plain_character(chr(code))
-        return plain
-
-
-_SYMBOLS = {
-    "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "√": "\\sqrt ",
-    "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∩": "\\cap ", "π": "\\pi ", "∞": "\\infty ",
-    "°": "^\\circ ", "º": "^\\circ ", "٪": "%",
-}  # fmt: skip
-
-
-def _plain_character(character: str) -> str:
-    if character in _SYMBOLS:
-        return _SYMBOLS[character]
-    if character.isspace():
-        return " "
-    if character == "$":
-        return character  # a delimiter or money: settled with the LaTeX
-    category = unicodedata.category(character)
-    if category in ("Cc", "Cf", "Cs", "Sc"):
-        return ""  # controls, direction marks, lone surrogates, money signs
-    if category == "Nd":
-        return str(unicodedata.decimal(character))
-    plain = unicodedata.normalize("NFKC", character)
-    kind = unicodedata.decomposition(character).partition(" ")[0]
-    if kind == "<super>":
-        return f"^{{{plain}}}"
-    if kind == "<fraction>":
-        return " " + plain.replace("⁄", "/")  # 1½ is 1 1/2, not 11/2
-    return plain
-
-
-_PLAIN = _Plain()
-
-_MACRO = r"\\(?:text|textbf|textit|textrm|mbox|mathrm|mathbf|operatorname)\s?\{"
-_TEXT = _MACRO + r"([^{}]*)\}"
-_REPLACEMENTS = tuple(
-    (re.compile(pattern), new)
-    for pattern, new in (
-        (r"\\\$|\$|\\!|\\displaystyle(?![a-zA-Z])|\\(?:left|right)\.|(?<!\\)\\[()\[\]]", ""),
-        (r"\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])", ""),
-        (r"(?<!\\)\\[,;: ]|~|\\q?quad(?![a-zA-Z])", " "),
-        (r"(?<=\d)\{,\}(?=\d)", ","),
-        (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
-        (r"\\(le|ge|ne)q(?![a-zA-Z])", r"\\\1"),
-        (r"\\%", "%"),
-        (r"(?<![a-zA-Z\\])oo(?![a-zA-Z])", r"\\infty"),
-        # a unit is what stands in \text{} at the very end, after a figure: 5\text{ cm}^2
-        (r"(?<=[\d})%])\s?" + _MACRO + r"(?!\s*[ei]\s*\})[^{}]*\}(?:\^\{?\d\}?)?\s?\.?$", ""),
-        (r"\s?\^\s?\{?\s?\\circ\s?\}?\s?\.?$", ""),
-        (_TEXT, r" \1 "),
-        (_TEXT, r" \1 "),
-        (r"\\frac\s?(\d)\s?(\d)", r"\\frac{\1}{\2}"),
-        (r"\\frac\s?(\d)\s?\{", r"\\frac{\1}{"),
-        (r"\\frac\s?(\{[^{}]*\})\s?(\d)", r"\\frac\1{\2}"),
-        (r"\\sqrt\s?(\d)", r"\\sqrt{\1}"),
-        (r"\s+", " "),
-        # spaces go, but where they part two numbers, or a command from a letter
-        (r"(?<=\d) (?=\d)", "\0"),
-        (r"(\\[a-zA-Z]+) (?=[a-zA-Z])", "\\1\0"),
-        (" ", ""),
-        ("\0", " "),
-    )
-)  # fmt: skip
-
-
-def _plain_latex(text: str) -> str:
-    for pattern, new in _REPLACEMENTS:
-        text = pattern.sub(new, text)
-    return text
-
-
-_WRAPPERS = (("\\boxed{", "}"), ("**", "**"), ("{", "}"))
-
-
-def _bare(text: str) -> str:
-    """Take off wrappers around the whole, closing punctuation and a leading plus, while there are any."""
-    while True:
-        bare = text.strip().rstrip(".,;:").removeprefix("+")
-        for opening, closing in _WRAPPERS:
-            if len(bare) >= len(opening) + len(closing) and bare.startswith(opening) and bare.endswith(closing):
-                inside = bare[len(opening) : -len(closing)]
-                # {1,2} is a set, {a}{b} two groups
-                if opening != "{" or not re.search(r"[{},]", inside):
-                    bare = inside
-        if bare == text:
-            return bare
-        text = bare
-
-
-def _choice(text: str) -> str | None:
-    found = re.fullmatch(r"\(?([A-Za-z])\)", text)
-    return found.group(1).upper() if found else None
-
-
-_NUMBER = re.compile(r"(-?)(\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+|\d*)(?:\.(\d*))?(%?)")
-
-
-def _number(text: str) -> str | None:
-    found = _NUMBER.fullmatch(text)
-    if not found or not (found.group(2) or found.group(3)):
-        return None
-    sign, whole, decimals, percent = found.groups()
-    whole = whole.replace(",", "").replace(" ", "").lstrip("0") or "0"
-    decimals = (decimals or "").rstrip("0")
-    figure = f"{whole}.{decimals}" if decimals else whole
-    return (figure if figure == "0" else sign + figure) + percent
-
-
-_FRACTION = re.compile(r"(-?)(?:(\d+) ?)?\\frac\{(-?\d+)\}\{(-?\d+)\}|(-?)(?:(\d+) )?(-?\d+)/(-?\d+)")
-
-
-def _fraction(text: str) -> str | None:
-    """Reduce a fraction of integers, mixed ones (1 1/2) included; None for anything else, and for n/0."""
-    found = _FRACTION.fullmatch(text)
-    if not found:
-        return None
-    sign, whole, above, below = found.groups()[:4] if found.group(4) else found.groups()[4:]
-    numerator, denominator = int(above), int(below)
-    if denominator == 0 or (whole and (numerator < 0 or denominator < 0)):
-        return None
-    numerator += int(whole or 0) * denominator
-    numerator *= -1 if (sign == "-") != (denominator < 0) else 1
-    divisor = math.gcd(numerator, denominator)
-    numerator, denominator = numerator // divisor, abs(denominator) // divisor
-    return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"

@@ -1,20 +1,29 @@
 """Whether two answers are the same, as the recipe wants it decided. One meaning for votes, probe and benchmarks."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from tasks.checks.answers import canonical
-from tasks.checks.verify import Outcome, equivalent
+from schemas.settings import Judge
+from tasks.checks.known import forms_to_compare
+from tasks.checks.verify import OUTCOMES, Outcome, equivalent
+
+Compare = Callable[[Sequence[tuple[str, str]]], list[Outcome]]
 
 
-def equality(equivalence: Literal["canonical", "math"], timeout_seconds: float) -> Callable[[str, str], Outcome]:
-    """A function (reference, answer) -> Outcome: equal normal forms, or math-verify besides."""
+@contextmanager
+def equality(checks: Judge, cache: Path) -> Iterator[Compare]:
+    """A function from pairs (reference, answer) to outcomes: equal normal forms, or math-verify besides. What
+    math-verify said before, in this lineage, is read from its `cache` folder, and what it says now is left there."""
+    if checks.equivalence == "canonical":
+        yield lambda pairs: [_canonically(*pair) for pair in pairs]
+    else:
+        with OUTCOMES.kept_in(cache):
+            yield lambda pairs: equivalent(pairs, timeout_seconds=checks.timeout_seconds)
 
-    def canonically(reference: str, answer: str) -> Outcome:
-        form = canonical(reference)
-        return Outcome.EQUAL if form and form == canonical(answer) else Outcome.DIFFERENT
 
-    def mathematically(reference: str, answer: str) -> Outcome:
-        return equivalent([(reference, answer)], timeout_seconds=timeout_seconds)[0]
-
-    return mathematically if equivalence == "math" else canonically
+def _canonically(reference: str, answer: str) -> Outcome:
+    forms = forms_to_compare(reference, answer)
+    if isinstance(forms, Outcome):
+        return forms
+    return Outcome.EQUAL if forms[0] and forms[0] == forms[1] else Outcome.DIFFERENT

@@ -1,60 +1,43 @@
-"""Equality of answers: math-verify in two worker processes that a wall clock can kill.
-
-math-verify's own timeouts cannot stop a power tower: its signal handler waits until one huge C call is over,
-and in a thread that call holds up the whole interpreter (huggingface/Math-Verify#65). Only a killed process
-is certain.
-"""
+"""Equality of answers: math-verify in worker processes that end by the clock, and a memory of what it said."""
 
 import atexit
-import json
 import os
 import queue
-import selectors
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from enum import StrEnum
 
-from tasks.checks import verify_worker
-from tasks.checks.answers import canonical
+from tasks.checks.known import forms_to_compare, outcome_of
+from tasks.checks.outcomes import Outcome, Outcomes
+from tasks.checks.worker import Killed, Worker
 
-NUM_WORKERS = 2
-MAX_CHECKED_CHARS = 4_000
-"""Longer forms are undecided without a look."""
-_START_SECONDS = 120.0
-_MAX_CACHED = 500_000
+__all__ = ["NUM_WORKERS", "OUTCOMES", "Outcome", "equivalent", "start_workers"]
 
-
-class Outcome(StrEnum):
-    """What a check of two answers ended in; UNDECIDED (timed out, killed, raised) is never "wrong"."""
-
-    EQUAL = "equal"
-    DIFFERENT = "different"
-    UNDECIDED = "undecided"
+NUM_WORKERS = min(8, max(2, os.cpu_count() or 2))
+OUTCOMES = Outcomes()
+"""What was decided so far, for the life of the interpreter."""
 
 
 def equivalent(pairs: Sequence[tuple[str, str]], timeout_seconds: float = 5.0) -> list[Outcome]:
     """Say of each pair (reference, answer) whether math-verify holds them equal, in this direction.
 
-    What is compared, and cached for the life of the interpreter, are canonical forms. Equal forms are EQUAL
-    and two different words DIFFERENT without a worker; an empty form equals nothing. `timeout_seconds`
-    bounds one check of one pair on the wall clock, from the moment a worker takes it up: waiting for a
-    worker or for its start is no part of it. Safe to call from several threads. Raises RuntimeError if the
+    What is compared, and remembered, are canonical forms, brought to one unit where both answers state one. Equal
+    forms are EQUAL, and two other numbers or words DIFFERENT, without a worker; an empty form equals nothing.
+    `timeout_seconds` bounds one check of one pair on the wall
+    clock, from the moment a worker takes it up: waiting for a worker or for its start is no part of it. A check
+    that takes too much memory is UNDECIDED too. Safe to call from several threads. Raises RuntimeError if the
     workers cannot start.
     """
-    forms = [(canonical(first), canonical(second)) for first, second in pairs]
-    outcomes = {form: _known(form) for form in forms}
-    unknown = [form for form, outcome in outcomes.items() if outcome is None]
+    compared = [forms_to_compare(first, second) for first, second in pairs]
+    outcomes = {forms: _known(*forms) for forms in compared if not isinstance(forms, Outcome)}
+    unknown = [forms for forms, outcome in outcomes.items() if outcome is None]
     if len(unknown) == 1:
         outcomes[unknown[0]] = _check(unknown[0], timeout_seconds)
     elif unknown:
         with ThreadPoolExecutor(NUM_WORKERS) as threads:
-            checked = threads.map(lambda form: _check(form, timeout_seconds), unknown)
+            checked = threads.map(lambda forms: _check(forms, timeout_seconds), unknown)
             outcomes.update(zip(unknown, checked, strict=True))
-    return [outcome for form in forms if (outcome := outcomes[form]) is not None]
+    return [forms if isinstance(forms, Outcome) else outcomes[forms] or Outcome.UNDECIDED for forms in compared]
 
 
 def start_workers() -> None:
@@ -64,29 +47,18 @@ def start_workers() -> None:
         if not _started:
             atexit.register(_end_workers)
             for _ in range(NUM_WORKERS):
-                _idle.put(_Worker())
+                _idle.put(_new_worker())
             _started = True
 
 
-_cache: dict[tuple[str, str], Outcome] = {}
-_idle: queue.SimpleQueue["_Worker"] = queue.SimpleQueue()
-_live: set["_Worker"] = set()
+_idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+_live: set[Worker] = set()
 _starting = threading.Lock()
 _started = False
 
 
-def _known(form: tuple[str, str]) -> Outcome | None:
-    first, second = form
-    if not first or not second:
-        return Outcome.DIFFERENT
-    if first == second:
-        return Outcome.EQUAL
-    if max(len(first), len(second)) > MAX_CHECKED_CHARS:
-        return Outcome.UNDECIDED
-    if min(len(first), len(second)) > 3 and first.isalpha() and second.isalpha():
-        # math-verify reads words as products of letters, and so takes "east" for "seat"
-        return Outcome.EQUAL if first.casefold() == second.casefold() else Outcome.DIFFERENT
-    return _cache.get(form)
+def _known(first: str, second: str) -> Outcome | None:
+    return outcome_of(first, second) or OUTCOMES.get((first, second))
 
 
 def _check(form: tuple[str, str], timeout_seconds: float) -> Outcome:
@@ -94,83 +66,28 @@ def _check(form: tuple[str, str], timeout_seconds: float) -> Outcome:
     worker = _idle.get()
     try:
         if not worker.alive:  # killed from outside while it was idle: no fault of this pair
-            worker = worker.replaced()
-        outcome = worker.check(form, timeout_seconds)
+            worker = _replaced(worker)
+        outcome = Outcome(worker.check(*form, timeout_seconds))
+    except Killed:
+        outcome = Outcome.UNDECIDED
     finally:
-        _idle.put(worker if worker.alive else worker.replaced())  # it starts while others work
-    if len(_cache) >= _MAX_CACHED:
-        _cache.clear()
-    _cache[form] = outcome
+        _idle.put(worker if worker.alive else _replaced(worker))
+    OUTCOMES.add(form, outcome)
     return outcome
 
 
-class _Worker:
-    """One worker process. Lines of JSON go in, one word comes back; nothing is pickled."""
+def _new_worker() -> Worker:
+    worker = Worker()
+    _live.add(worker)
+    return worker
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", verify_worker.__file__],  # -P: its folder must not shadow the libraries
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        self._ready = False
-        _live.add(self)
 
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def check(self, form: tuple[str, str], timeout_seconds: float) -> Outcome:
-        """Check one pair; whatever is not a clear answer in time ends the process and is UNDECIDED."""
-        self._await_ready()
-        try:
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps([*form, timeout_seconds]).encode() + b"\n")
-            self._process.stdin.flush()
-            return Outcome(self._reply(timeout_seconds))
-        except (OSError, ValueError):  # it died, or said nothing in time
-            self.kill()
-            return Outcome.UNDECIDED
-        except BaseException:  # interrupted: a late reply must not be taken for the next pair's
-            self.kill()
-            raise
-
-    def kill(self) -> None:
-        """End the process and reap it."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):  # unsent bytes to a dead process
-                assert pipe is not None
-                pipe.close()
-        _live.discard(self)
-
-    def replaced(self) -> "_Worker":
-        """End this worker and start another in its place."""
-        self.kill()
-        return _Worker()
-
-    def _await_ready(self) -> None:
-        if self._ready:
-            return
-        if self._reply(_START_SECONDS) != "ready":
-            self.kill()
-            raise RuntimeError(f"a math-verify worker did not start: see {sys.executable} {verify_worker.__file__}")
-        self._ready = True
-
-    def _reply(self, timeout_seconds: float) -> str:
-        """Read one word; empty if it does not come in time or the process is gone."""
-        assert self._process.stdout is not None
-        descriptor = self._process.stdout.fileno()
-        with selectors.DefaultSelector() as selector:
-            selector.register(descriptor, selectors.EVENT_READ)
-            if not selector.select(timeout_seconds):
-                return ""
-        return os.read(descriptor, 64).decode().strip()  # a word is written, and so read, as a whole
+def _replaced(worker: Worker) -> Worker:
+    worker.end()
+    _live.discard(worker)
+    return _new_worker()
 
 
 def _end_workers() -> None:
     for worker in list(_live):
-        worker.kill()
+        worker.end()

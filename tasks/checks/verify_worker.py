@@ -1,80 +1,99 @@
-"""The worker process of `verify`: reads pairs of answers, says equal, different or undecided.
+"""The worker of `verify`: reads pairs of answers, says equal, different or undecided.
 
-Run as a script, on its own: it imports nothing of the project and ends with its standard input.
+Run as a script, on its own: it imports nothing of the project and ends with its standard input. The process that
+starts loads the libraries once and then only forks: a child checks, and when it is killed the next one is there
+within milliseconds, libraries and all.
 """
 
+import gc
 import json
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-MAX_MEMORY_BYTES = 2 * 1024**3
-"""Address space of a worker: an allocation beyond it raises, and the pair is undecided."""
+MAX_ADDRESS_BYTES = 8 * 1024**3
+"""The last resort against memory; the parent looks at what is really used, and much sooner."""
+
+WARM_UP = (
+    "\\frac{\\sqrt{2}}{3}", "(x+1)^2", "\\sin{\\pi}", "(1,\\pi)", "[0,\\infty)", "\\{1,\\pi\\}", "x=5", "2-3i",
+    "\\begin{pmatrix}1&x\\end{pmatrix}",
+)  # fmt: skip
+
+Same = Callable[[str, str], bool]
 
 
-def serve() -> None:
-    """Answer each line `[reference, answer, timeout in seconds]` of standard input with one word."""
+def main() -> None:
+    """Keep one child at work until the standard input ends. Says `ready <pid>` for each child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     replies = os.dup(1)
     os.dup2(2, 1)  # what a library prints is no reply
     logging.disable(logging.CRITICAL)
-    _limit_memory()
+    _limit("RLIMIT_CORE", 0)
+    _limit("RLIMIT_AS", MAX_ADDRESS_BYTES)
     same = _open_checker()
-    os.write(replies, b"ready\n")
-    for line in sys.stdin.buffer:
-        first, second, timeout_seconds = json.loads(line)
-        _limit_cpu(timeout_seconds)
-        try:
-            outcome = b"equal\n" if same(first, second) else b"different\n"
-        except Exception:  # whatever it was, it says nothing about the answers
-            outcome = b"undecided\n"
-        os.write(replies, outcome)
+    gc.collect()
+    gc.freeze()  # what the children share stays shared
+    while True:
+        child = os.fork()
+        if child == 0:
+            _serve(same, replies)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            return  # the input ended
 
 
-def _open_checker() -> Callable[[str, str], bool]:
+def _serve(same: Same, replies: int) -> None:
+    """Answer each line `[reference, answer, timeout in seconds]` with one word; never returns."""
+    os.write(replies, b"ready %d\n" % os.getpid())
+    with open(0, "rb") as lines:
+        for line in lines:
+            first, second, timeout_seconds = json.loads(line)
+            _limit_cpu(timeout_seconds)
+            try:
+                outcome = b"equal\n" if same(first, second) else b"different\n"
+            except Exception:  # whatever it was, it says nothing about the answers
+                outcome = b"undecided\n"
+            os.write(replies, outcome)
+    os._exit(0)
+
+
+def _open_checker() -> Same:
     from math_verify import LatexExtractionConfig, parse, verify
 
     # LaTeX only: the other reader hands the text to sympy's parse_expr, which evaluates it as Python
     readers = [LatexExtractionConfig()]
 
-    @lru_cache(maxsize=256)
+    @lru_cache(maxsize=1024)
     def read(text: str) -> Any:
         return parse(f"${text} $", extraction_config=readers, parsing_timeout=None, raise_on_error=True)
 
     def same(first: str, second: str) -> bool:
         return bool(verify(read(first), read(second), timeout_seconds=None, raise_on_error=True))
 
-    same("\\frac{1}{2}", "0.5")  # the first call builds the grammar
+    for kind in WARM_UP:  # the first of each kind builds grammars and loads modules: once, for all children
+        same(kind, f"{kind}+1")
     return same
-
-
-def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # no such limits on this system: the wall clock remains
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard == resource.RLIM_INFINITY or hard > MAX_MEMORY_BYTES:
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, hard))
 
 
 def _limit_cpu(seconds: float) -> None:
     """Let the kernel end a check that outlives a parent that was killed itself."""
+    used = os.times()
+    _limit("RLIMIT_CPU", int(used.user + used.system + seconds) + 5)
+
+
+def _limit(name: str, most: int) -> None:
     try:
         import resource
-    except ImportError:
+    except ImportError:  # no such limits on this system: the parent's clock remains
         return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    limit = int(used.ru_utime + used.ru_stime + seconds) + 5
-    if hard == resource.RLIM_INFINITY or limit < hard:
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
+    kind = getattr(resource, name)
+    _, hard = resource.getrlimit(kind)
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(kind, (most, hard))
 
 
 if __name__ == "__main__":
-    serve()
+    main()

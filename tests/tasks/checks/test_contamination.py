@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tasks.checks.contamination import Hit, ProtectedTexts
+from tasks.checks.novelty import rouge_l_f1
 
 ROW = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. "
@@ -48,6 +49,40 @@ def test_each_switch_can_be_off(ngram: int | None, near: float | None) -> None:
     assert (hit.kind if hit else None) == ("ngram" if ngram else "near" if near else None)
 
 
+def test_a_run_goes_on_in_the_row_that_is_named_though_another_has_its_rest_too() -> None:
+    rows = [("s", "early", "d e f g h"), ("s", "late", "a b c d e f g")]
+    hit = ProtectedTexts(rows, ngram=3, near=None).find("x A, b -- c d (e) f g, y")
+    assert hit == Hit("ngram", "s", "late", "A, b -- c d (e) f g", 1.0)
+
+
+def test_a_run_that_several_rows_have_names_the_first() -> None:
+    rows = [("s", "short", "b c"), ("s", "first", "x a b c"), ("s", "second", "a b c d")]
+    hit = ProtectedTexts(rows, ngram=3, near=None).find("z a b c d")
+    assert hit == Hit("ngram", "s", "first", "a b c", 1.0)
+
+
+def test_a_run_does_not_go_on_from_one_row_into_the_next() -> None:
+    protected = ProtectedTexts([("s", "1", "a b"), ("s", "2", ""), ("s", "3", "c d e")], ngram=4, near=None)
+    assert protected.find("x a b c d e") is None
+
+
+def test_no_rows_have_no_hits() -> None:
+    assert ProtectedTexts([], ngram=1, near=0.7).find("one two") is None
+
+
+@pytest.mark.parametrize("near", [0.0, 0.3, 0.7])
+def test_a_near_hit_is_the_nearest_row_and_the_first_of_equals(near: float) -> None:
+    draw = random.Random(7)
+    rows = [("s", str(n), " ".join(draw.choices("abcdefg", k=8))) for n in range(40)]
+    protected = ProtectedTexts(rows, ngram=None, near=near)
+    for _ in range(100):
+        text = " ".join(draw.choices("abcdefg", k=9))
+        scores = [rouge_l_f1(text, row) for _, _, row in rows]
+        hit = protected.find(text)
+        best = max(scores)
+        assert (hit and (hit.row_id, hit.score)) == ((str(scores.index(best)), best) if best > near else None)
+
+
 def test_a_thousand_texts_against_two_thousand_rows_take_seconds() -> None:
     draw = random.Random(0)
     words = [f"w{n}" for n in range(300)]
@@ -56,4 +91,16 @@ def test_a_thousand_texts_against_two_thousand_rows_take_seconds() -> None:
     started = time.perf_counter()
     protected = ProtectedTexts(rows)
     assert all(protected.find(text) is None for text in texts)
-    assert time.perf_counter() - started < 15  # about 2 s
+    assert time.perf_counter() - started < 5  # about .2 s
+
+
+def test_hostile_texts_and_rows_take_seconds_and_name_their_span() -> None:
+    long = " ".join(f"w{n}" for n in range(100_000))
+    started = time.perf_counter()
+    protected = ProtectedTexts([*ROWS, ("s", "long", long), ("s", "dull", "a " * 100_000)])
+    assert protected.find("? " * 500_000) is None
+    assert protected.find("b a " * 100_000) is None
+    assert protected.find("b " + long + " c") == Hit("ngram", "s", "long", long, 1.0)
+    dull = protected.find("b " + "a " * 50_000)
+    assert dull is not None and (dull.kind, dull.row_id) == ("ngram", "dull")
+    assert time.perf_counter() - started < 10  # about 1 s

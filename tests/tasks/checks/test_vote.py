@@ -80,8 +80,8 @@ def test_equal_answers_vote_together_under_the_smallest_form() -> None:
 
 
 def test_equality_must_hold_in_both_directions() -> None:
-    assert same("x>2", "(2,\\infty)") is Outcome.EQUAL
-    assert len(vote(["x>2", "(2,\\infty)"], same=same).classes) == 2
+    assert same("0", "x^2+1=0") is Outcome.EQUAL
+    assert len(vote(["0", "x^2+1=0"], same=same).classes) == 2
 
 
 def test_a_shared_neighbour_does_not_join_two_answers() -> None:
@@ -120,8 +120,8 @@ POOL = [
     "x=5",
     "5",
     "y=5",
-    "x>2",
-    "(2,\\infty)",
+    "0",
+    "x^2+1=0",
     "2\\sqrt{3}",
     "\\sqrt{12}",
     "",

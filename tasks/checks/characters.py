@@ -1,0 +1,58 @@
+"""Plain characters: digits, signs and letters of any script and width, as LaTeX and ASCII would have them."""
+
+import re
+import unicodedata
+
+
+def plain_characters(text: str) -> str:
+    """Level spaces, digits and symbols; controls and direction marks go, currency signs other than `$` and cents too.
+    For texts of bounded length: Unicode's own ordering of accents takes the square of their number."""
+    text = unicodedata.normalize("NFKC", plain_digits_and_signs(_ROOT.sub(r"\\sqrt{\1}", text)))
+    return plain_digits_and_signs(text)
+
+
+def plain_digits_and_signs(text: str) -> str:
+    """The same, character by character: linear in the length."""
+    return " ".join(text.translate(_PLAIN).split())
+
+
+_ROOT = re.compile(r"√\s?(\d+(?:\.\d+)?)")  # √13 is the root of 13, though \sqrt13 is that of 1, times 3
+
+_SYMBOLS = {
+    "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "√": "\\sqrt ",
+    "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∩": "\\cap ", "π": "\\pi ", "∞": "\\infty ",
+    "°": "^\\circ ", "º": "^\\circ ", "±": "\\pm ", "∈": "\\in ",
+    "٪": "%", "٫": ".", "٬": ",", "،": ",", "¢": " cents",
+}  # fmt: skip
+
+
+class _Plain(dict[int, str]):
+    """Table for `str.translate`, filled as characters are met: each becomes plain mathematics if it can."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = plain = _plain_character(chr(code))
+        return plain
+
+
+def _plain_character(character: str) -> str:
+    if character in _SYMBOLS:
+        return _SYMBOLS[character]
+    if character.isspace():
+        return " "
+    if character.isascii():
+        return character if character.isprintable() else ""
+    category = unicodedata.category(character)
+    if category in ("Cc", "Cf", "Cs", "Sc"):
+        return ""  # controls, direction marks, lone surrogates, money signs
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    plain = unicodedata.normalize("NFKC", character)
+    kind = unicodedata.decomposition(character).partition(" ")[0]
+    if kind == "<super>":
+        return f"^{{{plain}}}"
+    if kind == "<fraction>":
+        return " " + plain.replace("⁄", "/")  # 1½ is 1 1/2, not 11/2
+    return plain
+
+
+_PLAIN = _Plain()
