@@ -1,7 +1,8 @@
 """play(stage, ...): the Prefect task around a stage. Key, marker, budget, progress and retries, written once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 from pydantic import BaseModel
 
+from flows.beside import Beside, Rows
 from flows.console import Console
 from schemas.errors import BudgetSpent, FactoryError
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
@@ -63,11 +65,19 @@ class Round:
     spending: Spending
     records: dict[str, StageRecord] = field(default_factory=dict)
 
-    def play(self, stage: Stage, label: str = "", **inputs: Any) -> StageRecord:
-        """Play a stage, or take it from the store if it is whole there. `label` tells two plays of a stage apart."""
+    def play(
+        self, stage: Stage, label: str = "", *, beside: Callable[[Rows], None] | None = None, **inputs: Any
+    ) -> StageRecord:
+        """Play a stage, or take it from the store if it is whole there. `label` tells two plays of a stage apart.
+
+        `beside` is given each part of the stage's rows as soon as it is whole, in a thread of its own. It decides
+        nothing of what the stage writes: it prepares for a later one.
+        """
         name = stage.__name__
         shown = f"{name}.{label}" if label else name
-        record: StageRecord = _staged.with_options(task_run_name=shown)(lambda: _played(self, stage, shown, inputs))
+        record: StageRecord = _staged.with_options(task_run_name=shown)(
+            lambda: _played(self, stage, shown, beside, inputs)
+        )
         self.records[shown] = record
         return record
 
@@ -111,7 +121,9 @@ def _staged(play: Callable[[], StageRecord]) -> StageRecord:
     return play()
 
 
-def _played(round: Round, stage: Stage, shown: str, inputs: dict[str, Any]) -> StageRecord:
+def _played(
+    round: Round, stage: Stage, shown: str, beside: Callable[[Rows], None] | None, inputs: dict[str, Any]
+) -> StageRecord:
     name = stage.__name__
     code, versions = code_of(stage)
     named = {key: _digest(value) for key, value in inputs.items()}
@@ -132,8 +144,8 @@ def _played(round: Round, stage: Stage, shown: str, inputs: dict[str, Any]) -> S
         go_on=round.spending.go_on,
     )
     began = time.monotonic()
-    with round.console.stage(shown):
-        figures = stage(draft, **inputs)
+    with round.console.stage(shown), _worked_beside(draft, beside) as figures_beside:
+        figures = stage(draft, **inputs) | figures_beside()
         record = StageRecord(
             stage=name,
             key=key,
@@ -151,6 +163,20 @@ def _played(round: Round, stage: Stage, shown: str, inputs: dict[str, Any]) -> S
         _mark(round, record)
     round.console.played(shown, record)
     return record
+
+
+@contextmanager
+def _worked_beside(draft: Draft, work: Callable[[Rows], None] | None) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Hand the draft's parts over; what is yielded waits for the work on them and returns its figures."""
+    if work is None:
+        yield dict
+        return
+    beside = Beside(work)
+    draft.hand_over = beside.take
+    try:
+        yield lambda: {"beside": beside.finish()}
+    finally:
+        beside.abandon()
 
 
 def round_off(seconds: float) -> float:

@@ -8,6 +8,7 @@ ATTEMPTS = table(
     "attempts",
     column("question_id", pa.string(), "the question (or probe row) attempted"),
     column("sample", pa.int32(), "attempt of this question, from 0"),
+    column("num_planned", pa.int32(), "attempts the recipe asks for; fewer were made if it stopped early"),
     column("prompt", pa.string(), "the prompt as the model saw it"),
     column("text", pa.string(), "the completion"),
     column("num_tokens", pa.int32(), "tokens of the completion"),

@@ -52,6 +52,9 @@ def row_expectations(table: str) -> list[Any]:
             gxe.ExpectColumnPairValuesAToBeGreaterThanB(
                 column_A="num_attempts", column_B="num_valid", or_equal=True, ignore_row_if="neither"
             ),
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="num_planned", column_B="num_attempts", or_equal=True, ignore_row_if="neither"
+            ),
         ],
         "probe_verdicts": [share("agreement"), filled("reference")],
         "selections": [filled("answer"), share("agreement")],

@@ -13,7 +13,10 @@ QUESTIONS = table(
     column(
         "nearest_score",
         pa.float64(),
-        "novelty score against all earlier questions (upper bound if below the threshold)",
+        "novelty score against all earlier questions: exact at the threshold or above it, else an upper bound (the "
+        "threshold itself; 0 if it shares no word with them)",
     ),
-    column("nearest_id", pa.string(), "the question behind that score", nullable=True),
+    column(
+        "nearest_id", pa.string(), "the question behind that score; null where it is an upper bound", nullable=True
+    ),
 )

@@ -96,6 +96,8 @@ class Recipe(Section):
             raise ValueError(f"gate.benchmark: '{self.gate.benchmark}' is no unsealed benchmark of this recipe")
         if self.propose.max_own_fewshots > self.propose.num_fewshots:
             raise ValueError("propose.max_own_fewshots exceeds propose.num_fewshots")
+        if self.solve.early_stopping and self.judge.rule != "classes":
+            raise ValueError("solve.early_stopping goes with judge.rule = 'classes'")
         return self
 
 

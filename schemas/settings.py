@@ -131,6 +131,9 @@ class Solve(Section):
     """Attempts a question."""
     questions_per_shard: Count
     """Questions whose attempts are written together."""
+    early_stopping: bool = False
+    """Stop sampling a question once no further attempt could change its label, or bring it into the band. The
+    agreement is then over the attempts made."""
     sampling: Sampling
     """How attempts are sampled."""
 

@@ -14,6 +14,7 @@ _VOTE = (
     ),
     column("votes", pa.int32(), "attempts behind the answer (behind the leading class, if tied)"),
     column("num_attempts", pa.int32(), "attempts in all"),
+    column("num_planned", pa.int32(), "attempts the recipe asks for; more than num_attempts: solve stopped early"),
     column("num_valid", pa.int32(), "attempts with a usable answer"),
     column("agreement", pa.float64(), "votes over all attempts"),
     column("agreement_valid", pa.float64(), "votes over valid attempts; 0 if there are none"),

@@ -10,7 +10,7 @@ from schemas.settings import Evaluate as Settings
 from schemas.settings import Judge, OpenAIEngine, Sampling, TransformersEngine
 from tasks.audit.statistics import mean_interval, wilson
 from tasks.checks.answers import final_answer
-from tasks.checks.equality import equality
+from tasks.checks.equality import Compare, equality
 from tasks.checks.verify import Outcome
 from tasks.engines import Engine, Request, open_engine
 from tasks.prompts import Prompt
@@ -54,11 +54,14 @@ def evaluate(
         done += completions
         draft.report(done, total, "answers")
 
-    with open_engine(engine, draft.checkpoint(model), model) as generator:
+    with (
+        equality(checks, draft.lineage.cache) as compare,
+        open_engine(engine, draft.checkpoint(model), model) as generator,
+    ):
         for part, (rows, sampling, n) in enumerate(work):
 
             def answer(rows: list[Row] = rows, sampling: Sampling = sampling, n: int = n) -> list[Row]:
-                return _answered(draft, generator, prompt, model, checks, rows, sampling, n, progress)
+                return _answered(draft, generator, prompt, model, checks, compare, rows, sampling, n, progress)
 
             found += draft.part(EVALUATIONS, part, answer)
             done = len(found)
@@ -72,6 +75,7 @@ def _answered(
     prompt: Prompt,
     model: CheckpointRef,
     checks: Judge,
+    compare: Compare,
     rows: list[Row],
     sampling: Sampling,
     n: int,
@@ -85,13 +89,14 @@ def _answered(
     ]
     completions = generator.generate(requests, progress)
     draft.generated(sum(c.num_tokens for c in completions))
-    same = equality(checks.equivalence, checks.timeout_seconds)
     greedy = sampling.temperature == 0.0
+    answers = [final_answer(c.text, checks.answer_pattern).text for c in completions]
+    outcomes = compare(
+        [(item_of[c.request_id]["reference"], a or "") for c, a in zip(completions, answers, strict=True)]
+    )
     answered = []
-    for c in completions:
+    for c, answer, outcome in zip(completions, answers, outcomes, strict=True):
         item = item_of[c.request_id]
-        answer = final_answer(c.text, checks.answer_pattern).text
-        outcome = same(item["reference"], answer) if answer else Outcome.DIFFERENT
         answered.append(
             {"id": draft.row_id(EVALUATIONS, item["id"], greedy, c.sample), "benchmark": item["benchmark"]}
             | {"item_id": item["id"], "checkpoint": model.digest, "greedy": greedy, "sample": c.sample}

@@ -1,6 +1,10 @@
 """Judge: majority vote. The answer most attempts agree on is the label; agreeing with it is the reward."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from schemas.answers import ANSWERS
@@ -8,11 +12,13 @@ from schemas.manifest import TableRef
 from schemas.settings import Judge as Settings
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.audit.statistics import wilson
-from tasks.checks.answers import Answer, canonical, final_answer
-from tasks.checks.equality import equality
-from tasks.checks.verify import Outcome
+from tasks.checks.answers import Answer, canonical, final_answer, usable_answer
+from tasks.checks.equality import Compare, equality
+from tasks.checks.verify import NUM_WORKERS, Outcome
 from tasks.checks.vote import Verdict, vote
 from tasks.store.draft import Draft
+
+Row = dict[str, Any]
 
 
 def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableRef) -> dict[str, Any]:
@@ -21,86 +27,124 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
     The vote sees responses only: neither the prompt, nor which questions are the probe's. The truth is read
     afterwards, to measure `vote_precision`: the share of probe verdicts that are right.
     """
-    same = equality(settings.equivalence, settings.timeout_seconds)
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in draft.read(attempts).to_pylist():
-        groups[row["question_id"]].append(row)
-
-    answers, votes = [], {}
-    for done, (question, group) in enumerate(sorted(groups.items())):
-        group.sort(key=lambda row: row["sample"])
-        found = [final_answer(row["text"], settings.answer_pattern) for row in group]
-        usable = [_usable(row, answer) for row, answer in zip(group, found, strict=True)]
-        votes[question] = verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None)
-        answers += [
-            _answer_row(draft, row, answer, valid, member, _reward(verdict, member, valid, same))
-            for row, answer, valid, member in zip(group, found, usable, verdict.members, strict=True)
-        ]
-        draft.report(done + 1, len(groups), "verdicts")
     references = {row["id"]: row["reference"] for row in draft.read(probe).to_pylist()}
-    verdicts = [_verdict_row(draft, VERDICTS, q, v) for q, v in votes.items() if q not in references]
-    probed = []
-    for question, reference in references.items():
-        if question in votes:
-            correct = _correct(votes[question], reference, same)
-            row = _verdict_row(draft, PROBE_VERDICTS, question, votes[question])
-            probed.append(row | {"reference": reference, "correct": correct})
+    groups = _by_question(draft.read(attempts).to_pylist())
+    answers: list[Row] = []
+    verdicts: list[Row] = []
+    probed: list[Row] = []
+    with equality(settings, draft.lineage.cache) as compare:
+        for done, judged in enumerate(_judged(groups, settings, compare), 1):
+            answers += _answer_rows(draft, judged)
+            if judged.question in references:
+                reference = references[judged.question]
+                row = _verdict_row(draft, PROBE_VERDICTS, judged)
+                probed.append(row | {"reference": reference, "correct": _correct(judged.verdict, reference, compare)})
+            else:
+                verdicts.append(_verdict_row(draft, VERDICTS, judged))
+            draft.report(done, len(groups), "verdicts")
     draft.write(ANSWERS, answers)
     draft.write(VERDICTS, verdicts)
     draft.write(PROBE_VERDICTS, probed)
     return _figures(answers, verdicts, probed)
 
 
-def _usable(attempt: dict[str, Any], answer: Answer) -> str | None:
-    """The answer that votes; None for a truncated or unparsable attempt, which never does."""
-    return answer.text if attempt["finish_reason"] == "stop" and answer.text and canonical(answer) else None
+def judge_ahead(settings: Settings, cache: Path, attempts: Sequence[Row]) -> None:
+    """Vote on attempts while others are still generated; `judge` then finds its checks done, here or in the cache."""
+    with equality(settings, cache) as compare:
+        for _ in _judged(_by_question(attempts), settings, compare):
+            pass
 
 
-def _reward(verdict: Verdict, member: int, valid: str | None, same: Any) -> float | None:
+@dataclass(frozen=True)
+class Judged:
+    """One question's attempts, what was read from each, and the vote on them. Lists are in the attempts' order."""
+
+    question: str
+    attempts: list[Row]
+    found: list[Answer]
+    usable: list[str | None]
+    verdict: Verdict
+    rewards: list[float | None]
+
+
+def _by_question(attempts: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in attempts:
+        groups[row["question_id"]].append(row)
+    return [(question, sorted(group, key=lambda row: row["sample"])) for question, group in sorted(groups.items())]
+
+
+def _judged(groups: Sequence[tuple[str, list[Row]]], settings: Settings, compare: Compare) -> Iterator[Judged]:
+    """Votes on all questions, in their order; as many at a time as there are checkers."""
+
+    def judged(group: tuple[str, list[Row]]) -> Judged:
+        return _vote_on(*group, settings, compare)
+
+    if settings.equivalence == "canonical":
+        yield from map(judged, groups)
+    else:
+        with ThreadPoolExecutor(NUM_WORKERS) as threads:
+            yield from threads.map(judged, groups)
+
+
+def _vote_on(question: str, attempts: list[Row], settings: Settings, compare: Compare) -> Judged:
+    def same(first: str, second: str) -> Outcome:
+        return compare([(first, second)])[0]
+
+    found = [final_answer(row["text"], settings.answer_pattern) for row in attempts]
+    usable = [usable_answer(answer, row["finish_reason"]) for answer, row in zip(found, attempts, strict=True)]
+    verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None)
+    rewards = [_reward(verdict, *attempt, compare) for attempt in zip(verdict.members, usable, strict=True)]
+    return Judged(question, attempts, found, usable, verdict, rewards)
+
+
+def _reward(verdict: Verdict, member: int, valid: str | None, compare: Compare) -> float | None:
     """1 for an attempt that agrees, 0 for one that does not; None without a verdict, or if the check timed out."""
     if verdict.answer is None or member == 0:
         return None if verdict.answer is None else 1.0
-    undecided = valid is not None and same(verdict.answer, canonical(valid)) is Outcome.UNDECIDED
+    undecided = valid is not None and compare([(verdict.answer, canonical(valid))]) == [Outcome.UNDECIDED]
     return None if undecided else 0.0
 
 
-def _correct(verdict: Verdict, reference: str, same: Any) -> bool | None:
+def _correct(verdict: Verdict, reference: str, compare: Compare) -> bool | None:
     if verdict.answer is None:
         return None
-    outcome = same(reference, verdict.answer)
+    outcome = compare([(reference, verdict.answer)])[0]
     return None if outcome is Outcome.UNDECIDED else outcome is Outcome.EQUAL
 
 
-def _answer_row(
-    draft: Draft,
-    attempt: dict[str, Any],
-    answer: Answer,
-    valid: str | None,
-    member: int,
-    reward: float | None,
-) -> dict[str, Any]:
-    truncated = attempt["finish_reason"] == "length"
-    return {
-        "id": draft.row_id(ANSWERS, attempt["id"]),
-        "attempt_id": attempt["id"],
-        "question_id": attempt["question_id"],
-        "answer": answer.text,
-        "canonical": canonical(answer) if valid is not None else None,
-        "source": answer.source,
-        "valid": valid is not None,
-        "invalid_reason": None if valid is not None else "truncated" if truncated else "unparsable",
-        "answer_class": member,
-        "reward": reward,
-    }
+def _answer_rows(draft: Draft, judged: Judged) -> list[Row]:
+    lists = (judged.attempts, judged.found, judged.usable, judged.verdict.members, judged.rewards)
+    return [
+        {
+            "id": draft.row_id(ANSWERS, attempt["id"]),
+            "attempt_id": attempt["id"],
+            "question_id": judged.question,
+            "answer": answer.text,
+            "canonical": canonical(answer) if valid is not None else None,
+            "source": answer.source,
+            "valid": valid is not None,
+            "invalid_reason": _why_invalid(attempt) if valid is None else None,
+            "answer_class": member,
+            "reward": reward,
+        }
+        for attempt, answer, valid, member, reward in zip(*lists, strict=True)
+    ]
 
 
-def _verdict_row(draft: Draft, table: Any, question: str, verdict: Verdict) -> dict[str, Any]:
+def _why_invalid(attempt: Row) -> str:
+    return "truncated" if attempt["finish_reason"] == "length" else "unparsable"
+
+
+def _verdict_row(draft: Draft, table: Any, judged: Judged) -> Row:
+    verdict = judged.verdict
     return {
-        "id": draft.row_id(table, question),
-        "question_id": question,
+        "id": draft.row_id(table, judged.question),
+        "question_id": judged.question,
         "answer": verdict.answer,
         "votes": verdict.votes,
         "num_attempts": verdict.num_attempts,
+        "num_planned": judged.attempts[0]["num_planned"],
         "num_valid": verdict.num_valid,
         "agreement": verdict.agreement,
         "agreement_valid": verdict.agreement_valid,
@@ -110,9 +154,7 @@ def _verdict_row(draft: Draft, table: Any, question: str, verdict: Verdict) -> d
     }
 
 
-def _figures(
-    answers: list[dict[str, Any]], verdicts: list[dict[str, Any]], probed: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _figures(answers: list[Row], verdicts: list[Row], probed: list[Row]) -> dict[str, Any]:
     marks = [row["correct"] for row in probed if row["correct"] is not None]
     precision = wilson(sum(marks), len(marks))
     return {

@@ -6,22 +6,29 @@ well-formed, within the rules and new, and is cut at the target. SeRL: arXiv 250
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from schemas.dropped import DROPPED
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.settings import Novelty, OpenAIEngine, TransformersEngine
+from schemas.settings import OpenAIEngine, TransformersEngine
 from schemas.settings import Propose as Settings
-from tasks.checks.novelty import ExactIndex, NoveltyIndex
+from tasks.checks.copies import ExactIndex
+from tasks.checks.novelty import NoveltyIndex
 from tasks.checks.proposals import parse_numbered_list, rule_violation, tidy
 from tasks.engines import Request, open_engine
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
+from tasks.store.parquet import logical_digest
+
+INDEX = "novelty.index"
 
 Pool = list[tuple[str, str]]  # (row id, question)
+Known = list[tuple[str, Pool]]  # (digest of the table, its questions in the order they came)
 
 
 def propose(
@@ -47,7 +54,7 @@ def propose(
     dropped = {row_id for ref in invalid for row_id in draft.read(ref)["id"].to_pylist()}
     own_rows = [row for ref in own for row in draft.read(ref).to_pylist()]
     own_pool = [(row["id"], row["text"]) for row in own_rows if row["id"] not in dropped]
-    known = seed_pool + [(row["id"], row["text"]) for ref in earlier for row in draft.read(ref).to_pylist()]
+    known = [(seeds.digest, seed_pool), *((ref.digest, _as_admitted(draft, ref)) for ref in earlier)]
 
     admission = Admission(draft, settings, known)
     for wave in range(settings.max_waves):
@@ -59,9 +66,15 @@ def propose(
         draft.report(min(len(admission.questions), settings.target), settings.target, "questions")
         if len(admission.questions) >= settings.target:
             break
-    draft.write(QUESTIONS, admission.questions)
+    written = draft.write(QUESTIONS, admission.questions)
     draft.write(DROPPED, admission.dropped)
+    admission.keep_index(logical_digest(written))
     return {"proposed": admission.num_parsed, "waves": wave + 1}
+
+
+def _as_admitted(draft: Draft, questions: TableRef) -> Pool:
+    rows = sorted(draft.read(questions).to_pylist(), key=lambda row: row["position"])
+    return [(row["id"], row["text"]) for row in rows]
 
 
 def _wave(
@@ -110,15 +123,17 @@ def _fewshots(settings: Settings, seed_pool: Pool, own_pool: Pool, choice: rando
 class Admission:
     """The serial door: each question meets the seeds, every earlier question, and those admitted before it."""
 
-    def __init__(self, draft: Draft, settings: Settings, known: Pool) -> None:
+    def __init__(self, draft: Draft, settings: Settings, known: Known) -> None:
         self.draft, self.settings = draft, settings
         self.questions: list[dict[str, Any]] = []
         self.dropped: list[dict[str, Any]] = []
         self.num_parsed = 0
         self.copies = ExactIndex()  # ROUGE sees no words in some scripts: a copy is never new
-        self.index = _index(settings.novelty)
-        for row_id, text in known:
-            self._remember(row_id, text)
+        for _, pool in known:
+            for row_id, text in pool:
+                self.copies.add(text, row_id)
+        threshold = settings.novelty.threshold
+        self.index = None if threshold is None else _index(draft.lineage.cache / INDEX, threshold, known)
 
     def admit(self, proposal: dict[str, Any]) -> None:
         for item, (row_id, text) in enumerate(self._parsed(proposal)):
@@ -129,19 +144,26 @@ class Admission:
             if violation := rule_violation(text, self.settings.filters):
                 self._drop(row_id, text, *violation)
                 continue
-            score, nearest = max(self.copies.nearest(text), self.index.nearest(text), key=lambda found: found[0])
-            if score > (self.settings.novelty.threshold or 0.0) or score == 1.0:
+            score, nearest = self.copies.nearest(text)
+            if nearest is None and self.index is not None:
+                score, nearest = self.index.nearest(text)
+            if nearest is not None and (score == 1.0 or score > (self.settings.novelty.threshold or 0.0)):
                 self._drop(row_id, text, "not_new", score, self.settings.novelty.threshold)
                 continue
-            self._remember(row_id, text)
+            self.copies.add(text, row_id)
+            if self.index is not None:
+                self.index.add(text, row_id)
             self.questions.append(
                 {"id": row_id, "proposal_id": proposal["id"], "item": item, "position": len(self.questions)}
                 | {"text": text, "nearest_score": score, "nearest_id": nearest}
             )
 
-    def _remember(self, row_id: str, text: str) -> None:
-        self.copies.add(text, row_id)
-        self.index.add(text, row_id)
+    def keep_index(self, digest: str) -> None:
+        """Save the index, which now holds the questions of this digest too, for the next round to go on from."""
+        if self.index is not None:
+            self.index.holds.append(digest)
+            with suppress(OSError):  # a full disk, say: the next round builds it
+                self.index.save(self.draft.lineage.cache / INDEX)
 
     def _parsed(self, proposal: dict[str, Any]) -> Iterator[tuple[str, str]]:
         items = parse_numbered_list(proposal["text"], len(proposal["fewshot_ids"]) + 1)
@@ -156,5 +178,17 @@ class Admission:
         self.dropped.append(self.draft.refused(row_id, QUESTIONS, reason, figure, threshold, text))
 
 
-def _index(novelty: Novelty) -> NoveltyIndex | ExactIndex:
-    return ExactIndex() if novelty.threshold is None else NoveltyIndex(novelty.threshold)
+def _index(path: Path, threshold: float, known: Known) -> NoveltyIndex:
+    """All that is known, in order: what an earlier round saved, if it is the beginning of that, and the rest."""
+    digests = [digest for digest, _ in known]
+    try:
+        index = NoveltyIndex.load(path)
+    except (OSError, ValueError):  # not there, damaged, or by other code
+        index = NoveltyIndex(threshold)
+    if index.threshold != threshold or not index.holds or index.holds != digests[: len(index.holds)]:
+        index = NoveltyIndex(threshold)
+    for digest, pool in known[len(index.holds) :]:
+        for row_id, text in pool:
+            index.add(text, row_id)
+        index.holds.append(digest)
+    return index

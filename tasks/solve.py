@@ -1,15 +1,21 @@
 """Solve: the model answers each question many times. Probe questions are mixed in blind."""
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from schemas.attempts import ATTEMPTS
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.settings import OpenAIEngine, TransformersEngine
+from schemas.settings import Judge, OpenAIEngine, Select, TransformersEngine
 from schemas.settings import Solve as Settings
-from tasks.engines import Request, open_engine
+from tasks.checks.answers import final_answer, usable_answer
+from tasks.checks.stopping import Stopping
+from tasks.engines import Completion, Engine, Request, open_engine
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
+
+Question = tuple[str, str]  # row id, text
 
 
 def solve(
@@ -21,10 +27,12 @@ def solve(
     model: CheckpointRef,
     questions: TableRef,
     probe: TableRef,
+    stops_for: tuple[Judge, Select] | None = None,
 ) -> dict[str, Any]:
-    """Write `attempts`: num_samples a question, asked for in one request, a shard at a time.
+    """Write `attempts`: num_samples a question, a shard of questions at a time.
 
-    New and probe questions stand in one order, by the hash of their texts, so that nothing tells them apart.
+    New and probe questions stand in one order, by the hash of their texts, so that nothing tells them apart. With
+    `stops_for`, how attempts will be judged and selected, a question is sampled no further than that needs.
     """
     asked = [(row["id"], row["text"]) for row in draft.read(questions).to_pylist()]
     asked += [(row["id"], row["question"]) for row in draft.read(probe).to_pylist()]
@@ -32,7 +40,7 @@ def solve(
     size = settings.questions_per_shard
     shards = [asked[i : i + size] for i in range(0, len(asked), size)]
     total = len(asked) * settings.num_samples
-    done = truncated = 0
+    done = made = truncated = 0
 
     def progress(completions: int) -> None:
         nonlocal done
@@ -42,28 +50,54 @@ def solve(
     with open_engine(engine, draft.checkpoint(model), model) as generator:
         for part, shard in enumerate(shards):
 
-            def attempt(shard: list[tuple[str, str]] = shard) -> list[dict[str, Any]]:
-                requests = [
-                    Request(
-                        row_id,
-                        prompt.render(question=text),
-                        settings.sampling,
-                        draft.random_seed("solve", text),
-                        settings.num_samples,
-                    )
-                    for row_id, text in shard
-                ]
-                completions = generator.generate(requests, progress)
+            def attempt(shard: list[Question] = shard) -> list[dict[str, Any]]:
+                completions = _attempted(draft, generator, settings, prompt, shard, stops_for, progress)
                 draft.generated(sum(c.num_tokens for c in completions))
                 return [
                     {"id": draft.row_id(ATTEMPTS, c.request_id, c.sample), "question_id": c.request_id}
-                    | {"sample": c.sample, "prompt": c.prompt, "text": c.text, "num_tokens": c.num_tokens}
-                    | {"finish_reason": c.finish_reason, "checkpoint": model.digest}
+                    | {"sample": c.sample, "num_planned": settings.num_samples, "prompt": c.prompt, "text": c.text}
+                    | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason, "checkpoint": model.digest}
                     for c in completions
                 ]
 
             rows = draft.part(ATTEMPTS, part, attempt)
+            made += len(rows)
             truncated += sum(row["finish_reason"] == "length" for row in rows)
             done = min(total, (part + 1) * size * settings.num_samples)
             draft.report(done, total, "attempts")
-    return {"attempts": total, "truncated": truncated}
+    return {"attempts": made, "truncated": truncated} | ({"attempts_saved": total - made} if stops_for else {})
+
+
+def _attempted(
+    draft: Draft,
+    generator: Engine,
+    settings: Settings,
+    prompt: Prompt,
+    shard: list[Question],
+    stops_for: tuple[Judge, Select] | None,
+    progress: Callable[[int], None],
+) -> list[Completion]:
+    """All attempts at a shard's questions: at once, or in waves for as long as a question is open."""
+    wanted = settings.num_samples
+    made: dict[str, list[Completion]] = defaultdict(list)
+    open_questions, first = shard, 0
+    while open_questions and first < wanted:
+        n = wanted if not stops_for else wanted // 2 + 1 if first == 0 else min(max(1, wanted // 8), wanted - first)
+        requests = [
+            Request(
+                row_id, prompt.render(question=text), settings.sampling, draft.random_seed("solve", text), n, first
+            )
+            for row_id, text in open_questions
+        ]
+        for completion in generator.generate(requests, progress):
+            made[completion.request_id].append(completion)
+        first += n
+        if stops_for:
+            open_questions = [q for q in open_questions if not _settled(made[q[0]], wanted, *stops_for)]
+    return [completion for row_id, _ in shard for completion in made[row_id]]
+
+
+def _settled(attempts: list[Completion], wanted: int, judge: Judge, select: Select) -> bool:
+    stopping = Stopping(wanted, select.min_agreement, select.max_agreement, joins=judge.equivalence == "math")
+    answers = [usable_answer(final_answer(a.text, judge.answer_pattern), a.finish_reason) for a in attempts]
+    return stopping.settled(answers)

@@ -5,13 +5,15 @@ questions in the difficulty band become training rows; the candidate must beat t
 with REINFORCE++ on the same rewards; here SFT or DPO on agreeing and disagreeing attempts takes its place.
 """
 
+from functools import partial
+
 from flows.stage import Round
 from schemas.manifest import CheckpointRef
 from tasks.build import build
 from tasks.collect import collect
 from tasks.evaluate import evaluate
 from tasks.gate import gate
-from tasks.judge import judge
+from tasks.judge import judge, judge_ahead
 from tasks.propose import propose
 from tasks.select import select
 from tasks.solve import solve
@@ -36,6 +38,8 @@ def serl(round: Round) -> None:
     solved = play(
         solve, settings=recipe.solve, engine=recipe.engine, prompt=solves, model=model,
         questions=proposed["questions"], probe=probe,
+        stops_for=(recipe.judge, recipe.select) if recipe.solve.early_stopping else None,
+        beside=partial(judge_ahead, recipe.judge, round.lineage.cache),
     ).tables  # fmt: skip
     judged = play(judge, settings=recipe.judge, attempts=solved["attempts"], probe=probe).tables
     selected = play(

@@ -1,10 +1,10 @@
 """Contamination: whether a text repeats a benchmark or probe row, whole, in a run of words, or nearly."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tasks.checks.novelty import NoveltyIndex
+from tasks.checks.runs import WordRuns
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,16 @@ class ProtectedTexts:
         self, rows: Iterable[tuple[str, str, str]], ngram: int | None = 13, near: float | None = 0.7
     ) -> None:
         """Take rows (set name, row id, text); of rows that are hit alike the first is named."""
-        self._ngram, self._near = ngram, near
-        self._rows: list[tuple[str, str]] = []
+        named = list(rows)
+        self._rows = [(set_name, row_id) for set_name, row_id, _ in named]
         self._exact: dict[str, int] = {}
-        self._runs: dict[str, int] = {}  # words joined by spaces -> row
-        self._index = NoveltyIndex(near if near is not None else 1.0)
-        for row, (set_name, row_id, text) in enumerate(rows):
-            self._rows.append((set_name, row_id))
+        for row, (_, _, text) in enumerate(named):
             self._exact.setdefault(_folded(text), row)
-            for run, _, _ in self._runs_of(text):
-                self._runs.setdefault(run, row)
-            if near is not None:
-                self._index.add(text, str(row))
+        self._runs = None if ngram is None else WordRuns((text for _, _, text in named), ngram)
+        self._near = None if near is None else NoveltyIndex(near)
+        if self._near is not None:
+            for row, (_, _, text) in enumerate(named):
+                self._near.add(text, str(row))
 
     def find(self, text: str) -> Hit | None:
         """Return the first hit among exact, ngram and near, in this order; None if the text is clean."""
@@ -65,32 +63,16 @@ class ProtectedTexts:
         return self._find_run(text) or self._find_near(text)
 
     def _find_run(self, text: str) -> Hit | None:
-        """The first run of words that a row holds, with the runs that follow on it in the same row."""
-        first, start, end = -1, 0, 0
-        for run, run_start, run_end in self._runs_of(text):
-            row = self._runs.get(run, -1)
-            if first < 0 <= row:
-                first, start, end = row, run_start, run_end
-            elif first >= 0 and row == first:
-                end = run_end
-            elif first >= 0:
-                break
-        return Hit("ngram", *self._rows[first], text[start:end], 1.0) if first >= 0 else None
+        found = self._runs.find(text) if self._runs is not None else None
+        return Hit("ngram", *self._rows[found[0]], text[found[1] : found[2]], 1.0) if found else None
 
     def _find_near(self, text: str) -> Hit | None:
-        found = self._index.nearest_above(text, self._near) if self._near is not None else None
-        return Hit("near", *self._rows[int(found[1])], text, found[0]) if found else None
-
-    def _runs_of(self, text: str) -> list[tuple[str, int, int]]:
-        """Every run of `ngram` words with where it starts and ends in the text; none in a shorter text."""
-        n = self._ngram
-        if n is None:
-            return []
-        words = [(word.group().casefold(), word.start(), word.end()) for word in re.finditer(r"\w+", text)]
-        return [
-            (" ".join(word for word, _, _ in run), run[0][1], run[-1][2])
-            for run in (words[i : i + n] for i in range(len(words) - n + 1))
-        ]
+        if self._near is None:
+            return None
+        score, row = self._near.nearest(text)
+        if row is None or score <= self._near.threshold:
+            return None
+        return Hit("near", *self._rows[int(row)], text, score)
 
 
 def _folded(text: str) -> str:

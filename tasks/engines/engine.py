@@ -20,13 +20,15 @@ class Message:
 
 @dataclass(frozen=True)
 class Request:
-    """One prompt, sampled n times. `seed` names the request's own noise: no neighbour changes its samples."""
+    """One prompt, sampled n times, from sample number `first` on. `seed` names the request's own noise: no neighbour
+    changes its samples."""
 
     id: str
     prompt: str | tuple[Message, ...]
     sampling: Sampling
     seed: int
     n: int = 1
+    first: int = 0
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,12 @@ class ServerEngine:
     def _complete(self, request: Request) -> list[Completion]:
         prompt = rendered(self.tokenizer, request.prompt)
         body = request.sampling.model_dump(exclude={"top_k", "stop"})
-        body |= {"model": self.model, "prompt": prompt, "n": request.n, "seed": request.seed % 2**31}
+        body |= {
+            "model": self.model,
+            "prompt": prompt,
+            "n": request.n,
+            "seed": (request.seed + request.first) % 2**31,
+        }
         if request.sampling.top_k:
             body["top_k"] = request.sampling.top_k  # not every server knows it
         if request.sampling.stop:
@@ -97,7 +102,7 @@ class ServerEngine:
                 num_tokens=tokens,
                 finish_reason="stop" if choice["finish_reason"] == "stop" else "length",
             )
-            for sample, choice in enumerate(choices)
+            for sample, choice in enumerate(choices, request.first)
         ]
 
     def _asked(self, verb: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -72,7 +72,9 @@ class LocalEngine:
         encoded = self.tokenizer(prompts, return_tensors="pt", padding=True)
         encoded = encoded.to(self.model.device)
         rows = torch.tensor([i for i, request in enumerate(batch) for _ in range(request.n)])
-        seeds = torch.tensor([_row_seed(r.seed, s) for r in batch for s in range(r.n)], device=self.model.device)
+        samples = [sample for r in batch for sample in range(r.first, r.first + r.n)]
+        row_seeds = [_row_seed(batch[row].seed, sample) for row, sample in zip(rows.tolist(), samples, strict=True)]
+        seeds = torch.tensor(row_seeds, device=self.model.device)
         length = encoded["input_ids"].shape[1]
         config = GenerationConfig(
             do_sample=False,  # the noise is in the logits
@@ -89,7 +91,6 @@ class LocalEngine:
                 logits_processor=LogitsProcessorList([RowKeyedSampling(sampling, seeds, length)]),
             )
         generated = output[:, length:].cpu()
-        samples = [sample for request in batch for sample in range(request.n)]
         return [
             self._completion(batch[i], prompts[i], sample, tokens)
             for i, sample, tokens in zip(rows.tolist(), samples, generated, strict=True)

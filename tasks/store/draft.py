@@ -33,6 +33,8 @@ class Draft:
     """Counts generated tokens against the recipe's budget."""
     go_on: Callable[[], None] = lambda: None
     """Called before each part is made: raises BudgetSpent at the recipe's bound."""
+    hand_over: Callable[[list[dict[str, Any]]], None] = lambda rows: None
+    """Called with the rows of each part as soon as it is whole: what works beside the stage takes them."""
     tokens: int = 0
     written: set[str] = field(default_factory=set)
 
@@ -60,9 +62,10 @@ class Draft:
             self.written.add(table.name)
             rows: list[dict[str, Any]] = pa.parquet.read_table(path, partitioning=None).to_pylist()
             self.tokens += sum(row["num_tokens"] for row in rows)  # generated for this stage, if by an earlier run
-            return rows
-        self.go_on()
-        rows = self.write(table, make(), part).to_pylist()
+        else:
+            self.go_on()
+            rows = self.write(table, make(), part).to_pylist()
+        self.hand_over(rows)
         return rows
 
     def refused(

@@ -26,11 +26,19 @@ GOOD = {
         "nearest_score": 0.0,
         "nearest_id": None,
     },
-    "attempts": {"question_id": "q", "sample": 0, "prompt": "1+2=", "text": "#3", "num_tokens": 2}
+    "attempts": {"question_id": "q", "sample": 0, "num_planned": 4, "prompt": "1+2=", "text": "#3", "num_tokens": 2}
     | {"finish_reason": "stop", "checkpoint": "c"},
     "answers": {"attempt_id": "a", "question_id": "q", "answer": "3", "canonical": "3", "source": "pattern"}
     | {"valid": True, "invalid_reason": None, "answer_class": 0, "reward": 1.0},
-    "verdicts": {"question_id": "q", "answer": "3", "votes": 3, "num_attempts": 4, "num_valid": 4, "agreement": 0.75}
+    "verdicts": {
+        "question_id": "q",
+        "answer": "3",
+        "votes": 3,
+        "num_attempts": 4,
+        "num_planned": 4,
+        "num_valid": 4,
+        "agreement": 0.75,
+    }
     | {"agreement_valid": 0.75, "classes": [{"answer": "3", "count": 3}], "tied": False, "undecided": 0},
     "selections": {"question_id": "q", "verdict_id": "v", "text": "1+2", "answer": "3", "agreement": 0.75},
     "sft_examples": {"question_id": "q", "attempt_id": "a", "prompt": "1+2=", "completion": "#3", "agreement": 0.75},
@@ -80,6 +88,7 @@ BREAKING = [
     ("verdicts", {"agreement": 1.25}, "expect_column_values_to_be_between(agreement)"),
     ("verdicts", {"agreement_valid": -0.1}, "expect_column_values_to_be_between(agreement_valid)"),
     ("verdicts", {"num_valid": 5}, "expect_column_pair_values_a_to_be_greater_than_b(num_attempts,num_valid)"),
+    ("verdicts", {"num_planned": 3}, "expect_column_pair_values_a_to_be_greater_than_b(num_planned,num_attempts)"),
     ("probe_verdicts", {"agreement": 1.25}, "expect_column_values_to_be_between(agreement)"),
     ("probe_verdicts", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("selections", {"answer": ""}, "expect_column_value_lengths_to_be_between(answer)"),

@@ -7,7 +7,15 @@ from tasks.build import build
 def play(draft, given, recipe, marks, **changes):
     """`marks`: one (text, reward, valid) an attempt."""
     attempts = [
-        {"id": f"a{i}", "question_id": "q", "sample": i, "prompt": "1+2=", "text": text, "num_tokens": 2}
+        {
+            "id": f"a{i}",
+            "question_id": "q",
+            "sample": i,
+            "num_planned": 6,
+            "prompt": "1+2=",
+            "text": text,
+            "num_tokens": 2,
+        }
         | {"finish_reason": "stop", "checkpoint": "c"}
         for i, (text, _, _) in enumerate(marks)
     ]

@@ -1,3 +1,7 @@
+import json
+import time
+from pathlib import Path
+
 import pytest
 
 from schemas.attempts import ATTEMPTS
@@ -13,6 +17,7 @@ def attempts(question, answers, **changes):
             "sample": i,
             "prompt": "the prompt says #99",
             "num_tokens": 3,
+            "num_planned": len(answers),
         }
         | {"text": f"so\n#{answer}" if answer is not None else "no idea", "finish_reason": "stop", "checkpoint": "c"}
         | changes
@@ -107,3 +112,23 @@ def test_a_check_that_timed_out_gives_no_reward_rather_than_a_wrong_mark(play):
     figures, tables = play(rows, equivalence="math", answer_pattern=None, timeout_seconds=1)
     assert [row["reward"] for row in sorted(tables["answers"], key=lambda r: r["attempt_id"])] == [1, 1, 0, None]
     assert figures["undecided"] >= 1
+
+
+def test_hostile_attempts_cost_a_judge_their_timeouts_and_honest_attempts_nothing(play):
+    lines = (Path(__file__).parent / "checks/hostile.jsonl").read_text().splitlines()
+    rows = []
+    for number, line in enumerate(lines):
+        h = json.loads(line)
+        text = h["head"] * h["times"] + h["middle"] + h["tail"] * h["times"] + h["end"]
+        stored = text.encode("utf-8", "replace").decode()  # as an engine cleans it
+        group = attempts(f"q{number:02d}", [None] * 5)
+        for row, answer in zip(group, ("7", "7", "7", "8", stored), strict=True):
+            row["text"] = f"so \\boxed{{{answer}}}"
+        rows += group
+    began = time.monotonic()
+    _, tables = play(rows, equivalence="math", answer_pattern=None, timeout_seconds=0.2)
+    assert time.monotonic() - began < len(lines) * (0.2 + 1)
+    assert {(v["answer"], v["votes"]) for v in tables["verdicts"]} == {("7", 3)}
+    honest = [row["reward"] for row in tables["answers"] if not row["attempt_id"].endswith("-4")]
+    assert sorted(honest) == [0.0] * len(lines) + [1.0] * 3 * len(lines)
+    assert {r["reward"] for r in tables["answers"] if r["attempt_id"].endswith("-4")} <= {0.0, None}

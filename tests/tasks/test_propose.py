@@ -1,3 +1,6 @@
+import dataclasses
+import random
+
 import pytest
 
 from schemas.dropped import DROPPED
@@ -5,6 +8,8 @@ from schemas.inputs import SEEDS
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.selections import SELECTIONS
+from schemas.settings import Novelty
+from tasks.checks.novelty import NoveltyIndex, rouge_l_f1
 from tasks.prompts import load_prompt
 from tasks.propose import propose
 
@@ -94,3 +99,135 @@ def test_a_wave_that_is_whole_is_not_sampled_again_and_the_questions_are_the_sam
     play(target=60)
     assert wave.stat().st_mtime_ns == before
     assert {name: ref.digest for name, ref in draft.tables().items()} == {n: r.digest for n, r in first.items()}
+
+
+SEED = "how many clips did Ann sell in May"
+
+
+@pytest.fixture
+def play_round(draft, given, recipe, tiny, tmp_path):
+    """Rounds of a lineage by ROUGE-L, whose proposals are given: (number, proposed, earlier) -> its draft."""
+    rules = recipe.propose.filters.model_copy(update={"max_words": 20, "pattern": None})
+    settings = recipe.propose.model_copy(
+        update={"novelty": Novelty(method="rouge_l", threshold=0.7), "filters": rules, "max_waves": 1}
+    )
+    seeds = given(SEEDS, [{"id": "seeds-1", "question": SEED, "source_row": 1}])
+
+    def run(number, proposed, earlier=(), **changes):
+        stage = dataclasses.replace(draft, round=number, key=f"{number:032x}", written=set())
+        listed = "".join(f"{item}. {text}\n" for item, text in enumerate(proposed, 3))
+        row = {"id": f"proposals-{number}", "wave": 0, "prompt_index": 0, "fewshot_ids": ["a", "b"], "prompt": "1."}
+        stage.write(PROPOSALS, [row | {"text": listed, "num_tokens": 9, "finish_reason": "stop"}])
+        propose(
+            stage,
+            settings=settings.model_copy(update=changes),
+            engine=recipe.engine,
+            prompt=load_prompt("propose_sums", tmp_path),
+            model=tiny,
+            seeds=seeds,
+            own=(),
+            invalid=(),
+            earlier=tuple(earlier),
+            round=number,
+        )
+        return stage
+
+    run.seeds, run.index = seeds, draft.lineage.cache / "novelty.index"
+    run.any_script = rules.model_copy(update={"forbid_leading_nonascii": False})
+    return run
+
+
+def proposals(number):
+    """Parts of one question: some near one another, some not."""
+    draw = random.Random(number)
+    words = (SEED + " and how many did Bob buy if each of his friends had two").split()
+    return [" ".join(word for word in words if draw.random() < 0.5) for _ in range(40)]
+
+
+def spoil(index, how):
+    whole = index.read_bytes()
+    if how == "absent":
+        index.unlink()
+    elif how == "cut short":
+        index.write_bytes(whole[: len(whole) // 2])
+    elif how == "foreign":
+        index.write_text("not an index")
+    elif how == "a folder":
+        index.unlink()
+        index.mkdir()
+
+
+@pytest.mark.parametrize("how", ["absent", "cut short", "foreign", "a folder"])
+def test_what_is_kept_of_earlier_rounds_saves_time_and_decides_nothing(play_round, how):
+    refs = []
+    for number in (1, 2, 3):
+        if number > 1:
+            kept = play_round.index.read_bytes()
+        stage = play_round(number, proposals(number), refs)
+        tables = {name: ref.digest for name, ref in stage.tables().items()}
+        assert {"questions", "dropped"} <= tables.keys() and stage.dropped()["not_new"] > 3
+        holds = [play_round.seeds.digest, *(ref.digest for ref in refs), tables["questions"]]
+        assert NoveltyIndex.load(play_round.index).holds == holds
+        if number > 1:
+            after = play_round.index.read_bytes()
+            play_round.index.write_bytes(kept)
+            spoil(play_round.index, how)
+            again = play_round(number, proposals(number), refs)
+            assert {name: ref.digest for name, ref in again.tables().items()} == tables
+            if how == "a folder":  # where nothing can be saved
+                play_round.index.rmdir()
+                play_round.index.write_bytes(after)
+            assert play_round.index.read_bytes() == after
+        refs.append(stage.tables()["questions"])
+
+
+def test_a_round_goes_on_from_an_index_that_holds_the_beginning_of_what_is_known(play_round):
+    first = play_round(1, ["how old is Bob", "where is the sea"]).tables()["questions"]
+    index = NoveltyIndex(0.7)
+    index.holds += [play_round.seeds.digest, first.digest]
+    index.add("which day is it", "only-in-the-index")
+    index.save(play_round.index)
+    stage = play_round(2, ["which day is it", "how old is Bob", "where is the lake"], [first])
+    assert stage.read(stage.tables()["questions"])["text"].to_pylist() == ["where is the lake"]
+    assert NoveltyIndex.load(play_round.index).nearest("which day is it") == (1.0, "only-in-the-index")
+
+
+@pytest.mark.parametrize(
+    "holds", [[], ["other"], ["other", "seeds"], ["seeds", "first", "other"], ["first", "seeds"]]
+)
+def test_an_index_that_holds_anything_else_is_not_used(play_round, holds):
+    first = play_round(1, ["how old is Bob", "where is the sea"]).tables()["questions"]
+    digests = {"seeds": play_round.seeds.digest, "first": first.digest, "other": "0" * 64}
+    index = NoveltyIndex(0.7)
+    index.holds += [digests[name] for name in holds]
+    index.add("which day is it", "only-in-the-index")
+    index.save(play_round.index)
+    stage = play_round(2, ["which day is it", "how old is Bob"], [first])
+    assert stage.read(stage.tables()["questions"])["text"].to_pylist() == ["which day is it"]
+
+
+def test_an_index_of_another_threshold_is_not_used(play_round):
+    first = play_round(1, [SEED + " and June"], novelty=Novelty(method="rouge_l", threshold=0.95))
+    assert first.dropped() == {}
+    stage = play_round(2, [SEED + " or June"], [first.tables()["questions"]])
+    assert stage.dropped() == {"not_new": 1}
+
+
+def test_a_dropped_question_has_its_exact_figure_and_a_new_one_a_bound(play_round):
+    near, apart = SEED + " and June", "how many clips will Bob buy if they are cheap"
+    stage = play_round(
+        1, [near, apart, "数は？", "数は？", "數は？", SEED.upper() + "?"], filters=play_round.any_script
+    )
+    rows = sorted(stage.read(stage.tables()["questions"]).to_pylist(), key=lambda row: row["position"])
+    found = [(row["text"], row["nearest_score"], row["nearest_id"]) for row in rows]
+    assert found == [(apart, 0.7, None), ("数は？", 0.0, None), ("數は？", 0.0, None)]
+    dropped = {row["text"]: row["figure"] for row in stage.read(stage.tables()["dropped"]).to_pylist()}
+    assert dropped == {near: rouge_l_f1(near, SEED), "数は？": 1.0, SEED.upper() + "?": 1.0}
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_at_either_end_of_the_threshold_a_copy_is_not_new_and_another_text_is(play_round, threshold):
+    novelty = Novelty(method="rouge_l", threshold=threshold)
+    other = "which day is it" if threshold == 0 else "which day in May is it"
+    stage = play_round(1, [SEED, SEED + "!", other], novelty=novelty)
+    assert stage.read(stage.tables()["questions"])["text"].to_pylist() == [other]

@@ -7,7 +7,14 @@ from tasks.select import select
 
 
 def verdict(question, votes, n=8, tied=False, answer="3"):
-    found = {"votes": votes, "num_attempts": n, "num_valid": n, "agreement": votes / n, "agreement_valid": votes / n}
+    found = {
+        "votes": votes,
+        "num_attempts": n,
+        "num_planned": n,
+        "num_valid": n,
+        "agreement": votes / n,
+        "agreement_valid": votes / n,
+    }
     return {"id": f"v-{question}", "question_id": question, "classes": [], "undecided": 0, "tied": tied, **found} | {
         "answer": None if tied else answer
     }

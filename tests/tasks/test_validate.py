@@ -8,7 +8,14 @@ from tasks.validate import stop_if_invalid, validate
 
 
 def test_training_rows_made_from_a_failing_row_fail_with_it(draft, given, recipe):
-    attempt = {"question_id": "q", "prompt": "1+2=", "text": "#3", "num_tokens": 2, "checkpoint": "c"}
+    attempt = {
+        "question_id": "q",
+        "num_planned": 1,
+        "prompt": "1+2=",
+        "text": "#3",
+        "num_tokens": 2,
+        "checkpoint": "c",
+    }
     attempts = [
         {"id": f"a{i}", "sample": i, "finish_reason": reason} | attempt for i, reason in enumerate(["stop", "bored"])
     ]
@@ -38,7 +45,15 @@ def test_an_empty_round_fails_for_want_of_rows_not_with_an_exception(draft, give
 
 
 def test_what_was_built_on_a_failing_verdict_fails_with_it(draft, given, recipe):
-    vote = {"answer": "3", "votes": 3, "num_attempts": 4, "agreement": 0.75, "agreement_valid": 0.75, "classes": []}
+    vote = {
+        "answer": "3",
+        "votes": 3,
+        "num_attempts": 4,
+        "num_planned": 4,
+        "agreement": 0.75,
+        "agreement_valid": 0.75,
+        "classes": [],
+    }
     verdict = {"id": "v", "question_id": "q", "num_valid": 5, "tied": False, "undecided": 0} | vote
     example = {
         "id": "e",

@@ -1,0 +1,78 @@
+import pytest
+
+from schemas.inputs import PROBE
+from schemas.questions import QUESTIONS
+from tasks.checks.answers import final_answer
+from tasks.checks.vote import vote
+from tasks.prompts import load_prompt
+from tasks.solve import solve
+
+SUMS = ["1+2+3+4", "9+9+9+9+9+9", "2+2+2+2", "8+7+9+6+8+7", "5+9+8+7+6", "9+8+9+8+9+8"]
+
+
+@pytest.fixture
+def play(draft, given, recipe, tiny, tmp_path):
+    questions = [
+        {"id": f"q{i}", "proposal_id": "p", "item": i, "position": i, "text": text, "nearest_score": 0.0}
+        for i, text in enumerate(SUMS)
+    ]
+    probe = [{"id": "probe", "source_row": 0, "question": "3+3+3+3", "reference": "12"}]
+
+    def run(key, stops=False, **changes):
+        draft.key, draft.written = key * 32, set()
+        figures = solve(
+            draft,
+            settings=recipe.solve.model_copy(update={"num_samples": 8, **changes}),
+            engine=recipe.engine,
+            prompt=load_prompt("solve_sums", tmp_path),
+            model=tiny,
+            questions=given(QUESTIONS, questions),
+            probe=given(PROBE, probe),
+            stops_for=(recipe.judge, recipe.select.model_copy(update={"min_agreement": 0.0, "max_agreement": 1.0}))
+            if stops
+            else None,
+        )
+        return figures, draft.read(draft.tables()["attempts"]).to_pylist()
+
+    return run
+
+
+def by_question(rows):
+    groups = {}
+    for row in sorted(rows, key=lambda row: row["sample"]):
+        groups.setdefault(row["question_id"], []).append(row)
+    return groups
+
+
+def label(rows):
+    return vote([final_answer(row["text"], r"#(\d+)").text for row in rows]).answer
+
+
+def test_every_question_and_probe_row_is_attempted_as_often_as_asked(play):
+    figures, rows = play("a")
+    groups = by_question(rows)
+    assert set(groups) == {*(f"q{i}" for i in range(len(SUMS))), "probe"}
+    assert {len(group) for group in groups.values()} == {8}
+    assert figures["attempts"] == 56 and "attempts_saved" not in figures
+
+
+def test_early_stopping_makes_the_first_attempts_of_the_full_round_and_keeps_every_label(play):
+    full = by_question(play("a")[1])
+    figures, rows = play("b", stops=True)
+    early = by_question(rows)
+    assert set(early) == set(full)
+    for question, group in early.items():
+        assert [row["text"] for row in group] == [row["text"] for row in full[question][: len(group)]]
+        assert label(group) == label(full[question])
+        assert {row["num_planned"] for row in group} == {8}
+    assert figures["attempts_saved"] == 56 - len(rows) > 0
+
+
+def test_a_shard_holds_all_attempts_of_its_questions_and_is_handed_over_whole(play, draft):
+    handed = []
+    draft.hand_over = handed.append
+    play("a", questions_per_shard=2)
+    assert [len(rows) for rows in handed] == [16, 16, 16, 8]
+    assert all(len(group) == 8 for rows in handed for group in by_question(rows).values())
+    play("a", questions_per_shard=2)
+    assert len(handed) == 8, "shards that were whole already are handed over too"
