@@ -124,15 +124,18 @@ _NOT_BLANK = re.compile(r"\S")
 
 def _last_boxed(text: str) -> str | None:
     """Content of the box that closes last and is not blank: one pass, one stack, however unbalanced."""
-    if "\\boxed" not in text:
+    start = text.find("\\boxed")
+    if start < 0:
         return None
+    while start and text[start - 1] == "\\":
+        start -= 1  # \\ is a line break, and so no part of the command
     found = None
     opened: list[int] = []  # where the content of each open brace begins; -1 for one that is no box
-    for token in _BRACES.finditer(text):
+    for token in _BRACES.finditer(text, start):  # braces before the first box match none of its
         if token.group() == "}":
-            start = opened.pop() if opened else -1
-            if start >= 0 and _NOT_BLANK.search(text, start, token.start()):
-                found = (start, token.start())
+            content = opened.pop() if opened else -1
+            if content >= 0 and _NOT_BLANK.search(text, content, token.start()):
+                found = (content, token.start())
         elif token.group().endswith("{") and token.group() != "\\{":
             opened.append(token.end() if len(token.group()) > 1 else -1)
     return text[found[0] : found[1]] if found else None

@@ -48,3 +48,12 @@ def test_a_round_on_real_mathematics_ends_in_an_honest_decision(tmp_path):
     assert entry["rows"]["attempts"] == (entry["rows"]["questions"] + 100) * 4
     assert entry["rows"]["probe_verdicts"] == 100
     assert entry["reason"]
+    solved, judged = (record(tmp_path, stage) for stage in ("solve", "judge"))
+    beside = solved["figures"]["beside"]
+    assert beside["waited_seconds"] < 0.2 * beside["seconds"], "votes run while the model still generates"
+    assert judged["seconds"] < 0.5 * beside["seconds"], "their checks are not made again"
+
+
+def record(tmp_path, stage):
+    (path,) = tmp_path.glob(f"store/smollm2_math/round-0001/stages/{stage}-*.json")
+    return json.loads(path.read_text())
