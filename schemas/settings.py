@@ -21,9 +21,9 @@ Pattern = Annotated[str, AfterValidator(_compiles)]
 
 
 class Section(BaseModel):
-    """A table of the recipe: frozen, unknown keys refused, every field documented."""
+    """A table of the recipe: frozen, unknown keys refused, every number finite, every field documented."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Sampling(Section):
@@ -132,8 +132,9 @@ class Solve(Section):
     questions_per_shard: Count
     """Questions whose attempts are written together."""
     early_stopping: bool = False
-    """Stop sampling a question once no further attempt could change its label, or bring it into the band. The
-    agreement is then over the attempts made."""
+    """Stop sampling a question once it is certain that it will be off the band, or in it with the label it has now:
+    what is selected stays the same. Labels off the band, which are dropped, and those of probe rows may be others
+    than the full vote's; the agreement is over the attempts made."""
     sampling: Sampling
     """How attempts are sampled."""
 
@@ -145,7 +146,7 @@ class Judge(Section):
     """canonical: equal normal forms; math: math-verify besides."""
     answer_pattern: Pattern | None = None
     """Regular expression whose last match (group 1, if any) is the answer; without it, \\boxed{} and its kin."""
-    timeout_seconds: Annotated[float, Field(gt=0)]
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600)]
     """Longest check of one pair of answers; beyond it the pair is undecided, never wrong."""
 
 

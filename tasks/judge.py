@@ -83,8 +83,11 @@ def _judged(groups: Sequence[tuple[str, list[Row]]], settings: Settings, compare
     if settings.equivalence == "canonical":
         yield from map(judged, groups)
     else:
-        with ThreadPoolExecutor(NUM_WORKERS) as threads:
+        threads = ThreadPoolExecutor(NUM_WORKERS)
+        try:
             yield from threads.map(judged, groups)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts it does not wait for the checks
 
 
 def _vote_on(question: str, attempts: list[Row], settings: Settings, compare: Compare) -> Judged:
@@ -99,11 +102,14 @@ def _vote_on(question: str, attempts: list[Row], settings: Settings, compare: Co
 
 
 def _reward(verdict: Verdict, member: int, valid: str | None, compare: Compare) -> float | None:
-    """1 for an attempt that agrees, 0 for one that does not; None without a verdict, or if the check timed out."""
+    """1 for an attempt that agrees, 0 for one that certainly does not; None without a verdict, if a check was
+    undecided, or if the answer equals the label though it voted with another class."""
     if verdict.answer is None or member == 0:
         return None if verdict.answer is None else 1.0
-    undecided = valid is not None and compare([(verdict.answer, canonical(valid))]) == [Outcome.UNDECIDED]
-    return None if undecided else 0.0
+    if valid is None:
+        return 0.0
+    form = canonical(valid)
+    return 0.0 if Outcome.DIFFERENT in compare([(verdict.answer, form), (form, verdict.answer)]) else None
 
 
 def _correct(verdict: Verdict, reference: str, compare: Compare) -> bool | None:

@@ -147,6 +147,7 @@ class Admission:
             score, nearest = self.copies.nearest(text)
             if nearest is None and self.index is not None:
                 score, nearest = self.index.nearest(text)
+            # the same words in the same order are never new, whatever stands between them
             if nearest is not None and (score == 1.0 or score > (self.settings.novelty.threshold or 0.0)):
                 self._drop(row_id, text, "not_new", score, self.settings.novelty.threshold)
                 continue
@@ -183,7 +184,7 @@ def _index(path: Path, threshold: float, known: Known) -> NoveltyIndex:
     digests = [digest for digest, _ in known]
     try:
         index = NoveltyIndex.load(path)
-    except (OSError, ValueError):  # not there, damaged, or by other code
+    except (OSError, ValueError, KeyError):  # not there, damaged, or by other code
         index = NoveltyIndex(threshold)
     if index.threshold != threshold or not index.holds or index.holds != digests[: len(index.holds)]:
         index = NoveltyIndex(threshold)

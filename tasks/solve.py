@@ -32,7 +32,8 @@ def solve(
     """Write `attempts`: num_samples a question, a shard of questions at a time.
 
     New and probe questions stand in one order, by the hash of their texts, so that nothing tells them apart. With
-    `stops_for`, how attempts will be judged and selected, a question is sampled no further than that needs.
+    `stops_for`, how attempts will be judged and selected, a question is sampled no further than the selection and its
+    label need; what is not selected, probe rows among it, may get another label than from all attempts.
     """
     asked = [(row["id"], row["text"]) for row in draft.read(questions).to_pylist()]
     asked += [(row["id"], row["question"]) for row in draft.read(probe).to_pylist()]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tasks.checks.characters import plain_characters, plain_digits_and_signs
-from tasks.checks.forms import normal_form
+from tasks.checks.forms import normal_form, with_plain_scale
 from tasks.checks.latex import bare
 from tasks.checks.units import Unit, split_unit
 
@@ -61,11 +61,12 @@ def usable_answer(answer: Answer, finish_reason: str) -> str | None:
 def canonical(answer: Answer | str) -> str:
     r"""Return the normal form of an answer: two answers with the same form have the same value.
 
-    Digits, signs and widths of other scripts, LaTeX spellings, thousands separators, money signs, units and counted
-    nouns at the end, and spaces are levelled; `2.50` is `2.5`, `\frac{2}{4}` is `1/2`, `(a)` is `A`, `50\%` is `50%`,
-    `2 < x \le 5` is `(2,5]`; sets and lists of solutions are sorted; parts of tuples, sets and matrices have normal
-    forms themselves. The case of letters is kept. Empty if nothing usable is left. Different forms may still be
-    equal: that is for the checker to say. Never raises; time grows linearly with the length.
+    Digits, signs and widths of other scripts, LaTeX spellings, thousands separators and spaces are levelled; `2.50`
+    is `2.5`, `\frac{2}{4}` is `1/2`, `(a)` is `A`, `50\%` is `50%`, `2 < x \le 5` is `(2,5]`; sets and lists of
+    solutions are sorted; parts of tuples, sets and matrices have normal forms themselves. A unit has one name (`5 cm`
+    is `5 centimeter`); money signs, degrees and counted nouns (`18 books`) go. The case of letters is kept. Empty if
+    nothing usable is left. Different forms may still be equal: that is for `equivalent` to say. Never raises; time
+    grows linearly with the length.
     """
     text = answer.text if isinstance(answer, Answer) else answer
     if text is None:
@@ -73,14 +74,18 @@ def canonical(answer: Answer | str) -> str:
     return _short_form(text) if len(text) <= MAX_MEMORISED_CHARS else _form(text)
 
 
-def unit_of(answer: str) -> Unit | None:
-    """The unit that an answer states at its end, or a dollar sign at its front; None without one that is known."""
-    return _short_unit(answer) if len(answer) <= MAX_MEMORISED_CHARS else None
+def measured(answer: str) -> tuple[str, Unit | None]:
+    """The form of an answer's bare value, and the unit it states, dollars and degrees too (None: none is known)."""
+    return _measured(answer) if len(answer) <= MAX_MEMORISED_CHARS else (canonical(answer), None)
 
 
 @lru_cache(maxsize=1 << 16)
-def _short_unit(text: str) -> Unit | None:
-    return split_unit(bare(plain_characters(text)))[1]
+def _measured(answer: str) -> tuple[str, Unit | None]:
+    form = canonical(answer)
+    value, unit = split_unit(form)
+    if unit and unit.name:
+        return value, unit
+    return form, split_unit(with_plain_scale(bare(plain_characters(answer))))[1]  # what a form leaves out
 
 
 @lru_cache(maxsize=1 << 16)
@@ -91,7 +96,7 @@ def _short_form(text: str) -> str:
 def _form(text: str) -> str:
     plain = plain_digits_and_signs(text)
     if len(plain) > MAX_CANONICAL_CHARS:
-        return plain.replace(" ", "")
+        return plain
     form = normal_form(text if len(text) <= MAX_CANONICAL_CHARS else plain)
     for _ in range(MAX_PASSES):  # what one pass uncovers, such as a letter and its accent, the next one mends
         before, form = form, normal_form(form)
@@ -102,7 +107,7 @@ def _form(text: str) -> str:
 
 def _answer(text: str | None, source: str) -> Answer:
     text = text.strip() if text is not None else ""
-    return Answer(text, source) if text else Answer(None, "none")
+    return Answer(text, source) if text.strip("$*.,;:{}\\ ") else Answer(None, "none")
 
 
 def _last_match(pattern: str, text: str) -> str | None:
@@ -141,17 +146,20 @@ def _last_boxed(text: str) -> str | None:
     return text[found[0] : found[1]] if found else None
 
 
+_HEADING = re.compile(r"[\s*]*[A-Za-z]{2}")
+
+
 def _last_hash(text: str) -> str | None:
-    """What follows the last `####` that anything follows on its line."""
+    """What follows the last `####` that an answer follows on its line; `#### Step 1` is a heading."""
     for line in reversed(text.splitlines()) if "####" in text else ():
-        _, mark, rest = line.rpartition("####")
-        if mark and rest.strip():
+        _, mark, rest = line.rstrip("# \t").rpartition("####")
+        if mark and rest.strip() and not _HEADING.match(rest):
             return rest
     return None
 
 
 _PHRASE = re.compile(r"\bthe\s(?:final\s)?answer\sis\b\s{0,4}:?[\s*]{0,4}", re.IGNORECASE)
-_MATHS = re.compile(r"\$\$?([^$\n]+)\$|\\\(([^\n]*?)\\\)")
+_MATHS = re.compile(r"\$\$([^$]{1,500})\$\$|\$((?:\\\$|[^$\n]){1,500})\$|\\\(([^\n]{0,500}?)\\\)")
 
 
 def _last_phrase(text: str) -> str | None:
@@ -160,8 +168,9 @@ def _last_phrase(text: str) -> str | None:
     if found is None:
         return None
     maths = _MATHS.match(text, found.end())
-    if maths:
-        return maths.group(1) or maths.group(2)
+    formula: str | None = next(filter(None, maths.groups()), None) if maths else None
+    if formula and ". " not in formula:  # "$18. She spends $5" are two prices
+        return formula
     line = text[found.end() :].partition("\n")[0]
     return re.split(r"\.\s", line, maxsplit=1)[0].rstrip(" .*")
 

@@ -13,10 +13,16 @@ def plain_characters(text: str) -> str:
 
 def plain_digits_and_signs(text: str) -> str:
     """The same, character by character: linear in the length."""
-    return " ".join(text.translate(_PLAIN).split())
+    text = text.translate(_PLAIN)
+    if _RAISED[0] in text or _LOWERED[0] in text:  # x¹² has one exponent, 12
+        for (opening, closing), mark in ((_RAISED, "^{"), (_LOWERED, "_{")):
+            text = text.replace(closing + opening, "").replace(opening, mark).replace(closing, "}")
+    return " ".join(text.split())
 
 
 _ROOT = re.compile(r"√\s?(\d+(?:\.\d+)?)")  # √13 is the root of 13, though \sqrt13 is that of 1, times 3
+
+_RAISED, _LOWERED = ("\ue000", "\ue001"), ("\ue002", "\ue003")  # around raised and lowered characters
 
 _SYMBOLS = {
     "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "√": "\\sqrt ",
@@ -42,14 +48,14 @@ def _plain_character(character: str) -> str:
     if character.isascii():
         return character if character.isprintable() else ""
     category = unicodedata.category(character)
-    if category in ("Cc", "Cf", "Cs", "Sc"):
-        return ""  # controls, direction marks, lone surrogates, money signs
+    if category in ("Cc", "Cf", "Co", "Cs", "Sc"):
+        return ""  # controls, direction marks, private characters, lone surrogates, money signs
     if category == "Nd":
         return str(unicodedata.decimal(character))
     plain = unicodedata.normalize("NFKC", character)
     kind = unicodedata.decomposition(character).partition(" ")[0]
-    if kind == "<super>":
-        return f"^{{{plain}}}"
+    if kind in ("<super>", "<sub>"):
+        return plain.join(_RAISED if kind == "<super>" else _LOWERED)
     if kind == "<fraction>":
         return " " + plain.replace("⁄", "/")  # 1½ is 1 1/2, not 11/2
     return plain

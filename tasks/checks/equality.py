@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from schemas.settings import Judge
-from tasks.checks.known import forms_to_compare
+from tasks.checks.answers import canonical
 from tasks.checks.verify import OUTCOMES, Outcome, equivalent
 
 Compare = Callable[[Sequence[tuple[str, str]]], list[Outcome]]
@@ -23,7 +23,5 @@ def equality(checks: Judge, cache: Path) -> Iterator[Compare]:
 
 
 def _canonically(reference: str, answer: str) -> Outcome:
-    forms = forms_to_compare(reference, answer)
-    if isinstance(forms, Outcome):
-        return forms
-    return Outcome.EQUAL if forms[0] and forms[0] == forms[1] else Outcome.DIFFERENT
+    form = canonical(reference)
+    return Outcome.EQUAL if form and form == canonical(answer) else Outcome.DIFFERENT

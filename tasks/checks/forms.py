@@ -16,27 +16,33 @@ def normal_form(text: str, depth: int = 0) -> str:
     text = bare(plain_characters(text))
     if found := _CHOSEN.match(text):
         return found.group(1).upper()
-    text, _ = split_unit(_PERCENT.sub("%", _SCALE.sub(_power_of_ten, last_of_chain(text))))
+    text, unit = split_unit(with_plain_scale(text))
     text = bare(plain_latex(text))
-    whole = _choice(text) or number_form(text)
-    if whole or depth == MAX_DEPTH or not text:
-        return whole or text
-    return _interval(text, depth) or _collection(text, depth) or text
+    form = _choice(text) or number_form(text)
+    if not form and text and depth < MAX_DEPTH:
+        form = _interval(text, depth) or _collection(text, depth)
+    return f"{form or text} {unit.name}" if unit and unit.name else form or text
+
+
+def with_plain_scale(text: str) -> str:
+    """The last term of a chain of sums, `million` and the like as powers of ten, `percent` as its sign."""
+    return _PERCENT.sub("%", _SCALE.sub(_power_of_ten, last_of_chain(text)))
 
 
 _CHOSEN = re.compile(r"\(([A-E])\) (?!or\b|and\b)[\w$]")  # a letter, then what stands at it in the list of choices
-_PERCENT = re.compile(r"(?<=[\d}]) ?percent\b")
+_PERCENT = re.compile(r"(?<=[\d}]) ?(?:\\text ?\{ ?)?per ?cent\b\}?")
 _SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_SCALE = re.compile(rf"(?<=\d) ?({'|'.join(_SCALES)})\b")
+_NAMES = "|".join(_SCALES)
+_SCALE = re.compile(rf"(?<=\d)[ ~]?(?:\\(?:text|mbox|mathrm) ?\{{ ?(?P<boxed>{_NAMES}) ?\}}|(?P<plain>{_NAMES})\b)")
 
 
 def _power_of_ten(found: re.Match[str]) -> str:
-    return f"\\times10^{{{_SCALES[found.group(1)]}}}"
+    return f"\\times10^{{{_SCALES[found['boxed'] or found['plain']]}}}"
 
 
 def _choice(text: str) -> str | None:
-    found = re.fullmatch(r"(?:(?i:graph|option|choice|answer) ?)?\(?([A-Za-z])\)", text) or re.fullmatch(
-        r"(?i:graph|option|choice|answer) ?\(?([A-Za-z])\)?", text
+    found = re.fullmatch(r"(?:(?i:graph|option|choice|answer) ?)?\(?([A-Ha-h])\)", text) or re.fullmatch(
+        r"(?i:graph|option|choice|answer) ?\(?([A-Ha-h])\)?", text
     )
     return found.group(1).upper() if found else None
 
@@ -75,7 +81,7 @@ def _interval(text: str, depth: int) -> str | None:
 
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 _NESTED = re.compile(r"\[(\[[^\[\]]*\](?:,\[[^\[\]]*\])*)\]")
-_NAMED_POINT = re.compile(rf"\(({_NAME},)+{_NAME}\)=(?=\()")
+_NAMED_POINT = re.compile(rf"\(((?:{_NAME},)+{_NAME})\)=(?=\()")
 _ASSIGNED = re.compile(rf"({_NAME})=(.+)", re.DOTALL)
 
 
@@ -93,29 +99,50 @@ def _collection(text: str, depth: int) -> str | None:
             return _unordered(inside, depth) if len(inside) > 1 else normal_form(inside[0], depth + 1)
         if len(inside) > 1:
             return f"{text[0]}{','.join(normal_form(part, depth + 1) for part in inside)}{text[-1]}"
-    if found := _NAMED_POINT.match(text):
+    if (found := _NAMED_POINT.match(text)) and sorted(names := found.group(1).split(",")) == names:
         return normal_form(text[found.end() :], depth + 1)
-    listed = parts_of(text)
-    if all(listed) and (len(listed) > 1 or text.count("\\pm") == 1):
-        return _unordered(listed, depth)
-    if "\\cup" in text:
-        return "\\cup".join(sorted(normal_form(part, depth + 1) for part in text.split("\\cup")))
+    if (found := _ASSIGNED.fullmatch(text)) and (number := number_form(found.group(2))):
+        return f"{found.group(1)}={number}"
+    for mark in ("\\lor", "\\cup"):
+        if mark in text and (union := _union(text.split(mark), mark, depth)):
+            return union
+    listed = parts_of(text.replace("\\lor", ","))
+    if all(listed) and (len(listed) > 1 or len(_PM.findall(text)) == 1) and not _RELATION.search(text):
+        return _unordered(listed, depth, is_set=False)
     if found := _ASSIGNED.fullmatch(text):
         return f"{found.group(1)}={normal_form(found.group(2), depth + 1)}"
     return None
 
 
-def _unordered(parts: list[str], depth: int) -> str:
+_PM = re.compile(r"\\pm(?![a-zA-Z])")
+_RELATION = re.compile(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])")
+
+
+def _union(parts: list[str], mark: str, depth: int) -> str | None:
+    """`A \\cup B` in a fixed order; `x < 1 or x > 2` too, if all parts are of one name."""
+    forms = sorted(normal_form(part, depth + 1) for part in parts)
+    if mark == "\\lor":
+        names = {name for part in parts for name in re.findall(rf"(?<!\\)(?<![a-zA-Z]){_NAME}(?![a-zA-Z])", part)}
+        if (
+            len(names) != 1
+            or not all(_RELATION.search(part) for part in parts)
+            or any(f[:1] not in "([" for f in forms)
+        ):
+            return None
+    return forms[0] + "".join(f"\\cup{' ' if form[:1].isalpha() else ''}{form}" for form in forms[1:])
+
+
+def _unordered(parts: list[str], depth: int, is_set: bool = True) -> str:
+    """Sorted; a set has each part once, and so has a list without repeats: 3,3,4 are three sides."""
     assigned = [_ASSIGNED.fullmatch(part) for part in parts]
     names = {found.group(1) for found in assigned if found}
     if len(names) == 1:  # x=1, x=2 and x=1,2 are 1 and 2
         parts = [found.group(2) if found else part for found, part in zip(assigned, parts, strict=True)]
-    signed = [part.replace("\\pm", sign) for part in parts for sign in ("+-" if part.count("\\pm") == 1 else "+")]
-    forms = sorted({normal_form(part, depth + 1) for part in signed})
-    if any(mark in part for part in parts for mark in ("<", ">", "\\le", "\\ge")) and all(
-        f[:1] in "([" for f in forms
-    ):
-        return "\\cup".join(forms)  # x < 1 or x > 2
+    signed = [_PM.sub(sign, part) for part in parts for sign in ("+-" if len(_PM.findall(part)) == 1 else "+")]
+    forms = sorted(normal_form(part, depth + 1) for part in signed)
+    if not is_set and len(set(forms)) < len(forms):
+        return ",".join(forms)
+    forms = sorted(set(forms))
     return f"\\{{{','.join(forms)}\\}}" if forms != [""] else "\\emptyset"
 
 

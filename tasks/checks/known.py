@@ -1,30 +1,44 @@
 """What two answers say of each other without a checker: the same form, other numbers, other words, other units."""
 
+import re
 from fractions import Fraction
 
-from tasks.checks.answers import canonical, unit_of
+from tasks.checks.answers import canonical, measured
 from tasks.checks.forms import parts_of
 from tasks.checks.numbers import rational
 from tasks.checks.outcomes import Outcome, Pair
+from tasks.checks.units import Unit
 
 MAX_CHECKED_CHARS = 4_000
 """Longer forms are undecided without a look."""
 
 
 def forms_to_compare(first: str, second: str) -> Pair | Outcome:
-    """The canonical forms of two answers, brought to one unit if they state two; DIFFERENT if those cannot be."""
-    forms = canonical(first), canonical(second)
-    ours, theirs = unit_of(first), unit_of(second)
-    if ours is None or theirs is None or ours == theirs:
-        return forms
-    if ours.dimension != theirs.dimension:
+    """The forms of two answers' values, brought to one unit if they state two; DIFFERENT if those cannot be. A unit
+    may be missing on one side, and so may that an amount is in cents."""
+    (value, unit), (other, other_unit) = measured(first), measured(second)
+    if unit is None or other_unit is None:
+        return _in_cents(value, unit, other, other_unit) or (value, other)
+    if unit == other_unit:
+        return value, other
+    if unit.dimension != other_unit.dimension:
         return Outcome.DIFFERENT
-    scale = ours.factor / theirs.factor
-    value = rational(forms[0])
-    if value is None:
-        return f"({forms[0]})\\cdot\\frac{{{scale.numerator}}}{{{scale.denominator}}}", forms[1]
-    scaled = value[0] * scale
-    return canonical(f"{scaled.numerator}/{scaled.denominator}"), forms[1]
+    scale = unit.factor / other_unit.factor
+    number = rational(value)
+    if number is None:
+        return f"({value})\\cdot\\frac{{{scale.numerator}}}{{{scale.denominator}}}", other
+    scaled = number[0] * scale
+    return canonical(f"{scaled.numerator}/{scaled.denominator}"), other
+
+
+def _in_cents(value: str, unit: Unit | None, other: str, other_unit: Unit | None) -> Outcome | None:
+    """EQUAL if one side is in cents and the other, bare, is the same amount in dollars."""
+    cents, bare = (value, other) if unit else (other, value)
+    stated = unit or other_unit
+    figure, plain = rational(cents), rational(bare)
+    if stated and stated.name == "cent" and figure and plain and figure[0] == 100 * plain[0]:
+        return Outcome.EQUAL
+    return None
 
 
 def outcome_of(first: str, second: str) -> Outcome | None:
@@ -43,11 +57,22 @@ def outcome_of(first: str, second: str) -> Outcome | None:
         return Outcome.EQUAL if figures[1] == others[1] else Outcome.DIFFERENT
     if (ours and others) or (theirs and figures):
         return Outcome.DIFFERENT  # one number is not several
-    words, other_words = first.replace(" ", ""), second.replace(" ", "")
-    if min(len(words), len(other_words)) > 3 and words.isalpha() and other_words.isalpha():
+    bases = _BASED.fullmatch(first), _BASED.fullmatch(second)
+    if bases[0] and bases[1]:
+        return Outcome.DIFFERENT  # math-verify drops the base
+    if _are_words(first) and _are_words(second):
         # math-verify reads words as products of letters, and so takes "east" for "seat"
-        return Outcome.EQUAL if words.casefold() == other_words.casefold() else Outcome.DIFFERENT
+        equal = first.replace(" ", "").casefold() == second.replace(" ", "").casefold()
+        return Outcome.EQUAL if equal else Outcome.DIFFERENT
     return None
+
+
+_BASED = re.compile(r"[0-9A-Z]+_\{\d+\}")
+
+
+def _are_words(form: str) -> bool:
+    letters = form.replace(" ", "")
+    return letters.isalpha() and (len(letters) > 3 or (len(letters) > 1 and letters.isupper()))
 
 
 def _numbers(first: tuple[Fraction, bool], second: tuple[Fraction, bool]) -> Outcome:

@@ -47,10 +47,12 @@ _REPLACEMENTS = tuple(
         (r"\\frac\{(\d*)\s?i\}\{(\d+)\}", r"\\frac{\1}{\2}i"),
         (r"\\frac\{\}", r"\\frac{1}"),
         (r"\\sqrt\s?(\d)", r"\\sqrt{\1}"),
-        (r"(?<=[\d})])\s?(?:\\cdot|\\times|\*)\s?(?=[a-zA-Z(]|\\(?:sqrt|pi|frac)(?![a-zA-Z]))", ""),
+        (r"(?<=[\d})])\s?(?:\\cdot|\\times|\*)\s?(?=[a-zA-Z(]|\\(?:sqrt|pi)(?![a-zA-Z]))", ""),
         (r"([\^_])\s?([\da-zA-Z])", r"\1{\2}"),
         (r"\s+", " "),
-        (r",? (?:or|and) ", ","),
+        (r",? or ", r"\\lor "),
+        (r",? and ", ","),
+        (r"(?<=\d), (?=\d{3}(?!\d))", ",\0"),  # 1, 234 are two numbers
         # spaces go, but where they part two numbers, two words, or a command from a letter
         (r"(?<=\d) (?=\d)", "\0"),
         (r"(?<=[a-zA-Z]{2}) (?=[a-zA-Z]{2})", "\0"),
@@ -68,7 +70,9 @@ _WRAPPERS = (("\\boxed{", "}"), ("**", "**"), ("$", "$"), ("\\(", "\\)"), ("{", 
 def bare(text: str) -> str:
     """Take off wrappers around the whole, closing punctuation and a leading plus, while there are any."""
     while True:
-        inner = text.strip().rstrip(".,;:").removeprefix("+")
+        inner = text.strip().removeprefix("+")
+        if not inner.endswith(".."):  # 0.333... goes on
+            inner = inner.rstrip(".,;:")
         for opening, closing in _WRAPPERS:
             if len(inner) >= len(opening) + len(closing) and inner.startswith(opening) and inner.endswith(closing):
                 inside = inner[len(opening) : -len(closing)]
@@ -87,6 +91,6 @@ _WORKING = re.compile(r"[\d)}]\s*(?:[+*/-]|\\(?:times|cdot|div))\s*[\d({$\\]")
 def last_of_chain(text: str) -> str:
     """`3+12=15`: a chain of sums on plain numbers states its last term. One with a letter in it, like x=5, stays."""
     before, mark, last = text.rpartition("=")
-    if not mark or not last.strip() or not _WORKING.search(before):
+    if not mark or not last.strip() or ", " in before or not _WORKING.search(before):
         return text
     return last.strip() if all(_NUMERIC.fullmatch(part) for part in before.split("=")) else text

@@ -84,7 +84,10 @@ def _repeating(text: str) -> str | None:
 
 
 _SCIENTIFIC = re.compile(
-    r"(-?)(\d+)(?:\.(\d+))?(?:[eE]\+?|(?:\\times|\\cdot|\*)10\^\{?\+?)(-?)(\d{1,9})\}?|(-?)10\^\{?(-?)(\d{1,9})\}?"
+    r"(-?)(\d+)(?:\.(\d+))?(?:\\times|\\cdot|\*)10\^\{?\+?(-?)(\d{1,9})\}?"
+    r"|(-?)(1)()0\^\{?\+?(-?)(\d{1,9})\}?"
+    # 2e-3 might be Euler's number: an exponent is told by a decimal before it, two digits, or no sign
+    r"|(-?)(\d+)\.(\d+)[eE]\+?(-?)(\d{1,9})|(-?)(\d+)()[eE]\+?(-?)(\d{2,9})|(-?)(\d+)()[eE]()(\d{1,9})"
 )
 
 
@@ -92,9 +95,8 @@ def _scientific(text: str) -> str | None:
     found = _SCIENTIFIC.fullmatch(text)
     if not found:
         return None
-    sign, whole, decimals, minus, exponent, alone, alone_minus, alone_exponent = found.groups()
-    if whole is None:
-        sign, whole, minus, exponent = alone, "1", alone_minus, alone_exponent
+    start = found.lastindex - 5 if found.lastindex else 0
+    sign, whole, decimals, minus, exponent = found.groups()[start : start + 5]
     shift, decimals = int(minus + exponent), decimals or ""
     if abs(shift) > MAX_EXPONENT:
         return None

@@ -1,14 +1,16 @@
 """What the checker said of pairs of canonical forms: in memory, and in a lineage's cache from round to round.
 
-The cache only saves time: it can be deleted at any moment, and a checker of another version does not read it.
+The cache only saves time: it can be deleted at any moment, a damaged file of it is passed over, and a checker of
+another version does not read it. What stayed undecided is known until the stage ends, and to no other stage.
 """
 
 import hashlib
 import importlib.metadata
 import io
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -22,6 +24,7 @@ from tasks.store.objects import create_once
 CHECKER = ("math-verify", "latex2sympy2_extended", "sympy")
 MAX_REMEMBERED = 500_000
 SCHEMA = pa.schema([("first", pa.string()), ("second", pa.string()), ("equal", pa.bool_())])
+NO_CACHE = (OSError, ValueError, pa.ArrowException)  # what keeps a file of it from being read or written
 
 Pair = tuple[str, str]  # canonical forms: reference, answer
 
@@ -38,43 +41,69 @@ class Outcomes:
     """Outcome of each pair so far; at most MAX_REMEMBERED, after which it begins anew. Threads may share it."""
 
     def __init__(self) -> None:
-        self._known: dict[Pair, Outcome] = {}
+        self._known: dict[Pair, bool] = {}  # decided: equal or not
         self._fresh: dict[Pair, bool] = {}  # decided since the last look at the lineage's cache
+        self._undecided: set[Pair] = set()  # by the one stage that checks now
+        self._stages: Counter[int] = Counter()  # thread that is inside `kept_in` -> how deep
         self._read: set[Path] = set()
         self._lock = threading.Lock()
 
     def get(self, pair: Pair) -> Outcome | None:
-        return self._known.get(pair)
+        equal = self._known.get(pair)
+        if equal is None:
+            return Outcome.UNDECIDED if pair in self._undecided else None
+        return Outcome.EQUAL if equal else Outcome.DIFFERENT
 
     def add(self, pair: Pair, outcome: Outcome) -> None:
+        """Remember an outcome; an undecided one only inside `kept_in`, and only if one thread alone is there: whose
+        it is cannot be told otherwise."""
         with self._lock:
             self._make_room(1)
-            self._known[pair] = outcome
-            if outcome is not Outcome.UNDECIDED:  # that was this machine on this day: the next may do better
-                self._fresh[pair] = outcome is Outcome.EQUAL
+            if outcome is not Outcome.UNDECIDED:
+                self._known[pair] = self._fresh[pair] = outcome is Outcome.EQUAL
+            elif len(self._stages) == 1:
+                self._undecided.add(pair)
 
     @contextmanager
     def kept_in(self, cache: Path) -> Iterator[None]:
-        """Know what a lineage's `cache` folder knows, and leave there what is decided meanwhile."""
+        """Know what a lineage's `cache` folder knows, and leave there what is decided meanwhile. Pairs that stay
+        undecided are not asked again before the end of it: the next stage may have a quieter machine."""
         folder = cache / f"checks-{checker_version()}"
         for path in sorted(folder.glob("*.parquet")):
             if path not in self._read:
                 self._read.add(path)
                 self._take(path)
+        stage = threading.get_ident()
+        self._enter(stage)
         try:
             yield
         finally:
+            self._exit(stage)
             self._leave(folder)
 
+    def _enter(self, stage: int) -> None:
+        with self._lock:
+            if stage not in self._stages:
+                self._undecided.clear()
+            self._stages[stage] += 1
+
+    def _exit(self, stage: int) -> None:
+        with self._lock:
+            self._stages[stage] -= 1
+            if not self._stages[stage]:
+                del self._stages[stage]
+                self._undecided.clear()
+
     def _take(self, path: Path) -> None:
+        """Read a file, unless it is damaged: its name is its digest. What it held is checked again."""
         try:
-            columns = pq.read_table(path, schema=SCHEMA, partitioning=None).to_pydict()
-        except (OSError, pa.ArrowException):  # damaged: what it held is checked again
+            content = path.read_bytes()
+            if _name_of(content) != path.name:
+                return
+            columns = pq.read_table(pa.BufferReader(content), schema=SCHEMA).to_pydict()
+        except NO_CACHE:
             return
-        found = {
-            (first, second): Outcome.EQUAL if equal else Outcome.DIFFERENT
-            for first, second, equal in zip(*(columns[name] for name in SCHEMA.names), strict=True)
-        }
+        found = {(first, second): equal for first, second, equal in zip(*columns.values(), strict=True)}
         with self._lock:
             self._make_room(len(found))
             self._known |= found
@@ -86,14 +115,20 @@ class Outcomes:
             return
         rows = [{"first": first, "second": second, "equal": equal} for (first, second), equal in fresh]
         buffer = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), buffer, compression="zstd")
-        path = folder / f"{hashlib.sha256(buffer.getvalue()).hexdigest()[:32]}.parquet"
-        create_once(path, buffer.getvalue())  # a file of its own: two writers never meet
-        self._read.add(path)
+        with suppress(*NO_CACHE):  # it would hide the stage's own error
+            pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), buffer, compression="zstd")
+            path = folder / _name_of(buffer.getvalue())
+            create_once(path, buffer.getvalue())  # a file of its own: two writers never meet
+            self._read.add(path)
 
     def _make_room(self, count: int) -> None:
-        if len(self._known) + count > MAX_REMEMBERED:
+        if len(self._known) + len(self._undecided) + count > MAX_REMEMBERED:
             self._known.clear()
+            self._undecided.clear()
+
+
+def _name_of(content: bytes) -> str:
+    return f"{hashlib.sha256(content).hexdigest()[:32]}.parquet"
 
 
 @cache

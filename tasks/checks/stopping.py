@@ -1,4 +1,5 @@
-"""When a question needs no more attempts: nothing that they could answer would change what becomes of it."""
+"""When a question needs no more attempts: nothing that they could answer would change whether it is selected, and
+with which label."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,18 +23,24 @@ class Stopping:
     joins: bool
 
     def settled(self, answers: Sequence[str | None]) -> bool:
-        """Whether the vote's leader cannot be overtaken, or its share of all planned attempts is certainly outside
-        the band, by the answers so far (None: one that does not vote), whatever the others will be.
+        """Whether, by the answers so far (None: one that does not vote), and whatever the others will be, the full
+        vote is off the band, or is in it with the label that these answers give.
+
+        The verdict on the answers so far is then on the same side of the band, by its share of the attempts made.
+        Off the band its label may be another than the full vote's: select drops it either way. The probe's questions
+        are stopped alike, and their labels are read: vote precision may be another than the full votes'.
 
         With `joins` this must hold however forms are joined: all but the commonest might turn out to be one answer.
-        Then the label is the full vote's up to that equality: a later attempt might spell it shorter.
+        Then the label is the full vote's up to that equality: a later attempt might spell it otherwise.
         """
         forms = [canonical(answer) for answer in answers if answer is not None]
         counts = [count for _, count in Counter(form for form in forms if form).most_common()]
         top, second = [*counts, 0, 0][:2]
         remaining = self.num_planned - len(answers)
         rivals = sum(counts) - top if self.joins else second
-        most = sum(counts) if self.joins else top
-        above = top / self.num_planned > self.max_agreement
-        below = (most + remaining) / self.num_planned < self.min_agreement
-        return top > rivals + remaining or above or below
+        least = top / self.num_planned  # of all planned attempts behind the full vote's answer
+        most = ((sum(counts) if self.joins else top) + remaining) / self.num_planned
+        if least > self.max_agreement or most < self.min_agreement:
+            return True
+        in_band = self.min_agreement <= least and most <= self.max_agreement
+        return in_band and top > rivals + remaining

@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tasks.checks.known import forms_to_compare, outcome_of
 from tasks.checks.outcomes import Outcome, Outcomes
-from tasks.checks.worker import Killed, Worker
+from tasks.checks.worker import Gone, Killed, Worker
 
 __all__ = ["NUM_WORKERS", "OUTCOMES", "Outcome", "equivalent", "start_workers"]
 
 NUM_WORKERS = min(8, max(2, os.cpu_count() or 2))
+_MOST_GONE = 3  # workers lost one after the other, each before it took the pair up
 OUTCOMES = Outcomes()
 """What was decided so far, for the life of the interpreter."""
 
@@ -23,10 +24,9 @@ def equivalent(pairs: Sequence[tuple[str, str]], timeout_seconds: float = 5.0) -
 
     What is compared, and remembered, are canonical forms, brought to one unit where both answers state one. Equal
     forms are EQUAL, and two other numbers or words DIFFERENT, without a worker; an empty form equals nothing.
-    `timeout_seconds` bounds one check of one pair on the wall
-    clock, from the moment a worker takes it up: waiting for a worker or for its start is no part of it. A check
-    that takes too much memory is UNDECIDED too. Safe to call from several threads. Raises RuntimeError if the
-    workers cannot start.
+    `timeout_seconds` bounds one check of one pair on the wall clock, from the moment a worker takes it up: waiting
+    for a worker or for its start is no part of it. A check that takes too much memory is UNDECIDED too. Safe to call
+    from several threads. Raises OSError or RuntimeError if the workers cannot start, or if the interpreter is ending.
     """
     compared = [forms_to_compare(first, second) for first, second in pairs]
     outcomes = {forms: _known(*forms) for forms in compared if not isinstance(forms, Outcome)}
@@ -34,27 +34,36 @@ def equivalent(pairs: Sequence[tuple[str, str]], timeout_seconds: float = 5.0) -
     if len(unknown) == 1:
         outcomes[unknown[0]] = _check(unknown[0], timeout_seconds)
     elif unknown:
-        with ThreadPoolExecutor(NUM_WORKERS) as threads:
+        threads = ThreadPoolExecutor(NUM_WORKERS)
+        try:
             checked = threads.map(lambda forms: _check(forms, timeout_seconds), unknown)
             outcomes.update(zip(unknown, checked, strict=True))
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts it does not wait for the checks
     return [forms if isinstance(forms, Outcome) else outcomes[forms] or Outcome.UNDECIDED for forms in compared]
 
 
 def start_workers() -> None:
     """Start the workers, unless they run, without waiting: called early, it spares the first check."""
-    global _started
+    global _hooked, _started
     with _starting:
+        if not _hooked:
+            # before the interpreter joins its threads, where Python has such a hook: they may be inside checks
+            getattr(threading, "_register_atexit", atexit.register)(_close)
+            _hooked = True
         if not _started:
-            atexit.register(_end_workers)
-            for _ in range(NUM_WORKERS):
-                _idle.put(_new_worker())
+            for slot in range(NUM_WORKERS):
+                _workers[slot] = _workers[slot] or _new_worker()
             _started = True
 
 
-_idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-_live: set[Worker] = set()
+_workers: list[Worker | None] = [None] * NUM_WORKERS
+_idle: queue.SimpleQueue[int] = queue.SimpleQueue()
+"""Places in `_workers` that are free; each is given back whatever becomes of its worker."""
+for _slot in range(NUM_WORKERS):
+    _idle.put(_slot)
 _starting = threading.Lock()
-_started = False
+_hooked = _started = _closed = False
 
 
 def _known(first: str, second: str) -> Outcome | None:
@@ -63,31 +72,48 @@ def _known(first: str, second: str) -> Outcome | None:
 
 def _check(form: tuple[str, str], timeout_seconds: float) -> Outcome:
     start_workers()
-    worker = _idle.get()
+    slot = _idle.get()
     try:
-        if not worker.alive:  # killed from outside while it was idle: no fault of this pair
-            worker = _replaced(worker)
-        outcome = Outcome(worker.check(*form, timeout_seconds))
-    except Killed:
-        outcome = Outcome.UNDECIDED
+        outcome = _asked(slot, form, timeout_seconds)
     finally:
-        _idle.put(worker if worker.alive else _replaced(worker))
+        _idle.put(slot)
     OUTCOMES.add(form, outcome)
     return outcome
 
 
-def _new_worker() -> Worker:
-    worker = Worker()
-    _live.add(worker)
+def _asked(slot: int, form: tuple[str, str], timeout_seconds: float) -> Outcome:
+    for _ in range(_MOST_GONE):
+        try:
+            return Outcome(_worker_in(slot).check(*form, timeout_seconds))
+        except Killed:
+            break
+        except Gone:  # ended from outside while it was idle: no fault of this pair
+            _workers[slot] = None
+    return Outcome.UNDECIDED
+
+
+def _worker_in(slot: int) -> Worker:
+    """The slot's worker; a new one if it has none that lives."""
+    with _starting:
+        worker = _workers[slot]
+        if worker is None or not worker.alive:
+            if worker is not None:
+                worker.end()
+            _workers[slot] = None  # should the next line fail
+            _workers[slot] = worker = _new_worker()
     return worker
 
 
-def _replaced(worker: Worker) -> Worker:
-    worker.end()
-    _live.discard(worker)
-    return _new_worker()
+def _new_worker() -> Worker:
+    if _closed:
+        raise RuntimeError("no more checks: the interpreter is ending")
+    return Worker()
 
 
-def _end_workers() -> None:
-    for worker in list(_live):
-        worker.end()
+def _close() -> None:
+    """End every worker, and with them the checks under way; those that wait raise."""
+    global _closed
+    with _starting:
+        _closed = True
+        for worker in filter(None, _workers):
+            worker.kill()

@@ -46,17 +46,25 @@ def main() -> None:
 
 
 def _serve(same: Same, replies: int) -> None:
-    """Answer each line `[reference, answer, timeout in seconds]` with one word; never returns."""
-    os.write(replies, b"ready %d\n" % os.getpid())
+    """Answer each line `[child, number, reference, answer, timeout in seconds]` that is for this child with
+    `<number> taken` and `<number> <outcome>`; never returns."""
+    own = os.getpid()
+    os.write(replies, b"ready %d\n" % own)
     with open(0, "rb") as lines:
         for line in lines:
-            first, second, timeout_seconds = json.loads(line)
-            _limit_cpu(timeout_seconds)
             try:
-                outcome = b"equal\n" if same(first, second) else b"different\n"
+                child, number, first, second, timeout_seconds = json.loads(line)
+            except (ValueError, TypeError):  # the rest of a line that a child died over
+                continue
+            if child != own:  # was for one that is dead: nobody waits for it
+                continue
+            os.write(replies, b"%d taken\n" % number)
+            try:
+                _limit_cpu(timeout_seconds)
+                outcome = "equal" if same(first, second) else "different"
             except Exception:  # whatever it was, it says nothing about the answers
-                outcome = b"undecided\n"
-            os.write(replies, outcome)
+                outcome = "undecided"
+            os.write(replies, f"{number} {outcome}\n".encode())
     os._exit(0)
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
-from tasks.judge import judge
+from tasks.checks.verify import Outcome
+from tasks.checks.vote import vote
+from tasks.judge import _reward, judge
 
 
 def attempts(question, answers, **changes):
@@ -112,6 +114,32 @@ def test_a_check_that_timed_out_gives_no_reward_rather_than_a_wrong_mark(play):
     figures, tables = play(rows, equivalence="math", answer_pattern=None, timeout_seconds=1)
     assert [row["reward"] for row in sorted(tables["answers"], key=lambda r: r["attempt_id"])] == [1, 1, 0, None]
     assert figures["undecided"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("there", "back", "reward"),
+    [
+        (Outcome.DIFFERENT, Outcome.DIFFERENT, 0.0),
+        (Outcome.EQUAL, Outcome.DIFFERENT, 0.0),
+        (Outcome.EQUAL, Outcome.UNDECIDED, None),
+        (Outcome.UNDECIDED, Outcome.UNDECIDED, None),
+        (Outcome.EQUAL, Outcome.EQUAL, None),  # it voted with another class: neither right nor wrong
+    ],
+)
+def test_only_an_answer_that_is_certainly_another_gets_no_reward(there, back, reward):
+    verdict = vote(["7", "7", "x"])
+    assert _reward(verdict, 1, "x", lambda pairs: [there, back]) == reward
+
+
+def test_a_label_in_another_unit_is_right(play):
+    rows = attempts("p", [None] * 3) + attempts("q", [None] * 4)
+    said = ("50 cents", "50 cents", "$0.75", "1 hour", "60 minutes", "60 min", "2 hours")
+    for row, answer in zip(rows, said, strict=True):
+        row["text"] = f"\\boxed{{{answer}}}"
+    probe = [{"id": "p", "reference": "\\$0.50"}, {"id": "q", "reference": "60"}]
+    _, tables = play(rows, probe, equivalence="math", answer_pattern=None)
+    found = {row["question_id"]: (row["votes"], row["correct"]) for row in tables["probe_verdicts"]}
+    assert found == {"p": (2, True), "q": (3, False)}, "one hour is not 60 of them"
 
 
 def test_hostile_attempts_cost_a_judge_their_timeouts_and_honest_attempts_nothing(play):

@@ -18,7 +18,7 @@ def play(draft, given, recipe, tiny, tmp_path):
     ]
     probe = [{"id": "probe", "source_row": 0, "question": "3+3+3+3", "reference": "12"}]
 
-    def run(key, stops=False, **changes):
+    def run(key, stops=False, band=(0.0, 1.0), **changes):
         draft.key, draft.written = key * 32, set()
         figures = solve(
             draft,
@@ -28,7 +28,10 @@ def play(draft, given, recipe, tiny, tmp_path):
             model=tiny,
             questions=given(QUESTIONS, questions),
             probe=given(PROBE, probe),
-            stops_for=(recipe.judge, recipe.select.model_copy(update={"min_agreement": 0.0, "max_agreement": 1.0}))
+            stops_for=(
+                recipe.judge,
+                recipe.select.model_copy(update={"min_agreement": band[0], "max_agreement": band[1]}),
+            )
             if stops
             else None,
         )
@@ -46,6 +49,12 @@ def by_question(rows):
 
 def label(rows):
     return vote([final_answer(row["text"], r"#(\d+)").text for row in rows]).answer
+
+
+def kept(groups, low, high):
+    """Question -> label, of those whose vote is in the band."""
+    verdicts = {q: vote([final_answer(row["text"], r"#(\d+)").text for row in rows]) for q, rows in groups.items()}
+    return {q: v.answer for q, v in verdicts.items() if v.answer is not None and low <= v.agreement <= high}
 
 
 def test_every_question_and_probe_row_is_attempted_as_often_as_asked(play):
@@ -66,6 +75,14 @@ def test_early_stopping_makes_the_first_attempts_of_the_full_round_and_keeps_eve
         assert label(group) == label(full[question])
         assert {row["num_planned"] for row in group} == {8}
     assert figures["attempts_saved"] == 56 - len(rows) > 0
+
+
+@pytest.mark.parametrize("band", [(0.25, 0.75), (0.5, 1.0), (0.3, 0.9)])
+def test_early_stopping_selects_the_same_questions_with_the_same_labels(play, band):
+    full = by_question(play("a")[1])
+    figures, rows = play("b", stops=True, band=band)
+    assert kept(by_question(rows), *band) == kept(full, *band)
+    assert figures["attempts_saved"] == 56 - len(rows)
 
 
 def test_a_shard_holds_all_attempts_of_its_questions_and_is_handed_over_whole(play, draft):

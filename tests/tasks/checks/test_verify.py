@@ -2,18 +2,25 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import ValidationError
 
+from schemas.settings import Judge
 from tasks.checks import verify, worker
 from tasks.checks.verify import Outcome, equivalent
+from tasks.checks.worker import Gone, Killed, Worker
 
 EQUAL, DIFFERENT, UNDECIDED = Outcome.EQUAL, Outcome.DIFFERENT, Outcome.UNDECIDED
 TOWER = "9^{9^{9^9}}"
@@ -99,6 +106,131 @@ def test_hostile_texts_leave_no_process_and_honest_pairs_lose_nothing() -> None:
     assert sum(process.memory_info().rss for process in mine) < len(mine) * 200 * 2**20
 
 
+@pytest.fixture
+def one() -> Iterator[Worker]:
+    """A worker of the test's own, at work."""
+    own = Worker()
+    assert own.check("y+1", "1+y", 5.0) == "equal"
+    yield own
+    own.end()
+
+
+def right(own: Worker, times: int = 3) -> bool:
+    """Whether a worker gives each pair its own outcome."""
+    words = [own.check("y+1", second, 5.0) for second in ["1+y", "2+y"] * times]
+    return words == ["equal", "different"] * times
+
+
+@pytest.mark.parametrize("second", ["1+y", TOWER])
+def test_a_pair_given_up_before_it_was_read_costs_the_next_ones_nothing(one: Worker, second: str) -> None:
+    for _ in range(3):
+        os.kill(one._child, signal.SIGSTOP)
+        with pytest.raises(Killed):
+            one.check("y+1", second, 0.01)
+        started = time.perf_counter()
+        assert right(one)
+        assert time.perf_counter() - started < 2
+
+
+def test_a_reply_that_comes_late_is_nobodys(one: Worker) -> None:
+    for _ in range(3):
+        one._send([one._child, one._number, "y+1", "2+y", 5.0])
+        assert one.check("y+1", "1+y", 5.0) == "equal"
+    with suppress(Killed):
+        one.check("y+1", "2+y", 1e-6)
+    assert right(one)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+def test_a_child_killed_while_idle_costs_no_pair(one: Worker, seconds: float) -> None:
+    for _ in range(3):
+        os.kill(one._child, 9)
+        time.sleep(seconds)
+        assert right(one)
+
+
+def test_a_child_that_dies_of_a_pair_leaves_it_undecided_and_the_next_ones_right(one: Worker) -> None:
+    threading.Timer(0.3, os.kill, (one._child, 9)).start()
+    with pytest.raises(Killed):
+        one.check(TOWER, "7", 20.0)
+    assert right(one)
+
+
+def test_a_worker_that_was_gone_before_it_took_the_pair_says_so(one: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.killpg(one._process.pid, 9)
+    with pytest.raises(Gone):
+        one.check("y+1", "1+y", 5.0)
+    _await_two_ready_workers()
+    for victim in filter(None, verify._workers):
+        os.killpg(victim._process.pid, 9)
+    monkeypatch.setattr(Worker, "alive", True)  # as if each died just after the look
+    assert equivalent([("\\sqrt{10201}", "101"), ("\\sqrt{10201}", "x")]) == [EQUAL, DIFFERENT]
+
+
+def test_a_reply_that_is_there_counts_though_this_process_slept_through_the_deadline(one: Worker) -> None:
+    os.kill(one._child, 9)
+    time.sleep(0.3)
+    assert one._reply(time.monotonic() - 1)[0] == "ready"
+
+
+def test_a_child_that_may_not_be_killed_is_no_error(one: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", forbidden)
+    one._kill_child()
+
+
+def test_odd_texts_reach_the_worker_whole(one: Worker) -> None:
+    for text in ("\ud800", "\u2028\x85\r\n", '"],', "\0" * 4000, "\U0001f600" * 4000):
+        assert one.check("y+1", text, 5.0) in ("different", "undecided")
+    assert right(one)
+
+
+@pytest.mark.timeout(60)
+def test_trouble_in_starting_a_worker_is_an_error_and_over_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    _await_two_ready_workers()
+    for victim in filter(None, verify._workers):
+        victim.end()
+    with monkeypatch.context() as broken:
+        broken.setattr(subprocess, "Popen", lambda *_, **__: 1 / 0)
+        for n in range(verify.NUM_WORKERS + 1):
+            with pytest.raises(ZeroDivisionError):
+                equivalent([(f"{n}", "\\sqrt{31}")])
+            with pytest.raises(ZeroDivisionError):
+                equivalent([(f"{n}", "\\sqrt{31}"), (f"{n}", "\\sqrt{37}")])
+    assert equivalent([("100", "\\sqrt{10000}"), ("2", "\\sqrt{10000}")]) == [EQUAL, DIFFERENT]
+
+
+def test_a_start_that_fails_halfway_is_taken_up_where_it_failed() -> None:
+    code = (
+        "import psutil, subprocess, threading\n"
+        "import tasks.checks.verify as v\n"
+        "true, started, hooks = subprocess.Popen, [], []\n"
+        "def popen(*args, **more):\n"
+        "    started.append(1)\n"
+        "    if len(started) == 2:\n"
+        "        raise OSError(12, 'no memory')\n"
+        "    return true(*args, **more)\n"
+        "subprocess.Popen, register = popen, threading._register_atexit\n"
+        "threading._register_atexit = lambda hook: (hooks.append(hook), register(hook))\n"
+        "try:\n"
+        "    v.start_workers()\n"
+        "except OSError:\n"
+        "    v.start_workers()\n"
+        "    v.start_workers()\n"
+        "print(len(psutil.Process().children()) - v.NUM_WORKERS, len(hooks), v._idle.qsize() - v.NUM_WORKERS)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout.split() == ["0", "1", "0"]
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e20, 0.0, 3601.0])
+def test_a_timeout_that_no_clock_can_hold_is_refused_by_the_recipe(seconds: float) -> None:
+    with pytest.raises(ValidationError):
+        Judge(rule="classes", equivalence="math", timeout_seconds=seconds)
+
+
 def test_a_pair_that_takes_too_much_memory_is_undecided_long_before_its_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -122,11 +254,11 @@ def test_a_repeated_pair_is_not_checked_again(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_worker_killed_from_outside_is_replaced_and_loses_no_pair() -> None:
-    for victim in list(verify._live):
+    for victim in filter(None, verify._workers):
         os.kill(victim._process.pid, 9)
         victim._process.wait()
     assert equivalent([(f"{n}", f"\\sqrt{{{n * n}}}") for n in range(100, 104)]) == [EQUAL] * 4
-    assert len(verify._live) == verify.NUM_WORKERS
+    assert all(verify._workers) and verify._idle.qsize() == verify.NUM_WORKERS
 
 
 def test_threads_share_the_workers() -> None:
@@ -134,15 +266,15 @@ def test_threads_share_the_workers() -> None:
     with ThreadPoolExecutor(6) as threads:
         outcomes = list(threads.map(lambda pair: equivalent([pair])[0], pairs))
     assert outcomes == [DIFFERENT if n % 3 == 0 else EQUAL for n in range(1, 40)]
-    assert len(verify._live) == verify.NUM_WORKERS
+    assert all(verify._workers) and verify._idle.qsize() == verify.NUM_WORKERS
 
 
 def test_importing_starts_nothing_and_leaving_leaves_nothing() -> None:
     code = (
         "import sys, tasks.checks.verify as v\n"
-        "assert 'math_verify' not in sys.modules and 'sympy' not in sys.modules and not v._live\n"
+        "assert 'math_verify' not in sys.modules and 'sympy' not in sys.modules and not any(v._workers)\n"
         "print(v.equivalent([('2', '\\\\sqrt{4}'), ('1', '9^{9^{9^9}}')], 0.3))\n"
-        "print(*[worker._process.pid for worker in v._live])"
+        "print(*[worker._process.pid for worker in v._workers])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     outcomes, pids = ran.stdout.splitlines()
@@ -157,7 +289,7 @@ def _await_two_ready_workers() -> None:
     """Give both workers a pair each, until each has answered one."""
     salt = time.monotonic_ns()
     for n in range(100):
-        if len(verify._live) == verify.NUM_WORKERS and all(worker.ready for worker in verify._live):
+        if all(worker and worker.alive and worker.ready for worker in verify._workers):
             return
         equivalent([(f"\\sqrt{{{salt + 2 * n}}}", "1"), (f"\\sqrt{{{salt + 2 * n + 1}}}", "1")])
         time.sleep(0.05)
