@@ -15,6 +15,7 @@ _TEXT = _MACRO + r"([^{}]*)\}"
 _REPLACEMENTS = tuple(
     (re.compile(pattern), new)
     for pattern, new in (
+        (r"(?<=\d), (?=\d{3}(?!\d))", ",\0"),  # 1, 234 are two numbers, but 1,\,234 is one
         (r"\\\$|\$|\\!|\\(?:display|text)style(?![a-zA-Z])|\\(?:left|right)\.|(?<!\\)\\[()\[\]]", ""),
         (r"\\(?:left|right|[bB]igg?[lr]?)(?![a-zA-Z])", ""),
         (r"(?<!\\)\\[,;: ]|~|\\q?quad(?![a-zA-Z])", " "),
@@ -52,7 +53,6 @@ _REPLACEMENTS = tuple(
         (r"\s+", " "),
         (r",? or ", r"\\lor "),
         (r",? and ", ","),
-        (r"(?<=\d), (?=\d{3}(?!\d))", ",\0"),  # 1, 234 are two numbers
         # spaces go, but where they part two numbers, two words, or a command from a letter
         (r"(?<=\d) (?=\d)", "\0"),
         (r"(?<=[a-zA-Z]{2}) (?=[a-zA-Z]{2})", "\0"),
