@@ -24,6 +24,7 @@ from tasks.validate import stop_if_invalid, validate
 def serl(round: Round) -> None:
     """One round, top to bottom."""
     recipe, play, model = round.recipe, round.play, round.champion
+    checks_ahead = partial(judge_ahead, recipe.judge, round.lineage.cache)
     asks, solves, tests = (round.prompt(p.prompt) for p in (recipe.propose, recipe.solve, recipe.evaluate))
 
     given = play(collect, sources=round.sources, ngram=recipe.select.ngram, near=recipe.select.near).tables
@@ -39,7 +40,7 @@ def serl(round: Round) -> None:
         solve, settings=recipe.solve, engine=recipe.engine, prompt=solves, model=model,
         questions=proposed["questions"], probe=probe,
         stops_for=(recipe.judge, recipe.select) if recipe.solve.early_stopping else None,
-        beside=partial(judge_ahead, recipe.judge, round.lineage.cache),
+        beside=checks_ahead if recipe.judge.equivalence == "math" else None,  # forms alone leave nothing to prepare
     ).tables  # fmt: skip
     judged = play(judge, settings=recipe.judge, attempts=solved["attempts"], probe=probe).tables
     selected = play(
