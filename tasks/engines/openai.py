@@ -4,11 +4,11 @@ Chats are rendered here, with the checkpoint's own template, and asked for as pl
 stored, and trained on, is then the one that the model saw.
 """
 
+import asyncio
+import json
 import os
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,62 +19,102 @@ import httpx
 from schemas.errors import BadInput, Stopped
 from schemas.manifest import CheckpointRef
 from schemas.settings import OpenAIEngine
+from tasks.engines.answers import Choice, Fault, choices_of, models_of, most_bytes, retry_after
 from tasks.engines.engine import Completion, Request
 from tasks.engines.transformers import rendered
 
 TRIES = 5
-WORTH_ANOTHER_TRY = {408, 429, 500, 502, 503, 504}
+WORTH_ANOTHER_TRY = {408, 409, 425, 429, 500, 502, 503, 504}
 
 
 @contextmanager
 def open_openai(settings: OpenAIEngine, folder: Path, checkpoint: CheckpointRef) -> Iterator["ServerEngine"]:
     """A server that serves exactly these weights, under a name made from their digest: a name that stayed the same
     from round to round would answer with the wrong weights one day. Raises Stopped with the command to type."""
-    key = os.environ.get(settings.api_key_env) if settings.api_key_env else None
-    if settings.api_key_env and not key:
-        raise BadInput(f"engine.api_key_env = '{settings.api_key_env}': this environment variable is not set")
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    name = served_name(checkpoint)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    with httpx.Client(headers=headers, timeout=settings.timeout_seconds) as client:
-        engine = ServerEngine(client, settings, name, tokenizer)
-        served = engine.served_models()
-        if name not in served:
-            raise Stopped(
-                f"{settings.url} serves {', '.join(served) or 'nothing'}, not {name}; "
-                f"start it with: vllm serve {folder} --served-model-name {name} "
-                "--generation-config vllm, then run again"
-            )
-        yield engine
+    _check_url(settings.url)
+    name, key = served_name(checkpoint), _key(settings)
+    with asyncio.Runner() as runner:
+        client = httpx.AsyncClient(
+            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
+            timeout=settings.timeout_seconds,
+            limits=httpx.Limits(max_connections=settings.concurrency),
+        )
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            engine = ServerEngine(runner, client, settings, name, tokenizer)
+            served = engine.served_models()
+            if name not in served:
+                others = ", ".join(other[:80] for other in served[:8]) or "nothing"
+                raise Stopped(
+                    f"{settings.url} serves {others}, not {name}; "
+                    f"start it with: vllm serve {folder} --served-model-name {name} "
+                    "--generation-config vllm, then run again"
+                )
+            yield engine
+        finally:
+            runner.run(client.aclose())
 
 
 def served_name(checkpoint: CheckpointRef) -> str:
     return f"selfplay-{checkpoint.digest[:16]}"
 
 
+def _check_url(text: str) -> None:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise BadInput(f"engine.url = {text!r}: {error}") from error
+    if not url.host or not 0 < (url.port or 80) < 2**16:
+        raise BadInput(f"engine.url = {text!r}: expected http://host:port/v1")
+
+
+def _key(settings: OpenAIEngine) -> str:
+    if not settings.api_key_env:
+        return ""
+    key = os.environ.get(settings.api_key_env, "").strip()
+    if not key or not (key.isascii() and key.isprintable()):
+        problem = "is not set" if not key else "holds what no HTTP header can"
+        raise BadInput(f"engine.api_key_env = '{settings.api_key_env}': this environment variable {problem}")
+    return key
+
+
 @dataclass
 class ServerEngine:
-    client: httpx.Client
+    runner: asyncio.Runner
+    client: httpx.AsyncClient
     settings: OpenAIEngine
     model: str
     tokenizer: Any
 
     def served_models(self) -> list[str]:
-        return sorted(str(entry["id"]) for entry in self._asked("GET", "/models")["data"])
+        return self.runner.run(self._asked("GET", "/models", None, 0, models_of))
 
     def generate(
         self, requests: Sequence[Request], progress: Callable[[int], None] = lambda completions: None
     ) -> list[Completion]:
-        completions: list[Completion] = []
-        with ThreadPoolExecutor(self.settings.concurrency) as threads:
-            for batch in threads.map(self._complete, requests):
-                completions += batch
-                progress(len(batch))
-        return completions
+        return self.runner.run(self._all(requests, progress))
 
-    def _complete(self, request: Request) -> list[Completion]:
+    async def _all(self, requests: Sequence[Request], progress: Callable[[int], None]) -> list[Completion]:
+        """Each request once there is room; the first that fails for good ends the others at once."""
+        room = asyncio.Semaphore(self.settings.concurrency)
+
+        async def one(request: Request) -> list[Completion]:
+            async with room:
+                completions = await self._complete(request)
+            progress(len(completions))
+            return completions
+
+        tasks = [asyncio.create_task(one(request)) for request in requests]
+        try:
+            return [completion for batch in await asyncio.gather(*tasks) for completion in batch]
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _complete(self, request: Request) -> list[Completion]:
         prompt = rendered(self.tokenizer, request.prompt)
         body = request.sampling.model_dump(exclude={"top_k", "stop"})
         body |= {
@@ -87,50 +127,64 @@ class ServerEngine:
             body["top_k"] = request.sampling.top_k  # not every server knows it
         if request.sampling.stop:
             body["stop"] = list(request.sampling.stop)
-        answer = self._asked("POST", "/completions", body)
-        choices = sorted(answer["choices"], key=lambda choice: choice["index"])
-        if len(choices) != request.n:
-            raise Stopped(f"{self.settings.url} gave {len(choices)} of {request.n} samples")
-        # the API counts tokens for all samples together: shared out evenly
-        tokens = max(1, answer["usage"]["completion_tokens"] // request.n)
+        asked_tokens = request.n * request.sampling.max_tokens
+        choices = await self._asked(
+            "POST", "/completions", body, asked_tokens, lambda answer: choices_of(answer, request.n)
+        )
         return [
             Completion(
                 request_id=request.id,
                 sample=sample,
                 prompt=prompt,
-                text=_clean(choice["text"]),
-                num_tokens=tokens,
-                finish_reason="stop" if choice["finish_reason"] == "stop" else "length",
+                text=choice.text,
+                num_tokens=self._num_tokens(choice),
+                finish_reason=choice.finish_reason,
             )
             for sample, choice in enumerate(choices, request.first)
         ]
 
-    def _asked(self, verb: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _num_tokens(self, choice: Choice) -> int:
+        """Counted here, the end token too: servers count all samples of a request together, if at all."""
+        tokens = len(self.tokenizer(choice.text, add_special_tokens=False)["input_ids"])
+        return max(1, tokens + (choice.finish_reason == "stop"))
+
+    async def _asked(
+        self, verb: str, path: str, body: dict[str, Any] | None, asked_tokens: int, read: Callable[[Any], Any]
+    ) -> Any:
+        """What `read` makes of the answer. A fault that may pass is tried again; raises Stopped at one that lasts."""
         url = self.settings.url.rstrip("/") + path
-        problem = ""
         for attempt in range(TRIES):
             wait = random.uniform(0.5, 1.5) * 2**attempt
             try:
-                answer = self.client.request(verb, url, json=body)
-                if answer.status_code == 200:
-                    return answer.json()
-                problem = f"HTTP {answer.status_code}"
-                if answer.status_code not in WORTH_ANOTHER_TRY:
-                    problem += f": {answer.text[:200]!r}"
+                async with asyncio.timeout(self.settings.timeout_seconds):
+                    return read(await self._answer(verb, url, body, most_bytes(asked_tokens)))
+            except Fault as fault:
+                problem, wait = str(fault), fault.wait if fault.wait is not None else wait
+                if not fault.may_pass:
                     break
-                wait = _retry_after(answer) or wait
-            except (httpx.HTTPError, ValueError) as error:  # ValueError: truncated JSON
-                problem = error.__class__.__name__
+            except (TimeoutError, httpx.TimeoutException):
+                problem = f"no whole answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)"
+            except httpx.HTTPError as error:
+                problem = f"{error.__class__.__name__}: {error}"
             if attempt + 1 < TRIES:
-                time.sleep(wait)
+                await asyncio.sleep(wait)
         raise Stopped(f"{url}: {problem}; start or mend the server, then run again")
 
-
-def _clean(text: Any) -> str:
-    """A server's text, as Unicode that can be stored: lone surrogates are replaced."""
-    return str(text or "").encode("utf-8", "replace").decode()
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    text = answer.headers.get("Retry-After", "")
-    return min(float(text), 60.0) if text.isdigit() else None
+    async def _answer(self, verb: str, url: str, body: dict[str, Any] | None, most: int) -> Any:
+        """The JSON of one answer, of at most so many bytes: a server's words are as hostile as a model's."""
+        received = bytearray()
+        async with self.client.stream(verb, url, json=body) as answer:
+            async for chunk in answer.aiter_raw():
+                received += chunk
+                if len(received) > most:
+                    raise Fault(f"an answer of more than {most:,} bytes, which the request cannot need")
+        status = answer.status_code
+        if status == 200:
+            try:
+                return json.loads(received)
+            except (ValueError, RecursionError) as error:
+                raise Fault(f"not JSON: {str(error)[:100]}, in {len(received):,} bytes") from None
+        words = received[:200].decode(errors="replace")
+        key = _key(self.settings)
+        said = f": {words.replace(key, '***') if key else words!r}" if words else ""
+        raise Fault(f"HTTP {status}{said}", status in WORTH_ANOTHER_TRY, retry_after(answer.headers))

@@ -24,14 +24,17 @@ def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["L
     device, dtype = device_and_dtype()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+        with _enough_memory(f"the weights of {folder} do not fit; free some memory"):
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, local_files_only=True, use_safetensors=True
+            )
+            model.to(device).eval()
     except (OSError, ValueError) as error:
         raise Stopped(f"{folder}: the weights cannot be loaded: {str(error).splitlines()[0]}") from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id
     own = model.generation_config  # the base's own sampling defaults would be mixed into the recipe's
     model.generation_config = GenerationConfig(eos_token_id=own.eos_token_id, pad_token_id=own.pad_token_id)
-    model.to(device).eval()
     try:
         yield LocalEngine(model, tokenizer, settings.batch_rows)
     finally:
@@ -59,7 +62,9 @@ class LocalEngine:
         """Batches are fixed by the requests (a shard), so that a rerun meets the same ones."""
         done: dict[str, list[Completion]] = {}
         for batch in _batches(requests, self.batch_rows):
-            for completion in self._generate_batch(batch):
+            with _enough_memory(f"engine.batch_rows = {self.batch_rows} is too many at once; lower it"):
+                completions = self._generate_batch(batch)
+            for completion in completions:
                 done.setdefault(completion.request_id, []).append(completion)
             progress(sum(request.n for request in batch))
         return [completion for request in requests for completion in done[request.id]]
@@ -131,6 +136,20 @@ class LocalEngine:
             holding = [i for i, text in enumerate(vocabulary) if any(character in text for character in stop)]
             self.ends_of[stop] = frozenset({*listed, self.tokenizer.eos_token_id, *holding})
         return self.ends_of[stop]
+
+
+@contextmanager
+def _enough_memory(mend: str) -> Iterator[None]:
+    """Raise Stopped, with what would mend it, where memory ends. Batches are not halved: they are part of what a row
+    came from."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise Stopped(f"out of memory: {mend}, then run again") from error
+    except RuntimeError as error:  # the CPU's allocator has no class of its own
+        if not any(words in str(error) for words in ("can't allocate memory", "not enough memory", "bad_alloc")):
+            raise
+        raise Stopped(f"out of memory: {mend}, then run again") from error
 
 
 def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:

@@ -2,42 +2,52 @@
 
 import json
 import shutil
+import socket
 import threading
+import time
+import tracemalloc
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import httpx
 import pytest
 
 from schemas.errors import BadInput, Stopped
 from schemas.manifest import CheckpointRef
 from schemas.settings import OpenAIEngine, Sampling
 from tasks.engines import Message, Request, open_engine, openai
+from tasks.engines.answers import retry_after
 
 TINY = Path(__file__).resolve().parents[3] / "deployments/models/tiny"
 WEIGHTS = CheckpointRef(digest="a" * 64)
 WARM = Sampling(temperature=1.0, max_tokens=8)
+ASKED = Request("q", "1+1=", WARM, seed=3)
 
 
 class Api(BaseHTTPRequestHandler):
-    faults: ClassVar[list[tuple[int, bytes]]] = []
+    faults: ClassVar[list[Any]] = []
+    """For the next requests: (status, content), (status, content, headers), or a function of the handler."""
     asked: ClassVar[list[dict]] = []
     served: ClassVar[list[str]] = [openai.served_name(WEIGHTS)]
 
     def do_GET(self):
-        self._answer(200, json.dumps({"data": [{"id": name} for name in self.served]}).encode())
+        self.answer(200, json.dumps({"data": [{"id": name} for name in self.served]}).encode())
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.asked.append(body | {"path": self.path, "key": self.headers.get("Authorization")})
-        if self.faults:
-            return self._answer(*self.faults.pop(0))
-        choices = [{"index": i, "finish_reason": "stop", "text": f"t{i}"} for i in range(body["n"])]
-        usage = {"completion_tokens": 5 * body["n"]}
-        self._answer(200, json.dumps({"choices": choices[::-1], "usage": usage}).encode())
+        fault = self.faults.pop(0) if self.faults else None
+        with suppress(OSError):  # the engine may leave in the middle
+            if callable(fault):
+                return fault(self)
+            self.answer(*(fault or (200, well([f"t{i}" for i in range(body["n"])]))))
 
-    def _answer(self, status, content):
+    def answer(self, status, content, headers=()):
         self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -46,23 +56,48 @@ class Api(BaseHTTPRequestHandler):
         pass
 
 
+def well(texts, end="stop", **changes):
+    choices = [{"index": i, "finish_reason": end, "text": text} for i, text in enumerate(texts)]
+    return json.dumps({"choices": choices[::-1], "usage": {"completion_tokens": 5}} | changes).encode()
+
+
 @pytest.fixture
-def settings(monkeypatch):
-    monkeypatch.setattr(openai.time, "sleep", lambda seconds: None)
+def waits(monkeypatch):
+    """What the engine would have waited, in seconds; it does not wait."""
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    monkeypatch.setattr(openai.asyncio, "sleep", sleep)
+    return waited
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+
+@pytest.fixture(scope="module")
+def url():
+    with Server(("127.0.0.1", 0), Api) as server:
+        server.block_on_close = False  # a handler may hang: that is its fault
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+@pytest.fixture
+def settings(waits, url):
     Api.faults, Api.asked = [], []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/v1"
-    yield OpenAIEngine(kind="openai", url=url, concurrency=2, timeout_seconds=5)
-    server.shutdown()
+    return OpenAIEngine(kind="openai", url=url, concurrency=2, timeout_seconds=5)
 
 
 def test_n_samples_come_from_one_request_in_their_order(settings):
     with open_engine(settings, TINY, WEIGHTS) as engine:
         completions = engine.generate([Request("q", "1+1=", WARM, seed=3, n=4)])
     assert [(c.sample, c.text, c.num_tokens, c.finish_reason) for c in completions] == [
-        (i, f"t{i}", 5, "stop") for i in range(4)
-    ]
+        (i, f"t{i}", 3, "stop") for i in range(4)
+    ], "two characters, which are tokens here, and the end"
     (asked,) = Api.asked
     assert asked["path"] == "/v1/completions"
     assert (asked["n"], asked["seed"], asked["model"]) == (4, 3, "selfplay-" + "a" * 16)
@@ -79,22 +114,207 @@ def test_a_chat_is_asked_for_as_the_text_that_will_be_trained_on(settings, tmp_p
 
 def test_a_servers_lone_surrogates_are_replaced(settings):
     with open_engine(settings, TINY, WEIGHTS) as engine:
-        Api.faults = [(200, b'{"choices": [{"index": 0, "text": "\\ud800", "finish_reason": "stop"}], "usage": '
-                            b'{"completion_tokens": 1}}')]  # fmt: skip
-        (completion,) = engine.generate([Request("q", "1", WARM, seed=3)])
+        Api.faults = [(200, well(["\ud800"]))]
+        (completion,) = engine.generate([ASKED])
     assert completion.text == "?"
 
 
-def test_a_passing_fault_is_tried_again_and_a_lasting_one_stops_the_run(settings):
+def cut_off(api):
+    api.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+
+def say_nothing(api):
+    api.connection.shutdown(socket.SHUT_RDWR)
+
+
+def talk_nonsense(api):
+    api.wfile.write(b"\x00\xff" * 100)
+
+
+PASSING = {
+    "429": (429, b""),
+    "500": (500, b"<html>"),
+    "503": (503, b""),
+    "truncated JSON": (200, b'{"choices": ['),
+    "too deep JSON": (200, b"[" * 500_000),
+    "not UTF-8": (200, b"\xff\xfe\x00"),
+    "an empty answer": (200, b""),
+    "a list": (200, b"[]"),
+    "no choices": (200, b"{}"),
+    "choices not a list": (200, b'{"choices": {"0": 1}}'),
+    "choices of numbers": (200, b'{"choices": [1]}'),
+    "no index": (200, b'{"choices": [{"text": "1", "finish_reason": "stop"}]}'),
+    "an index out of range": (200, b'{"choices": [{"index": 7, "text": "1", "finish_reason": "stop"}]}'),
+    "an index that is true": (200, b'{"choices": [{"index": true, "text": "1", "finish_reason": "stop"}]}'),
+    "text of the wrong type": (200, b'{"choices": [{"index": 0, "text": {"a": 1}, "finish_reason": "stop"}]}'),
+    "no text": (200, b'{"choices": [{"index": 0, "finish_reason": "stop"}]}'),
+    "an aborted choice": (200, well(["half of i"], end="abort")),
+    "no reason to end": (200, well(["1"], end=None)),
+    "a reason of the wrong type": (200, well(["1"], end=["stop"])),
+    "fewer choices than asked": (200, well([])),
+    "more choices than asked": (200, well(["1", "2"])),
+    "an answer cut off": cut_off,
+    "no answer": say_nothing,
+    "an answer that is not HTTP": talk_nonsense,
+}
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_fault_that_passes_is_tried_again_and_one_that_lasts_is_one_line(settings, fault):
     with open_engine(settings, TINY, WEIGHTS) as engine:
-        Api.faults = [(429, b""), (500, b""), (200, b'{"choices": [')]
-        assert len(engine.generate([Request("q", "1", WARM, seed=3)])) == 1
-        Api.faults = [(503, b"")] * 5
-        with pytest.raises(Stopped, match="HTTP 503"):
-            engine.generate([Request("q", "1", WARM, seed=3)])
-        Api.faults = [(400, b"no such thing")]
-        with pytest.raises(Stopped, match="no such thing"):
-            engine.generate([Request("q", "1", WARM, seed=3)])
+        Api.faults = [PASSING[fault]] * (openai.TRIES - 1)
+        (completion,) = engine.generate([ASKED])
+        assert completion.text == "t0"
+        Api.faults = [PASSING[fault]] * openai.TRIES
+        with pytest.raises(Stopped, match=r"/v1/completions: .*; start or mend the server, then run again$") as ended:
+            engine.generate([ASKED])
+    assert len(str(ended.value)) < 500
+    assert len(Api.asked) == 2 * openai.TRIES
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"completion_tokens": -3}, {"completion_tokens": 10**30}, [1], "x"])
+def test_a_servers_own_count_of_tokens_is_not_asked(settings, usage):
+    with open_engine(settings, TINY, WEIGHTS) as engine:
+        Api.faults = [(200, well(["1+1"], usage=usage)), (200, well([""], end="length", usage=usage))]
+        assert [engine.generate([ASKED])[0].num_tokens for _ in range(2)] == [4, 1]
+
+
+def test_what_only_another_request_could_mend_stops_at_once_and_names_no_key(settings, monkeypatch):
+    monkeypatch.setenv("SELFPLAY_TEST_KEY", "sk-secret")
+    keyed = settings.model_copy(update={"api_key_env": "SELFPLAY_TEST_KEY"})
+    with open_engine(keyed, TINY, WEIGHTS) as engine:
+        for status in (400, 401, 404, 301):
+            Api.faults, Api.asked = [(status, b"no such thing as sk-secret\x1b[2J" + b"x" * 10_000)], []
+            with pytest.raises(Stopped, match=rf"HTTP {status}: 'no such thing as \*\*\*") as ended:
+                engine.generate([ASKED])
+            assert len(Api.asked) == 1
+            assert len(str(ended.value)) < 500
+            assert str(ended.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "9" * 5000}, 60.0),
+        ({"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After": "Sun, 06 Nov 1994 08:49:49 GMT"}, 12.0),
+        ({"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After": "Sun, 06 Nov 2094 08:49:49 GMT"}, 60.0),
+        ({"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After": "Sun, 06 Nov 1993 08:49:49 GMT"}, 0.0),
+        ({"Retry-After": "Sun, 06 Nov 2094 08:49:49 GMT"}, None),
+        ({"Retry-After": "soon", "Date": "now"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "\u00b2"}, None),
+        ({}, None),
+    ],
+)
+def test_a_server_says_when_to_come_back_by_seconds_or_by_its_own_clock(headers, seconds):
+    assert retry_after(httpx.Headers({name: value.encode("latin-1") for name, value in headers.items()})) == seconds
+
+
+def test_the_engine_waits_as_long_as_it_was_told_or_twice_as_long_each_time(settings, waits):
+    with open_engine(settings, TINY, WEIGHTS) as engine:
+        Api.faults = [(429, b"", [("Retry-After", "7")]), (429, b""), (500, b"")]
+        engine.generate([ASKED])
+    first, second, third = waits
+    assert first == 7.0
+    assert 1.0 <= second <= 3.0
+    assert 2.0 <= third <= 6.0
+
+
+def drip_for_ever(api):
+    api.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        api.wfile.write(b" ")
+        time.sleep(0.05)
+
+
+def gush_for_ever(api):
+    api.wfile.write(b'HTTP/1.1 200 OK\r\n\r\n{"choices": [')
+    while True:
+        api.wfile.write(b"[]," * 10_000)
+
+
+def headers_for_ever(api):
+    api.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        api.wfile.write(b"X-Header: more\r\n" * 1000)
+
+
+def squeezed(api):
+    """A few bytes that would be many: only a server that was asked for compression may send it."""
+    import gzip
+
+    api.answer(200, gzip.compress(b" " * 50_000_000), [("Content-Encoding", "gzip")])
+
+
+def hang(api):
+    time.sleep(30)
+
+
+@pytest.mark.parametrize("fault", [drip_for_ever, gush_for_ever, headers_for_ever, squeezed, hang])
+def test_an_answer_that_never_ends_is_bounded_in_time_and_memory(settings, fault):
+    short = settings.model_copy(update={"timeout_seconds": 0.5})
+    with open_engine(short, TINY, WEIGHTS) as engine:
+        Api.faults = [fault] * openai.TRIES
+        tracemalloc.start()
+        began = time.monotonic()
+        with pytest.raises(Stopped, match="/v1/completions: "):
+            engine.generate([ASKED])
+        took, (_, most) = time.monotonic() - began, tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert took < openai.TRIES * 1.0 + 2
+    assert most < 60_000_000
+
+
+def test_one_request_that_fails_for_good_does_not_wait_for_the_others(settings):
+    settings = settings.model_copy(update={"concurrency": 8, "timeout_seconds": 60})
+    with open_engine(settings, TINY, WEIGHTS) as engine:
+        Api.faults = [*[hang] * 7, (400, b"too long")]
+        began = time.monotonic()
+        with pytest.raises(Stopped, match="too long"):
+            engine.generate([Request(str(i), "1+1=", WARM, seed=i) for i in range(100)])
+    assert time.monotonic() - began < 5
+    assert len(Api.asked) <= 9
+
+
+def test_requests_are_under_way_at_once_and_come_back_in_their_order(settings):
+    settings = settings.model_copy(update={"concurrency": 16})
+    met = threading.Barrier(16)
+
+    def together(api):
+        met.wait(4)
+        api.answer(200, well([Api.asked[-1]["prompt"]]))
+
+    with open_engine(settings, TINY, WEIGHTS) as engine:
+        Api.faults = [together] * 16
+        counted = []
+        completions = engine.generate([Request(str(i), "1=", WARM, seed=i) for i in range(40)], counted.append)
+    assert [c.request_id for c in completions] == [str(i) for i in range(40)]
+    assert sum(counted) == 40
+
+
+def test_nobody_at_the_url_is_one_line(settings):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+    gone = settings.model_copy(update={"url": url})
+    with pytest.raises(Stopped, match=r"/v1/models: ConnectError.*then run again$"), open_engine(gone, TINY, WEIGHTS):
+        pass
+
+
+@pytest.mark.parametrize("text", ["http://[::1", "http://127.0.0.1:99999/v1", "http://a\x00b/v1", "http:///v1"])
+def test_a_url_that_is_none_is_bad_input(settings, text):
+    none = settings.model_copy(update={"url": text})
+    with pytest.raises(BadInput, match=r"engine\.url"), open_engine(none, TINY, WEIGHTS):
+        pass
+
+
+@pytest.mark.parametrize("models", [b"{}", b"[]", b'{"data": 1}', b'{"data": [{"id": 1}]}', b"<html>"])
+def test_a_list_of_models_of_another_shape_is_one_line(settings, monkeypatch, models):
+    monkeypatch.setattr(Api, "do_GET", lambda api: api.answer(200, models))
+    with pytest.raises(Stopped, match=r"/v1/models: not? "), open_engine(settings, TINY, WEIGHTS):
+        pass
 
 
 def test_a_server_with_other_weights_is_refused_with_the_command_that_serves_the_right_ones(settings):
@@ -109,7 +329,10 @@ def test_a_key_comes_from_the_environment_only(settings, monkeypatch):
     keyed = settings.model_copy(update={"api_key_env": "SELFPLAY_TEST_KEY"})
     with pytest.raises(BadInput, match="SELFPLAY_TEST_KEY"), open_engine(keyed, TINY, WEIGHTS):
         pass
-    monkeypatch.setenv("SELFPLAY_TEST_KEY", "secret")
+    monkeypatch.setenv("SELFPLAY_TEST_KEY", "two\nlines")
+    with pytest.raises(BadInput, match="SELFPLAY_TEST_KEY"), open_engine(keyed, TINY, WEIGHTS):
+        pass
+    monkeypatch.setenv("SELFPLAY_TEST_KEY", "secret\n")
     with open_engine(keyed, TINY, WEIGHTS) as engine:
-        engine.generate([Request("q", "1", WARM, seed=3)])
+        engine.generate([ASKED])
     assert Api.asked[0]["key"] == "Bearer secret"
