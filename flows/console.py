@@ -78,7 +78,8 @@ class Console:
         where = f"from {record.reused_from}" if record.reused_from else "it was whole already"
         self.note(f"  {shown:<{NAME}} reused, {where}")
 
-    def played(self, shown: str, record: StageRecord) -> None:
+    def played(self, shown: str, record: StageRecord, why: list[str]) -> None:
+        """`why`: where the stage was resumed, or which part of its key changed."""
         words = [
             f"{ref.rows:,} {name.rsplit('/', 1)[-1]}" for name, ref in record.tables.items() if name != "dropped"
         ]
@@ -86,7 +87,8 @@ class Console:
             words.append(f"{sum(record.dropped.values()):,} dropped")
         if record.tokens:
             words.append(f"{record.tokens:,} tokens ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
-        self.note(f"  {shown:<{NAME}} {record.seconds:6.1f} s  {', '.join(words)}")
+        after = f"  ({'; '.join(why)})" if why else ""
+        self.note(f"  {shown:<{NAME}} {record.seconds:6.1f} s  {', '.join(words)}{after}")
 
     def rounds_table(self, manifests: list[Manifest]) -> None:
         """A column a round, a line a figure; as many rounds abreast as the terminal is wide."""

@@ -1,9 +1,6 @@
 """The flow: which method, which rounds, and where to go on. `selfplay run` and a deployment both play it."""
 
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flows import environment
 
@@ -11,35 +8,42 @@ environment.prepare()
 
 from prefect import flow  # noqa: E402
 
+from flows.artifacts import round_artifacts  # noqa: E402
 from flows.console import CONSOLE, Console  # noqa: E402
-from flows.methods.serl import serl  # noqa: E402
+from flows.events import round_published  # noqa: E402
+from flows.methods import method_of  # noqa: E402
+from flows.plan import plan_round  # noqa: E402
 from flows.preflight import Plan, preflight  # noqa: E402
-from flows.stage import Round, Spending  # noqa: E402
+from flows.published import manifest_of  # noqa: E402
+from flows.round import Round  # noqa: E402
+from flows.stage import Spending, Stages  # noqa: E402
 from schemas.errors import BadInput, BudgetSpent, ValidationFailed  # noqa: E402
-from schemas.manifest import CheckpointRef, GateResult, Manifest, Score, StageRecord, TableRef  # noqa: E402
-from tasks.publish import device_name, git_state, now, publish  # noqa: E402
+from schemas.manifest import CheckpointRef, Manifest  # noqa: E402
+from tasks.publish import now, publish  # noqa: E402
 from tasks.store.lineage import Lineage, make_store, open_lineage  # noqa: E402
+from tasks.store.lock import Lock, hold  # noqa: E402
 from tasks.store.objects import keep_checkpoint, write_whole  # noqa: E402
-
-METHODS: dict[str, Callable[[Round], None]] = {"serl": serl}
+from tasks.store.retention import drop_held_weights  # noqa: E402
 
 
 @flow(name="nightly", persist_result=False)
-def nightly(recipe: str, store: str = "store", rounds: int | None = None) -> list[str]:
+def nightly(recipe: str, store: str = "store", rounds: int | None = None, from_stage: str = "") -> list[str]:
     """Play rounds of a recipe, from where its lineage stands; the published rounds' ids.
 
     Ends early after a failed round, or at the recipe's budget: what is unfinished stays as a draft, and the next run
-    goes on from it.
+    goes on from it. `from_stage` plays that stage of the unfinished round, and those below it, again.
     """
-    plan = preflight(Path(recipe), Path(store))
-    if plan.recipe.method not in METHODS:
-        raise BadInput(f"{recipe}: method = '{plan.recipe.method}': expected one of {', '.join(METHODS)}")
-    return [f"{m.recipe}/{m.round}" for m in _play_rounds(plan, rounds, CONSOLE.get() or Console())]
-
-
-def _play_rounds(plan: Plan, rounds: int | None, console: Console) -> list[Manifest]:
-    recipe, spending = plan.recipe, Spending(plan.recipe.budget)
+    plan, console = preflight(Path(recipe), store), CONSOLE.get() or Console()
+    method_of(plan.recipe)
+    if from_stage:
+        _check_from_stage(plan, from_stage)
     make_store(plan.store)
+    with hold(plan.store / plan.recipe.name, "run", console.note) as lock:
+        return [f"{m.recipe}/{m.round}" for m in _play_rounds(plan, rounds, from_stage, lock, console)]
+
+
+def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, console: Console) -> list[Manifest]:
+    recipe, spending = plan.recipe, Spending(plan.recipe.budget)
     base = keep_checkpoint(plan.store / "objects", plan.model)
     published: list[Manifest] = []
     for _ in range(rounds or recipe.rounds):
@@ -48,8 +52,9 @@ def _play_rounds(plan: Plan, rounds: int | None, console: Console) -> list[Manif
         if bound and len(published) >= bound and all(m.decision == "held" for m in published[-bound:]):
             console.note(f"stopped: {bound} rounds in a row were held (budget.max_held_rounds)")
             break
+        stages = Stages(console, spending, lock, again_from=from_stage if not published else "")
         try:
-            published.append(_play_round(plan, lineage, base, spending, console))
+            published.append(_play_round(plan, lineage, base, stages))
         except BudgetSpent as spent:
             console.note(f"stopped: {spent}; the next run goes on from here")
             break
@@ -58,92 +63,48 @@ def _play_rounds(plan: Plan, rounds: int | None, console: Console) -> list[Manif
     return published
 
 
-def _play_round(plan: Plan, lineage: Lineage, base: CheckpointRef, spending: Spending, console: Console) -> Manifest:
-    champion = lineage.champion(base)
-    number, promoted = lineage.next_round, lineage.champion_round
+def _play_round(plan: Plan, lineage: Lineage, base: CheckpointRef, stages: Stages) -> Manifest:
+    promoted, console = lineage.champion_round, stages.console
     round = Round(
         recipe=plan.recipe,
         recipe_folder=plan.recipe_folder,
         sources=plan.sources,
         lineage=lineage,
-        number=number,
+        number=lineage.next_round,
         base=base,
-        champion=champion,
-        console=console,
-        spending=spending,
+        champion=lineage.champion(base),
+        player=stages,
     )
     parent = f"{promoted.recipe}/{promoted.round}" if promoted else None
-    console.round_begins(plan.recipe.name, number, parent or "the base model")
-    folder = lineage.round_folder(number)
+    console.round_begins(plan.recipe.name, round.number, parent or "the base model")
+    folder = lineage.round_folder(round.number)
     write_whole(folder / "recipe.toml", plan.recipe_text.encode())
     started, failure = now(), None
     try:
-        METHODS[plan.recipe.method](round)
+        method_of(plan.recipe)(round)
     except ValidationFailed as failed:
         failure = str(failed)
-    manifest = _manifest(round, plan, parent, started, failure)
-    publish(folder, manifest)
+    manifest = manifest_of(round, plan, parent, started, failure, stages.lock.epoch.epoch)
+    publish(folder, manifest, prove=stages.lock.prove)
     console.note(f"  {manifest.decision}: {manifest.reason}")
+    _tell(plan, manifest)
     return manifest
 
 
-def _manifest(round: Round, plan: Plan, parent: str | None, started: str, failure: str | None) -> Manifest:
-    figures = {shown: record.figures for shown, record in round.records.items()}
-    gate = figures.get("gate")
-    trained = figures.get("train", {}).get("checkpoint")
-    precision = figures.get("judge", {}).get("vote_precision")
-    # each stage once: a stage that served two labels, or that an earlier round played, cost this round nothing
-    own = {record.key: shown for shown, record in reversed(round.records.items()) if not record.reused_from}
-    played = {shown: round.records[shown] for shown in round.records if shown in own.values()}
-    dropped: Counter[str] = Counter()
-    for record in played.values():
-        dropped.update(record.dropped)
-    return Manifest(
-        recipe=round.recipe.name,
-        round=round.number,
-        method=round.recipe.method,
-        decision="failed" if failure or not gate else gate["decision"],
-        reason=failure or (gate["reason"] if gate else "the method ended without a gate"),
-        parent=parent,
-        base=round.base,
-        champion=round.champion,
-        candidate=CheckpointRef(digest=trained) if trained else None,
-        fixed=plan.fixed,
-        stages={shown: record.key for shown, record in round.records.items()},
-        tables=_tables(round.records),
-        dropped=dict(dropped),
-        inputs={"unusable": figures.get("collect", {}).get("unusable", {}), "digest": plan.sources.digest},
-        proposed=figures.get("propose", {}).get("proposed", 0),
-        trained_on=figures.get("train", {}).get("training_rows", {}),
-        vote_precision=Score.model_validate(precision) if precision else None,
-        band=figures.get("select", {}).get("band", {}),
-        scores=_scores(figures),
-        gate=GateResult.model_validate(gate) if gate else None,
-        validation={shown: found for shown, found in figures.items() if shown.split(".")[0] == "validate"},
-        seconds={shown: record.seconds for shown, record in played.items()},
-        tokens={shown: record.tokens for shown, record in played.items()},
-        started=started,
-        finished=now(),
-        versions={k: v for record in round.records.values() for k, v in record.versions.items()},
-        device=device_name(),
-        git=git_state(),
-        seed=round.recipe.seed,
-    )
+def _tell(plan: Plan, manifest: Manifest) -> None:
+    """What follows from a published round: weights beyond what is kept are dropped; Prefect shows it and is told."""
+    lineage = open_lineage(plan.store, plan.recipe.name)
+    drop_held_weights(lineage, plan.recipe.retention.keep_held)
+    round_artifacts(lineage, manifest)
+    round_published(manifest)
 
 
-def _tables(records: dict[str, StageRecord]) -> dict[str, list[TableRef]]:
-    """Table -> what each stage wrote of it; a stage that served two labels counts once."""
-    tables: dict[str, list[TableRef]] = {}
-    for record in records.values():
-        for name, ref in record.tables.items():
-            if ref not in tables.setdefault(name, []):
-                tables[name].append(ref)
-    return tables
-
-
-def _scores(figures: dict[str, dict[str, Any]]) -> dict[str, dict[str, Score]]:
-    scores: dict[str, dict[str, Score]] = {}
-    for role in ("base", "champion", "candidate"):
-        for benchmark, score in figures.get(f"evaluate.{role}", {}).get("scores", {}).items():
-            scores.setdefault(benchmark, {})[role] = Score.model_validate(score)
-    return scores
+def _check_from_stage(plan: Plan, from_stage: str) -> None:
+    """Raises BadInput, before anything is written, for a stage that the method has not, or a round not begun."""
+    lineage = open_lineage(plan.store, plan.recipe.name)
+    coming = f"{plan.recipe.name}/{lineage.next_round}"
+    if not (lineage.round_folder(lineage.next_round) / "stages").exists():
+        raise BadInput(f"--from-stage {from_stage}: round {coming} has not begun; a published one is never touched")
+    stages = [planned.stage for planned in plan_round(plan, lineage)]
+    if from_stage not in {*stages, *(stage.split(".")[0] for stage in stages)}:
+        raise BadInput(f"--from-stage {from_stage}: expected one of {', '.join(stages)}")

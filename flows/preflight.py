@@ -9,6 +9,7 @@ from tasks.collect import Sources, read_sources
 from tasks.prompts import load_prompt
 from tasks.store.lineage import open_lineage
 from tasks.store.objects import digest_of, folder_digests
+from tasks.store.place import store_at
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Plan:
     """What may not change within a lineage."""
 
 
-def preflight(path: Path, store: Path) -> Plan:
+def preflight(path: Path, store: str | Path) -> Plan:
     """Raises BadInput, one line, for whatever would stop the run later."""
     recipe, text = load_recipe(path)
     folder = path.resolve().parent
@@ -49,9 +50,10 @@ def preflight(path: Path, store: Path) -> Plan:
         "base": digest_of(folder_digests(model)),
         "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
         "probe": sources.probe.digest,
-        "gate": recipe.gate.model_dump_json(),
+        "gate": recipe.gate.model_dump_json(exclude={"approval"}),
     }
-    lineage = open_lineage(store, recipe.name)
+    root = store_at(store)
+    lineage = open_lineage(root, recipe.name)
     if lineage.manifests:
         for what, value in lineage.manifests[-1].fixed.items():
             if fixed[what] != value:
@@ -60,7 +62,7 @@ def preflight(path: Path, store: Path) -> Plan:
                     f"{recipe.name}/{lineage.manifests[-1].round}'s, so scores could not be compared; "
                     f"give the recipe a new name to begin a new lineage"
                 )
-    return Plan(recipe, text, folder, store.resolve(), model, sources, fixed)
+    return Plan(recipe, text, folder, root, model, sources, fixed)
 
 
 def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:

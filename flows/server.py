@@ -1,5 +1,5 @@
-"""Prefect's server for one run: a child on loopback, up while the libraries load, gone with its parent, even a killed
-one. A run that finds PREFECT_API_URL set uses that server instead."""
+"""Prefect's server for one run: a child on loopback, up while the libraries load, started again if it dies, gone with
+its parent, even a killed one. A run that finds PREFECT_API_URL set uses that server instead."""
 
 import os
 import socket
@@ -17,6 +17,7 @@ from flows.environment import ROOT
 from schemas.errors import Stopped
 
 START_SECONDS = 120
+RESTARTS = 3
 
 
 @contextmanager
@@ -27,37 +28,31 @@ def start_server() -> Iterator["Server | None"]:
         return
     home = Path(os.environ["PREFECT_HOME"])
     home.mkdir(parents=True, exist_ok=True)
-    with open(home / "server.log", "ab") as log:
-        port = _free_port()
-        as_prefect_starts_its_own = {
-            "PREFECT_UI_ENABLED": "0",
-            "PREFECT__SERVER_EPHEMERAL": "1",
-            "PREFECT__SERVER_FINAL": "1",
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flows.server", str(port), str(os.getpid())],
-            cwd=ROOT, env=os.environ | as_prefect_starts_its_own, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True,  # Ctrl-C is for the run, which ends its server itself
-        )  # fmt: skip
-    try:
-        yield Server(process, port, home / "server.log")
-    finally:
-        process.terminate()
+    bypassed = os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))
+    os.environ["no_proxy"] = ",".join(filter(None, [bypassed, "127.0.0.1"]))  # a proxy does not know our loopback
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        server = Server(door, home / "server.log")
         try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield server
+        finally:
+            server.end()
 
 
 class Server:
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-        self.process, self.log, self.url = process, log, f"http://127.0.0.1:{port}/api"
+    """The child and the thread that starts it again. The door stays here: who knocks while nobody is in is served by
+    the next one."""
+
+    def __init__(self, door: socket.socket, log: Path) -> None:
+        self.log, self.url = log, f"http://127.0.0.1:{door.getsockname()[1]}/api"
+        self._door, self._ending = door, threading.Event()
+        self._process = self._started()
+        self._keeper = threading.Thread(target=self._keep, name="prefect-server", daemon=True)
+        self._keeper.start()
 
     def wait(self) -> None:
         """Return once it answers. Raises Stopped if it does not in two minutes."""
         until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until and self.process.poll() is None:
+        while time.monotonic() < until and self._keeper.is_alive():
             try:
                 with urllib.request.urlopen(f"{self.url}/health", timeout=5) as answer:
                     if answer.status == 200:
@@ -66,14 +61,40 @@ class Server:
                 time.sleep(0.1)
         raise Stopped(f"Prefect's server did not start; see {self.log}, then run again")
 
+    def end(self) -> None:
+        self._ending.set()
+        while self._keeper.is_alive():
+            self._process.terminate()
+            self._keeper.join(5)
+            self._process.kill()
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    def _started(self) -> subprocess.Popen[bytes]:
+        as_prefect_starts_its_own = {
+            "PREFECT_UI_ENABLED": "0",
+            "PREFECT__SERVER_EPHEMERAL": "1",
+            "PREFECT__SERVER_FINAL": "1",
+        }
+        with open(self.log, "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "flows.server", str(self._door.fileno()), str(os.getpid())],
+                cwd=ROOT, env=os.environ | as_prefect_starts_its_own, pass_fds=[self._door.fileno()],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,  # Ctrl-C is for the run, which ends its server itself
+            )  # fmt: skip
+
+    def _keep(self) -> None:
+        try:
+            for _ in range(RESTARTS):
+                self._process.wait()
+                if self._ending.is_set():
+                    return
+                self._process = self._started()
+            self._process.wait()
+        finally:
+            self._door.close()  # nobody comes any more: better to refuse than to let callers wait
 
 
-def serve(port: int, parent: int) -> None:
+def serve(door: int, parent: int) -> None:
     """The child: Prefect's API on loopback, until told to stop or until the parent is gone."""
     import uvicorn
 
@@ -83,7 +104,8 @@ def serve(port: int, parent: int) -> None:
         os._exit(0)
 
     threading.Thread(target=leave_with_parent, daemon=True).start()
-    uvicorn.run("prefect.server.api.server:create_app", factory=True, host="127.0.0.1", port=port, log_level="error")
+    config = uvicorn.Config("prefect.server.api.server:create_app", factory=True, log_level="error")
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=door)])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""play(stage, ...): the Prefect task around a stage. Key, marker, budget, progress and retries, written once."""
+"""play_stage: the Prefect task around a stage. Key, marker, budget, progress, retries and artifacts, written once."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,23 +11,20 @@ import orjson
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
-from pydantic import BaseModel
 
-from flows.beside import Beside, Rows
+from flows.artifacts import stage_progress
+from flows.beside import Beside
 from flows.console import Console
-from schemas.errors import BudgetSpent, FactoryError
-from schemas.manifest import CheckpointRef, StageRecord, TableRef
-from schemas.recipe import Recipe
-from schemas.settings import Budget, OpenAIEngine
-from tasks.collect import Sources
-from tasks.engines.transformers import device_and_dtype
-from tasks.prompts import Prompt, load_prompt
+from flows.keyed import Keyed, changed, keyed, whole
+from flows.round import Round, Stage, Work
+from schemas.errors import BudgetSpent, Damaged, FactoryError
+from schemas.manifest import StageRecord
+from schemas.settings import Budget
 from tasks.store.draft import Draft
-from tasks.store.keys import code_of, stage_key
-from tasks.store.lineage import Lineage
-from tasks.store.objects import create_once, write_whole
-
-Stage = Callable[..., dict[str, Any]]
+from tasks.store.lock import Lock
+from tasks.store.objects import LISTING, create_once, whole_file, write_whole
+from tasks.store.place import is_of_the_world
+from tasks.training.resume import remove
 
 
 @dataclass
@@ -51,57 +48,70 @@ class Spending:
 
 
 @dataclass
-class Round:
-    """One round as a method sees it: what it may use, and `play`."""
+class Stages:
+    """Plays the stages of one round: a round's player."""
 
-    recipe: Recipe
-    recipe_folder: Path
-    sources: Sources
-    lineage: Lineage
-    number: int
-    base: CheckpointRef
-    champion: CheckpointRef
     console: Console
     spending: Spending
-    records: dict[str, StageRecord] = field(default_factory=dict)
+    lock: Lock
+    again_from: str = ""
+    """The stage from which on what is whole in this round's draft is played again."""
+    _again: bool = False
 
-    def play(
-        self, stage: Stage, label: str = "", *, beside: Callable[[Rows], None] | None = None, **inputs: Any
+    def __call__(
+        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
     ) -> StageRecord:
-        """Play a stage, or take it from the store if it is whole there. `label` tells two plays of a stage apart.
-
-        `beside` is given each part of the stage's rows as soon as it is whole, in a thread of its own. It decides
-        nothing of what the stage writes: it prepares for a later one.
-        """
-        name = stage.__name__
-        shown = f"{name}.{label}" if label else name
-        record: StageRecord = _staged.with_options(task_run_name=shown)(
-            lambda: _played(self, stage, shown, beside, inputs)
-        )
-        self.records[shown] = record
+        task = _staged.with_options(task_run_name=shown)
+        record: StageRecord = task(lambda: self._played(round, stage, shown, beside, inputs))
         return record
 
-    def prompt(self, name: str) -> Prompt:
-        return load_prompt(name, self.recipe_folder)
+    def _played(
+        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
+    ) -> StageRecord:
+        self._go_on()
+        made_of = keyed(round, stage, inputs)
+        self._again = self._again or self.again_from in (shown, stage.__name__)
+        if self._again:
+            _forget(round, made_of)
+        elif record := _from_the_store(round, made_of):
+            self.console.reused(shown, record)
+            return record
+        why = [f"{', '.join(differing)} changed"] if (differing := changed(round, shown, made_of)) else []
+        with self.console.stage(shown), stage_progress(shown) as tracked:
+            report = self.console.progress(shown)
+            draft = Draft(
+                lineage=round.lineage,
+                round=round.number,
+                stage=made_of.name,
+                key=made_of.key,
+                seed=round.recipe.seed,
+                report=lambda *so_far: (report(*so_far), tracked(*so_far))[0],
+                spend=self.spending.spend,
+                go_on=self._go_on,
+                resumed=lambda place: why.append(f"resumed at {place}"),
+            )
+            began = time.monotonic()
+            with _worked_beside(draft, beside) as figures_beside:
+                figures = stage(draft, **inputs) | figures_beside()
+            record = _marked(round, shown, made_of, draft, figures, time.monotonic() - began)
+            for work in (draft.kept, draft.scratch):
+                remove(work)  # what a resume would have needed
+        self.console.played(shown, record, why)
+        return record
 
-    def tables_of(self, table: str, decision: str = "") -> tuple[TableRef, ...]:
-        """A table of every earlier round, or of those that ended with this decision."""
-        rounds = [m for m in self.lineage.manifests if decision in ("", m.decision)]
-        return tuple(ref for m in rounds for ref in m.tables.get(table, []))
-
-    def held_tables(self, table: str) -> tuple[TableRef, ...]:
-        """A table of every round held since the champion."""
-        return tuple(ref for m in self.lineage.held_since_champion for ref in m.tables.get(table, []))
+    def _go_on(self) -> None:
+        self.lock.check()
+        self.spending.go_on()
 
 
-def _is_of_the_world(task: Any, run: Any, state: Any) -> bool:
-    """Worth another try: an error of the disk or the network, not of the recipe, the data or the code."""
+def _is_worth_another_try(task: Any, run: Any, state: Any) -> bool:
+    """An error of the disk or the network, not of the recipe, the data or the code."""
     try:
         state.result()
     except FactoryError:
         return False  # named already, and tried again where that made sense
-    except (OSError, ConnectionError):
-        return True
+    except Exception as error:
+        return is_of_the_world(error)
     except BaseException:
         return False
     return False
@@ -114,59 +124,15 @@ def _is_of_the_world(task: Any, run: Any, state: Any) -> bool:
     retries=2,
     retry_delay_seconds=exponential_backoff(backoff_factor=2),
     retry_jitter_factor=0.5,
-    retry_condition_fn=_is_of_the_world,
+    retry_condition_fn=_is_worth_another_try,
 )
 def _staged(play: Callable[[], StageRecord]) -> StageRecord:
     """The task. It takes a closure: the orchestrator has no business with rows and weights."""
     return play()
 
 
-def _played(
-    round: Round, stage: Stage, shown: str, beside: Callable[[Rows], None] | None, inputs: dict[str, Any]
-) -> StageRecord:
-    name = stage.__name__
-    code, versions = code_of(stage)
-    named = {key: _digest(value) for key, value in inputs.items()}
-    facts = {"seed": round.recipe.seed, "device": _device(inputs)}
-    key = stage_key(name, {**named, **facts}, {}, code, versions)
-    if record := _whole(round, name, key):
-        round.console.reused(shown, record)
-        return record
-    round.spending.go_on()
-    draft = Draft(
-        lineage=round.lineage,
-        round=round.number,
-        stage=name,
-        key=key,
-        seed=round.recipe.seed,
-        report=round.console.progress(shown),
-        spend=round.spending.spend,
-        go_on=round.spending.go_on,
-    )
-    began = time.monotonic()
-    with round.console.stage(shown), _worked_beside(draft, beside) as figures_beside:
-        figures = stage(draft, **inputs) | figures_beside()
-        record = StageRecord(
-            stage=name,
-            key=key,
-            inputs={k: v for k, v in named.items() if not isinstance(inputs[k], BaseModel) or _is_ref(inputs[k])},
-            settings={k: v for k, v in named.items() if isinstance(inputs[k], BaseModel) and not _is_ref(inputs[k])},
-            prompts={value.name: value.text for value in inputs.values() if isinstance(value, Prompt)},
-            code=code,
-            versions=versions,
-            tables=draft.tables(),
-            figures=figures,
-            dropped=draft.dropped(),
-            seconds=round_off(time.monotonic() - began),
-            tokens=draft.tokens,
-        )
-        _mark(round, record)
-    round.console.played(shown, record)
-    return record
-
-
 @contextmanager
-def _worked_beside(draft: Draft, work: Callable[[Rows], None] | None) -> Iterator[Callable[[], dict[str, Any]]]:
+def _worked_beside(draft: Draft, work: Work | None) -> Iterator[Callable[[], dict[str, Any]]]:
     """Hand the draft's parts over; what is yielded waits for the work on them and returns its figures."""
     if work is None:
         yield dict
@@ -179,19 +145,63 @@ def _worked_beside(draft: Draft, work: Callable[[Rows], None] | None) -> Iterato
         beside.abandon()
 
 
-def round_off(seconds: float) -> float:
-    return float(f"{seconds:.3f}")
+def _marked(
+    round: Round, shown: str, stage: Keyed, draft: Draft, figures: dict[str, Any], seconds: float
+) -> StageRecord:
+    """Say that the stage is whole. Of two writers the first one's marker holds."""
+    record = StageRecord(
+        stage=stage.name,
+        key=stage.key,
+        played_as=shown,
+        inputs=stage.inputs,
+        settings=stage.settings,
+        prompts=stage.prompts,
+        facts=stage.facts,
+        code=stage.code,
+        versions=stage.versions,
+        tables=draft.tables(),
+        figures=figures,
+        dropped=draft.dropped(),
+        seconds=float(f"{seconds:.3f}"),
+        tokens=draft.tokens,
+    )
+    return _mark(round, record)
 
 
-def _whole(round: Round, name: str, key: str) -> StageRecord | None:
-    """The stage of this key, from this round's draft or, copied, from an earlier round."""
-    for number, record in round.lineage.stage_records(name, key):
-        if number == round.number:
-            return record
-        copied = _copied(round, number, record)
-        _mark(round, copied)
-        return copied
+def _mark(round: Round, record: StageRecord) -> StageRecord:
+    path = round.lineage.marker(round.number, record.stage, record.key)
+    if not create_once(path, orjson.dumps(record.model_dump(mode="json"), option=orjson.OPT_INDENT_2)):
+        return round.lineage.stage_record(round.number, record.stage, record.key) or record
+    return record
+
+
+def _from_the_store(round: Round, stage: Keyed) -> StageRecord | None:
+    """The stage if it is whole: from this round's draft or, copied, from an earlier round."""
+    found = whole(round, stage)
+    if found is None:
+        return None
+    number, record = found
+    if number != round.number:
+        return _mark(round, _copied(round, number, record))
+    if _is_sound(round, record):
+        return record
+    round.lineage.marker(number, stage.name, stage.key).unlink()
     return None
+
+
+def _is_sound(round: Round, record: StageRecord) -> bool:
+    """Whether a draft's stage is still what its marker says. Files that are not are removed: they are made again."""
+    sound = True
+    for ref in record.tables.values():
+        for name, digest in ref.files.items():
+            path = round.lineage.folder / ref.path / name
+            try:
+                whole_file(path, digest)
+            except Damaged:
+                path.unlink(missing_ok=True)
+                sound = False
+    checkpoint = record.figures.get("checkpoint")
+    return sound and (checkpoint is None or (round.lineage.objects / checkpoint / LISTING).exists())
 
 
 def _copied(round: Round, number: int, record: StageRecord) -> StageRecord:
@@ -199,38 +209,18 @@ def _copied(round: Round, number: int, record: StageRecord) -> StageRecord:
     source, target = round.lineage.round_folder(number), round.lineage.round_folder(round.number)
     tables = {}
     for table, ref in record.tables.items():
-        inside = Path(ref.path).relative_to(source.name)
-        for file in ref.files:
-            write_whole(target / inside / file, (source / inside / file).read_bytes())
-        tables[table] = ref.model_copy(update={"path": (Path(target.name) / inside).as_posix()})
+        inside = Path(ref.path).relative_to(source.name).as_posix()
+        for file, digest in ref.files.items():
+            write_whole(target / inside / file, whole_file(source / inside / file, digest))
+        tables[table] = ref.model_copy(update={"path": f"{target.name}/{inside}"})
     origin = record.reused_from or f"{round.recipe.name}/{number}"
     return record.model_copy(update={"tables": tables, "reused_from": origin})
 
 
-def _mark(round: Round, record: StageRecord) -> None:
-    path = round.lineage.round_folder(round.number) / "stages" / f"{record.stage}-{record.key}.json"
-    create_once(path, orjson.dumps(record.model_dump(mode="json"), option=orjson.OPT_INDENT_2))
-
-
-def _device(inputs: dict[str, Any]) -> str:
-    """cuda or cpu, for a stage that computes with weights in this process."""
-    in_this_process = "model" in inputs and not isinstance(inputs.get("engine"), OpenAIEngine)
-    return device_and_dtype()[0] if in_this_process else ""
-
-
-def _is_ref(value: Any) -> bool:
-    return isinstance(value, TableRef | CheckpointRef)
-
-
-def _digest(value: Any) -> Any:
-    """What of an input decides the output: the digest of data, weights and prompts; the value of settings."""
-    if isinstance(value, TableRef | CheckpointRef | Prompt | Sources):
-        return value.digest
-    if isinstance(value, OpenAIEngine):
-        return value.kind  # where the server stands and how it is asked change nothing; the weights are in the key
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, tuple | list):
-        return [_digest(entry) for entry in value]
-    assert value is None or isinstance(value, str | int | float), f"not a stage input: {value!r}"
-    return value
+def _forget(round: Round, stage: Keyed) -> None:
+    """Remove a stage from this round's draft: its marker first, then every file of its key."""
+    round.lineage.marker(round.number, stage.name, stage.key).unlink(missing_ok=True)
+    folder = round.lineage.round_folder(round.number)
+    for part in list(folder.glob(f"**/{stage.key}/**/*")):
+        if part.is_file():
+            part.unlink()

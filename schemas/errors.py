@@ -19,6 +19,12 @@ class ValidationFailed(FactoryError):
     exit_code = 1
 
 
+class Damaged(FactoryError):
+    """A file of the store is not what was written."""
+
+    exit_code = 1
+
+
 class Locked(FactoryError):
     """Another writer holds the lineage."""
 

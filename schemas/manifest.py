@@ -38,6 +38,8 @@ class StageRecord(Record):
 
     stage: str
     key: str
+    played_as: str = ""
+    """The stage with its label, such as evaluate.base."""
     inputs: dict[str, Any]
     """Input -> digest, or plain value."""
     settings: dict[str, Any]
@@ -47,6 +49,8 @@ class StageRecord(Record):
     """Digest of the stage's syntax tree and of the project files it imports."""
     versions: dict[str, str]
     """Library -> version, of the libraries the stage uses."""
+    facts: dict[str, Any] = {}
+    """What else is in the key: the recipe's seed, and cpu or cuda where the stage computes with weights."""
     tables: dict[str, TableRef]
     figures: dict[str, Any]
     """What the stage measured."""
@@ -93,6 +97,8 @@ class GateResult(Record):
     high: float
     """95% interval of the difference, paired."""
     p_value: float
+    awaiting_approval: bool = False
+    """Shown to be better, and held until `selfplay approve` promotes it."""
 
 
 class Manifest(Record):
@@ -140,3 +146,7 @@ class Manifest(Record):
     device: str
     git: str
     seed: int
+    epoch: int = 0
+    """Of the writer that published it: lock/<epoch>.json."""
+    weights_dropped: bool = False
+    """Never in the file: read from the lineage's records."""

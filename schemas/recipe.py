@@ -17,6 +17,7 @@ from schemas.settings import (
     Name,
     OpenAIEngine,
     Propose,
+    Retention,
     Section,
     Select,
     Solve,
@@ -63,7 +64,7 @@ class Recipe(Section):
     name: Name
     """The lineage: a folder of this name in the store."""
     method: Name
-    """How a round is composed: a line of METHODS in flows/nightly.py."""
+    """How a round is composed: a line of METHODS in flows/methods."""
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     """Every random choice follows from it."""
     rounds: Count
@@ -84,6 +85,7 @@ class Recipe(Section):
     evaluate: Evaluate
     gate: Gate
     budget: Budget = Budget()
+    retention: Retention = Retention()
 
     @model_validator(mode="after")
     def names_fit_together(self) -> Self:

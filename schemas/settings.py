@@ -246,6 +246,9 @@ class Train(Section):
     """["sft"], ["dpo"] or ["sft", "dpo"], in this order, each from where the one before ended."""
     use_held_rounds: bool = True
     """Train on the rows of rounds held since the champion, too."""
+    save_minutes: Annotated[float, Field(ge=0, exclude=True)] = 10  # excluded: no part of the stage's key
+    """Training saves what it would resume from when the last save is so old; 0 is every step. The weights that come
+    out are the same."""
     lora: Lora | None = None
     """Train adapters; without it, all weights."""
     sft: Sft | None = None
@@ -289,6 +292,13 @@ class Gate(Section):
     """Chance of promoting a candidate that is no better, which the test allows."""
     min_gain: Share
     """Smallest gain in accuracy that is worth a promotion."""
+    approval: bool = False
+    """A better candidate is held until someone types `selfplay approve`; it is no rule of the comparison."""
+
+
+class Retention(Section):
+    keep_held: Annotated[int, Field(ge=0)] | None = None
+    """Weights of how many held rounds to keep, the newest; without it, all. Their rows and manifests stay."""
 
 
 class Budget(Section):

@@ -53,8 +53,8 @@ def play(seed: int, folder: Path) -> dict[str, Any]:
     """Three rounds in a process of their own, as `make quickstart` plays them."""
     recipe, store = recipe_with(seed, folder), folder / f"store-{seed}"
     began, clock = time.time(), time.monotonic()
-    selfplay = [sys.executable, "-c", "from flows.cli import main; main()", "run", str(recipe), "--store", str(store)]
-    subprocess.run(selfplay, cwd=ROOT, check=True, stdout=sys.stderr)
+    selfplay = [sys.executable, "-c", "from flows.main import main; main()"]
+    subprocess.run([*selfplay, "run", str(recipe), "--store", str(store)], cwd=ROOT, check=True, stdout=sys.stderr)
     seconds = time.monotonic() - clock
     lineage = open_lineage(store, "quickstart")
     rounds = lineage.manifests

@@ -63,7 +63,7 @@ def evaluate(
             def answer(rows: list[Row] = rows, sampling: Sampling = sampling, n: int = n) -> list[Row]:
                 return _answered(draft, generator, prompt, model, checks, compare, rows, sampling, n, progress)
 
-            found += draft.part(EVALUATIONS, part, answer)
+            found += draft.part(EVALUATIONS, part, answer, of=len(work))
             done = len(found)
             draft.report(done, total, "answers")
     return {"scores": {name: _score(found, name).model_dump() for name in items}}

@@ -14,7 +14,7 @@ def gate(
     """Compare greedy answers, item by item, on the recipe's benchmark.
 
     Items undecided for either, or invalid, are left out. Promoted if the gain is above zero, at least min_gain, and
-    its one-sided p-value is at most the level.
+    its one-sided p-value is at most the level; with `approval`, held until someone approves it.
     """
     dropped = set(draft.read(invalid)["id"].to_pylist())
     before, after = (_marks(draft, ref, settings.benchmark, dropped) for ref in (champion, candidate))
@@ -33,9 +33,10 @@ def gate(
         short = "p above the level of" if p_value > settings.level else "gain below the"
         wanted = settings.level if p_value > settings.level else settings.min_gain
         reason = f"not shown to be better: {reason}; {short} {wanted}"
+    awaiting = better and settings.approval
     return GateResult(
-        decision="promoted" if better else "held",
-        reason=reason,
+        decision="promoted" if better and not awaiting else "held",
+        reason=f"better, awaiting approval: {reason}" if awaiting else reason,
         benchmark=settings.benchmark,
         test=settings.test,
         n=len(items),
@@ -45,6 +46,7 @@ def gate(
         low=low,
         high=high,
         p_value=p_value,
+        awaiting_approval=awaiting,
     ).model_dump()
 
 

@@ -1,7 +1,7 @@
 """Judge: majority vote. The answer most attempts agree on is the label; agreeing with it is the reward."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,9 @@ from tasks.checks.vote import Verdict, vote
 from tasks.store.draft import Draft
 
 Row = dict[str, Any]
+Groups = Sequence[tuple[str, list[Row]]]  # question, its attempts
+
+QUESTIONS_PER_SHARD = 256
 
 
 def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableRef) -> dict[str, Any]:
@@ -29,23 +32,48 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
     """
     references = {row["id"]: row["reference"] for row in draft.read(probe).to_pylist()}
     groups = _by_question(draft.read(attempts).to_pylist())
+    shards = [groups[i : i + QUESTIONS_PER_SHARD] for i in range(0, len(groups), QUESTIONS_PER_SHARD)] or [[]]
+    tables = (PROBE_VERDICTS, VERDICTS, ANSWERS)
+    rows: tuple[list[Row], ...] = ([], [], [])
+    with equality(settings, draft.lineage.cache) as compare:
+        for part, shard in enumerate(shards):
+            done = part * QUESTIONS_PER_SHARD
+
+            def rule(shard: Groups = shard, done: int = done) -> tuple[list[Row], ...]:
+                def progress(judged: int) -> None:
+                    draft.report(done + judged, len(groups), "verdicts")
+
+                return _ruled(draft, settings, shard, references, compare, progress)
+
+            for table, new in zip(rows, draft.parts(tables, part, rule, of=len(shards)), strict=True):
+                table.extend(new)
+            draft.report(min(len(groups), done + len(shard)), len(groups), "verdicts")
+    probed, verdicts, answers = rows
+    return _figures(answers, verdicts, probed)
+
+
+def _ruled(
+    draft: Draft,
+    settings: Settings,
+    shard: Groups,
+    references: dict[str, str],
+    compare: Compare,
+    progress: Callable[[int], None],
+) -> tuple[list[Row], ...]:
+    """One shard's probe verdicts, verdicts and answers."""
     answers: list[Row] = []
     verdicts: list[Row] = []
     probed: list[Row] = []
-    with equality(settings, draft.lineage.cache) as compare:
-        for done, judged in enumerate(_judged(groups, settings, compare), 1):
-            answers += _answer_rows(draft, judged)
-            if judged.question in references:
-                reference = references[judged.question]
-                row = _verdict_row(draft, PROBE_VERDICTS, judged)
-                probed.append(row | {"reference": reference, "correct": _correct(judged.verdict, reference, compare)})
-            else:
-                verdicts.append(_verdict_row(draft, VERDICTS, judged))
-            draft.report(done, len(groups), "verdicts")
-    draft.write(ANSWERS, answers)
-    draft.write(VERDICTS, verdicts)
-    draft.write(PROBE_VERDICTS, probed)
-    return _figures(answers, verdicts, probed)
+    for done, judged in enumerate(_judged(shard, settings, compare), 1):
+        answers += _answer_rows(draft, judged)
+        if judged.question in references:
+            reference = references[judged.question]
+            row = _verdict_row(draft, PROBE_VERDICTS, judged)
+            probed.append(row | {"reference": reference, "correct": _correct(judged.verdict, reference, compare)})
+        else:
+            verdicts.append(_verdict_row(draft, VERDICTS, judged))
+        progress(done)
+    return probed, verdicts, answers
 
 
 def judge_ahead(settings: Settings, cache: Path, attempts: Sequence[Row]) -> None:
@@ -74,7 +102,7 @@ def _by_question(attempts: Iterable[Row]) -> list[tuple[str, list[Row]]]:
     return [(question, sorted(group, key=lambda row: row["sample"])) for question, group in sorted(groups.items())]
 
 
-def _judged(groups: Sequence[tuple[str, list[Row]]], settings: Settings, compare: Compare) -> Iterator[Judged]:
+def _judged(groups: Groups, settings: Settings, compare: Compare) -> Iterator[Judged]:
     """Votes on all questions, in their order; as many at a time as there are checkers."""
 
     def judged(group: tuple[str, list[Row]]) -> Judged:

@@ -61,7 +61,7 @@ def solve(
                     for c in completions
                 ]
 
-            rows = draft.part(ATTEMPTS, part, attempt)
+            rows = draft.part(ATTEMPTS, part, attempt, of=len(shards))
             made += len(rows)
             truncated += sum(row["finish_reason"] == "length" for row in rows)
             done = min(total, (part + 1) * size * settings.num_samples)

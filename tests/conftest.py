@@ -2,8 +2,14 @@
 
 import copy
 import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +20,14 @@ from flows import environment
 
 environment.prepare()
 
-from schemas.manifest import CheckpointRef, TableRef  # noqa: E402
+from schemas.manifest import CheckpointRef, GateResult, Manifest, TableRef  # noqa: E402
 from schemas.recipe import Recipe  # noqa: E402
+from tasks.publish import publish  # noqa: E402
 from tasks.store.draft import Draft  # noqa: E402
-from tasks.store.lineage import Lineage  # noqa: E402
+from tasks.store.lineage import Lineage, make_store, open_lineage  # noqa: E402
 from tasks.store.objects import keep_checkpoint  # noqa: E402
 from tasks.store.parquet import table_ref, write_part  # noqa: E402
+from tasks.store.place import store_at  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ROOT / "deployments/models/tiny"
@@ -126,3 +134,122 @@ def prefect_server() -> Iterator[None]:
         server.wait()
         patch.setitem(os.environ, "PREFECT_API_URL", server.url)
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real S3 server (SeaweedFS) on loopback, found by its address in the environment; a bucket's URL."""
+    with pytest.MonkeyPatch.context() as patch, _seaweedfs(tmp_path_factory.mktemp("s3")) as environment:
+        for name, value in environment.items():
+            patch.setitem(os.environ, name, value)
+        yield "s3://factory"
+
+
+@pytest.fixture
+def s3_store(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new store at that server, and a machine that has cached nothing yet."""
+    monkeypatch.setenv("SELFPLAY_CACHE", str(tmp_path / "cache"))
+    return f"{s3_server}/{tmp_path.name}"
+
+
+class Rounds:
+    """A lineage of published rounds that nobody played: for tests of what is made of manifests and records."""
+
+    def __init__(self, store, folder):
+        self.store, self.folder = store_at(store), folder
+        make_store(self.store)
+        self.base = keep_checkpoint(self.store / "objects", TINY)
+
+    @property
+    def lineage(self):
+        return open_lineage(self.store, "small")
+
+    def weights(self, name):
+        """Weights that differ from all others in one byte of their description."""
+        folder = self.folder / name
+        shutil.copytree(TINY, folder)
+        (folder / "config.json").write_text((folder / "config.json").read_text() + f'\n"{name}"')
+        return keep_checkpoint(self.store / "objects", folder)
+
+    def publish(self, decision, candidate: CheckpointRef | None = None, awaiting=False, **changes):
+        lineage = self.lineage
+        number = lineage.next_round
+        candidate = candidate or (None if decision == "failed" else self.weights(f"w{number}"))
+        gate = GateResult(
+            decision="promoted" if decision == "promoted" else "held", reason="as told", benchmark="sums",
+            test="mcnemar", n=1, gained=1, lost=0, difference=1.0, low=0.0, high=1.0, p_value=0.5,
+            awaiting_approval=awaiting,
+        )  # fmt: skip
+        manifest = Manifest(
+            recipe="small", round=number, method="serl", decision=decision, reason="as told", parent=None,
+            base=self.base, champion=lineage.champion(self.base), candidate=candidate, fixed={}, stages={},
+            tables={}, dropped={}, inputs={}, proposed=0, trained_on={}, vote_precision=None, band={}, scores={},
+            gate=gate if decision != "failed" else None, validation={}, seconds={}, tokens={}, started="",
+            finished="", versions={}, device="cpu", git="unknown", seed=1,
+        )  # fmt: skip
+        manifest = manifest.model_copy(update=changes)
+        publish(lineage.round_folder(number), manifest)
+        return manifest
+
+
+@pytest.fixture
+def rounds(tmp_path):
+    return Rounds(tmp_path / "store", tmp_path / "weights")
+
+
+@pytest.fixture
+def s3_rounds(s3_store, tmp_path):
+    return Rounds(s3_store, tmp_path / "weights")
+
+
+@contextmanager
+def _seaweedfs(folder: Path) -> Iterator[dict[str, str]]:
+    master, volume, filer, s3, *grpc = _free_ports(8)
+    ports = [f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}"]
+    for part, port in zip(("master", "volume", "filer", "s3"), grpc, strict=True):
+        ports.append(f"-{part}.port.grpc={port}")
+    command = [
+        str(Path(sys.executable).with_name("weed")), "server", f"-dir={folder}", "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1", "-s3", "-filer", *ports, "-master.volumeSizeLimitMB=64", "-volume.max=50",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
+    ]  # fmt: skip
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}",
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    with open(folder / "weed.log", "wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _make_bucket(environment, server)
+        yield environment
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _make_bucket(environment: dict[str, str], server: "subprocess.Popen[bytes]") -> None:
+    """The server answers with errors for its first seconds."""
+    import s3fs
+
+    until = time.monotonic() + 120
+    while True:
+        try:
+            s3fs.S3FileSystem(
+                endpoint_url=environment["AWS_ENDPOINT_URL"], key="any", secret="any", skip_instance_cache=True
+            ).mkdir("factory")
+            return
+        except Exception:
+            assert server.poll() is None and time.monotonic() < until, "SeaweedFS did not start"
+            time.sleep(0.3)
+
+
+def _free_ports(number: int) -> list[int]:
+    probes = [socket.socket() for _ in range(number)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports

@@ -7,7 +7,7 @@ with REINFORCE++ on the same rewards; here SFT or DPO on agreeing and disagreein
 
 from functools import partial
 
-from flows.stage import Round
+from flows.round import Round
 from schemas.manifest import CheckpointRef
 from tasks.build import build
 from tasks.collect import collect

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,11 @@ from schemas.manifest import CheckpointRef, TableRef
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.store.lineage import Lineage
-from tasks.store.parquet import Row, read_parts, table_ref, write_part
+from tasks.store.parquet import create_part, read_part, read_parts, read_table, table_ref, write_part
+from tasks.store.place import local_twin
+
+Row = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass
@@ -33,40 +37,81 @@ class Draft:
     """Counts generated tokens against the recipe's budget."""
     go_on: Callable[[], None] = lambda: None
     """Called before each part is made: raises BudgetSpent at the recipe's bound."""
-    hand_over: Callable[[list[dict[str, Any]]], None] = lambda rows: None
+    hand_over: Callable[[list[Row]], None] = lambda rows: None
     """Called with the rows of each part as soon as it is whole: what works beside the stage takes them."""
+    resumed: Callable[[str], None] = lambda place: None
+    """Called with the place, such as "shard 3 of 12", at which the stage goes on after an earlier run."""
     tokens: int = 0
     written: set[str] = field(default_factory=set)
+    _found_parts: int = 0
 
     @property
     def folder(self) -> Path:
         return self.lineage.round_folder(self.round)
 
+    @property
+    def kept(self) -> Path:
+        """Where training keeps what it would resume from, until the stage is whole."""
+        return self.folder / "training" / self.key
+
+    @property
+    def scratch(self) -> Path:
+        """Where training works, on this machine: the same place, if the store is on a disk."""
+        return local_twin(self.kept)
+
     def read(self, ref: TableRef) -> pa.Table:
-        """Rows of an input table, sorted by id."""
-        return read_parts(self.lineage.folder / ref.path, TABLES[ref.table])
+        """Rows of an input table, sorted by id. Raises Damaged if a file is not what was written."""
+        return read_table(self.lineage.folder, ref, TABLES[ref.table])
 
     def checkpoint(self, ref: CheckpointRef) -> Path:
         """Folder of an input checkpoint."""
         return self.lineage.checkpoint_folder(ref)
 
-    def write(self, table: Table, rows: Sequence[Row], part: int = 0) -> pa.Table:
+    def write(self, table: Table, rows: Rows, part: int = 0) -> pa.Table:
         """Write one part of an output table, whole."""
         self.written.add(table.name)
         return write_part(self._part(table, part), table, rows)
 
-    def part(self, table: Table, part: int, make: Callable[[], Sequence[Row]]) -> list[dict[str, Any]]:
-        """The rows of one part (a shard): read if it is whole already, else made and written."""
-        path = self._part(table, part)
-        if path.exists():
-            self.written.add(table.name)
-            rows: list[dict[str, Any]] = pa.parquet.read_table(path, partitioning=None).to_pylist()
-            self.tokens += sum(row["num_tokens"] for row in rows)  # generated for this stage, if by an earlier run
+    def part(self, table: Table, part: int, make: Callable[[], Rows], of: int | None = None) -> list[Row]:
+        """The rows of one part (a shard, one of so many): read if it is whole already, else made and written."""
+        return self.parts((table,), part, lambda: (make(),), of)[0]
+
+    def parts(
+        self,
+        tables: Sequence[Table],
+        part: int,
+        make: Callable[[], Sequence[Rows]],
+        of: int | None = None,
+    ) -> list[list[Row]]:
+        """The same for a shard with rows in several tables: it is whole when its part of the last one is there."""
+        self.written.update(table.name for table in tables)
+        rows = self._found(tables, part)
+        if rows:
+            self._found_parts += 1
+            self.tokens += sum(
+                row.get("num_tokens", 0) for row in rows[-1]
+            )  # generated for this stage, by an earlier run
         else:
+            if self._found_parts:
+                self.resumed(f"shard {part + 1} of {of}" if of else f"shard {part + 1}")
+                self._found_parts = 0
             self.go_on()
-            rows = self.write(table, make(), part).to_pylist()
-        self.hand_over(rows)
+            made = zip(tables, make(), strict=True)
+            rows = [create_part(self._part(table, part), table, new).to_pylist() for table, new in made]
+        self.hand_over(rows[-1])
         return rows
+
+    def _found(self, tables: Sequence[Table], part: int) -> list[list[Row]]:
+        """A shard's rows, if it is whole. A torn one is removed: it is made again."""
+        paths = [self._part(table, part) for table in tables]
+        try:
+            return [read_part(path).to_pylist() for path in reversed(paths)][::-1]  # the last is there first of all
+        except FileNotFoundError:
+            return []
+        except pa.ArrowInvalid:
+            for path in reversed(paths):
+                path.unlink(missing_ok=True)
+            return []
 
     def refused(
         self,

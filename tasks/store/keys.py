@@ -19,7 +19,7 @@ BEHIND = {  # libraries that another one leans on for what it computes
     "trl": ("accelerate", "datasets"),
     "math_verify": ("sympy", "latex2sympy2_extended"),
 }
-UNCOUNTED = {"orjson", "pydantic", "rich", "httpx", "psutil"}
+UNCOUNTED = {"orjson", "pydantic", "rich", "httpx", "psutil", "upath"}
 
 
 def stage_key(name: str, inputs: Mapping[str, Any], settings: Any, code: str, versions: Mapping[str, str]) -> str:

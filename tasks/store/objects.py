@@ -6,28 +6,51 @@ import secrets
 from functools import cache
 from pathlib import Path
 
-from schemas.errors import BadInput
+import orjson
+
+from schemas.errors import BadInput, Damaged
 from schemas.manifest import CheckpointRef
+from tasks.store.place import at_url, local_cache, on_disk
 
 LISTING = "object.json"  # written last: the mark that an object is whole
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
 
 
 def create_once(path: Path, content: bytes) -> bool:
-    """Create `path` with all of `content`, durably; False, and nothing changed, if it exists already."""
+    """Create `path` with all of `content`, durably; False, and nothing changed, if it exists already.
+
+    On a disk an exclusive link after fsync; on object storage a conditional put.
+    """
+    if not on_disk(path):
+        return _put_once(path, content)
     draft = _written_draft(path, content)
     try:
         os.link(draft, path)  # fails if the name is taken: of two writers, one wins
     except FileExistsError:
         return False
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
     sync_folder(path.parent)
+    return True
+
+
+def _put_once(path: Path, content: bytes) -> bool:
+    try:
+        at_url(path).fs.pipe_file(at_url(path).path, content, mode="create")
+    except OSError as error:
+        answer = getattr(error.__cause__, "response", {})
+        if not isinstance(error, FileExistsError) and answer.get("Error", {}).get("Code") not in TAKEN:
+            raise
+        return bool(path.read_bytes() == content)  # a retried put may meet the one whose answer was lost
     return True
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file that a reader sees whole or not at all. Only for drafts: it replaces."""
+    if not on_disk(path):
+        at_url(path).fs.pipe_file(at_url(path).path, content)
+        return
     os.replace(_written_draft(path, content), path)
     sync_folder(path.parent)
 
@@ -35,10 +58,14 @@ def write_whole(path: Path, content: bytes) -> None:
 def _written_draft(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
-    with open(draft, "xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with open(draft, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        draft.unlink(missing_ok=True)  # a full disk needs what it holds
+        raise
     return draft
 
 
@@ -51,6 +78,8 @@ def sync_folder(folder: Path) -> None:
 
 
 def file_digest(path: Path) -> str:
+    if not on_disk(path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     about = path.stat()
     return _digest_of_file(path, about.st_size, about.st_mtime_ns)
 
@@ -60,6 +89,26 @@ def _digest_of_file(path: Path, size: int, changed: int) -> str:
     """Once a process for a file that stays as it is: weights are large, and asked for more than once."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def whole_file(path: Path, digest: str) -> bytes:
+    """The bytes of a file of the store, known to be those of this SHA-256; from object storage, fetched once.
+
+    Raises Damaged if they are others, or gone.
+    """
+    copy = local_cache() / "files" / digest
+    for source in (path,) if on_disk(path) else (copy, path):
+        try:
+            content = source.read_bytes()
+        except FileNotFoundError:
+            continue
+        if hashlib.sha256(content).hexdigest() == digest:
+            if source is path and not on_disk(path):
+                write_whole(copy, content)
+            return bytes(content)
+    raise Damaged(
+        f"{path}: not the file that was written (SHA-256 {digest[:16]}...), or gone; restore it from a copy"
+    )
 
 
 def folder_digests(folder: Path) -> dict[str, str]:
@@ -79,25 +128,60 @@ def digest_of(files: dict[str, str]) -> str:
 def keep_checkpoint(objects: Path, folder: Path) -> CheckpointRef:
     """Copy a checkpoint folder into `objects/<digest>/`, once. Its listing, `object.json`, comes last: the mark
     that the object is whole."""
-    import orjson
-
     files = folder_digests(folder)
     ref = CheckpointRef(digest=digest_of(files))
     home = objects / ref.digest
-    if not (home / LISTING).exists():
-        for name in files:
-            _copy_whole(folder / name, home / name)
-        create_once(home / LISTING, orjson.dumps({"files": files}, option=orjson.OPT_INDENT_2))
+    if (home / LISTING).exists():
+        write_whole(home / LISTING, _listing(files))  # as new as its latest use: `gc` leaves what is new
+        return ref
+    if not on_disk(objects):  # it is needed again soon, to be evaluated: the copy of this machine comes first
+        keep_checkpoint(local_cache() / "objects", folder)
+    for name in files:
+        _copy_whole(folder / name, home / name)
+    create_once(home / LISTING, _listing(files))
     return ref
 
 
+def _listing(files: dict[str, str]) -> bytes:
+    return orjson.dumps({"files": files}, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+
+
+def checkpoint_folder(objects: Path, checkpoint: CheckpointRef) -> Path:
+    """A folder of this machine with these weights: the object itself, or a copy of it, fetched once.
+
+    Raises Damaged if the object is gone, or a file of it is not what was written.
+    """
+    home = objects / checkpoint.digest
+    kept = home if on_disk(objects) else local_cache() / "objects" / checkpoint.digest
+    if (kept / LISTING).exists():
+        return Path(kept)
+    try:
+        listing = (home / LISTING).read_bytes()
+    except FileNotFoundError:
+        raise Damaged(f"{home}: these weights are not in the store (dropped, or lost)") from None
+    for name, digest in orjson.loads(listing)["files"].items():
+        _copy_whole(home / name, kept / name)
+        if file_digest(kept / name) != digest:
+            raise Damaged(f"{home / name}: not the file that was written; restore it from a copy")
+    create_once(kept / LISTING, listing)
+    return Path(kept)
+
+
 def _copy_whole(source: Path, target: Path) -> None:
+    """Copy a file, between disks or to or from object storage (in parts, if it is large)."""
+    if not on_disk(target):
+        at_url(target).fs.put_file(str(source), at_url(target).path)
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.draft")
-    with open(source, "rb") as read, open(draft, "xb") as write:
-        while chunk := read.read(1 << 24):
-            write.write(chunk)
-        write.flush()
-        os.fsync(write.fileno())
+    try:
+        with source.open("rb") as read, open(draft, "xb") as write:
+            while chunk := read.read(1 << 24):
+                write.write(chunk)
+            write.flush()
+            os.fsync(write.fileno())
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
     os.replace(draft, target)
     sync_folder(target.parent)

@@ -12,26 +12,63 @@ import pyarrow.parquet as pq
 
 from schemas.manifest import TableRef
 from schemas.table import Table
-from tasks.store.objects import file_digest, write_whole
+from tasks.store.objects import create_once, file_digest, whole_file, write_whole
 
 Row = Mapping[str, Any]
 
 
 def write_part(path: Path, table: Table, rows: Sequence[Row]) -> pa.Table:
     """Write rows, sorted by id, as one whole part. Raises pyarrow's ArrowInvalid if a row breaks the schema."""
-    part = pa.Table.from_pylist(list(rows), schema=table.schema).sort_by("id")
-    for field in part.schema:  # pyarrow lets nulls into non-nullable columns
-        assert field.nullable or part[field.name].null_count == 0, f"{table.name}.{field.name}: null"
-    buffer = io.BytesIO()
-    by_id = [pq.SortingColumn(0)]
-    pq.write_table(part, buffer, compression="zstd", sorting_columns=by_id)
-    write_whole(path, buffer.getvalue())
+    part = _typed(table, rows)
+    write_whole(path, _as_bytes(part))
     return part
 
 
+def create_part(path: Path, table: Table, rows: Sequence[Row]) -> pa.Table:
+    """The same, unless another writer was first: then the part is what that one wrote."""
+    part = _typed(table, rows)
+    return part if create_once(path, _as_bytes(part)) else read_part(path)
+
+
+def _typed(table: Table, rows: Sequence[Row]) -> pa.Table:
+    part = pa.Table.from_pylist(list(rows), schema=table.schema).sort_by("id")
+    for field in part.schema:  # pyarrow lets nulls into non-nullable columns
+        assert field.nullable or part[field.name].null_count == 0, f"{table.name}.{field.name}: null"
+    return part
+
+
+def _as_bytes(part: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    by_id = [pq.SortingColumn(0)]
+    pq.write_table(part, buffer, compression="zstd", sorting_columns=by_id, write_page_checksum=True)
+    return buffer.getvalue()
+
+
+def read_part(path: Path) -> pa.Table:
+    """One part as it stands. Raises pyarrow's ArrowInvalid if it is torn, FileNotFoundError if it is not there."""
+    return _decoded(path.read_bytes())
+
+
+def _decoded(content: bytes) -> pa.Table:
+    try:
+        return pq.read_table(pa.BufferReader(content), partitioning=None, page_checksum_verification=True)
+    except OSError as error:  # a wrong checksum; the disk has done its part
+        raise pa.ArrowInvalid(str(error)) from error
+
+
 def read_parts(folder: Path, table: Table) -> pa.Table:
-    """All parts of a table, sorted by id; an empty table if there are none."""
-    parts = [pq.read_table(path, partitioning=None) for path in sorted(folder.glob("part-*.parquet"))]
+    """All parts of a table under way, sorted by id; an empty table if there are none."""
+    return _together([read_part(path) for path in sorted(folder.glob("part-*.parquet"))], table)
+
+
+def read_table(lineage: Path, ref: TableRef, table: Table) -> pa.Table:
+    """A table as a stage wrote it, sorted by id. Raises Damaged if a file of it is not what was written."""
+    files = sorted(ref.files.items())
+    whole = [whole_file(lineage / ref.path / name, digest) for name, digest in files]
+    return _together([_decoded(content) for content in whole], table)
+
+
+def _together(parts: list[pa.Table], table: Table) -> pa.Table:
     return pa.concat_tables(parts).sort_by("id") if parts else table.schema.empty_table()
 
 

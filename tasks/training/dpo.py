@@ -8,26 +8,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from schemas.settings import Dpo, Lora
-from tasks.training.trainer import Progress, Steps, common_arguments, load, peft_config, run, save
+from schemas.settings import Dpo
+from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
 
 
-def train_dpo(
-    source: Path,
-    target: Path,
-    rows: pa.Table,
-    settings: Dpo,
-    lora: Lora | None,
-    seed: int,
-    progress: Progress,
-) -> Steps:
-    """Train the checkpoint in `source` on (prompt, chosen, rejected) rows, into `target`; the logged steps."""
+def train_dpo(phase: Phase, rows: pa.Table, settings: Dpo) -> Path:
+    """Train on (prompt, chosen, rejected) rows; the folder of what is finished."""
     from datasets import Dataset
     from trl import DPOConfig, DPOTrainer
 
-    model, tokenizer = load(source)
+    model, tokenizer = load(phase.source)
     arguments = DPOConfig(
-        **common_arguments(settings, seed, target),
+        **common_arguments(settings, phase),
         beta=settings.beta,
         loss_type=list(settings.loss_type),
         loss_weights=list(settings.loss_weights),
@@ -38,8 +30,6 @@ def train_dpo(
         args=arguments,
         train_dataset=Dataset(rows.select(["prompt", "chosen", "rejected"])),
         processing_class=tokenizer,
-        peft_config=peft_config(lora),
+        peft_config=peft_config(phase.lora),
     )
-    steps = run(trainer, "dpo", progress)
-    save(trainer, source, target)
-    return steps
+    return run(trainer, phase)

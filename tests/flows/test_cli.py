@@ -2,19 +2,14 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tasks.store.lineage import open_lineage
-
 ROOT = Path(__file__).resolve().parents[2]
-SELFPLAY = [sys.executable, "-c", "from flows.cli import main; main()"]
+SELFPLAY = [sys.executable, "-c", "from flows.main import main; main()"]
 
 
 def selfplay(*arguments, **environment):
@@ -116,31 +111,3 @@ def test_a_failed_round_exits_1_with_the_reason(tmp_path, write_recipe):
     ended = selfplay("run", path, "--store", tmp_path / "store")
     assert ended.returncode == 1
     assert "failed: sft_examples: expect_table_row_count_to_be_between()" in ended.stdout
-
-
-def test_a_run_killed_in_the_middle_takes_its_server_with_it_and_a_rerun_ends_as_if_never_killed(
-    tmp_path, write_recipe
-):
-    path = write_recipe(solve__questions_per_shard=8)
-    run = [*SELFPLAY, "run", str(path), "--store"]
-    killed = subprocess.Popen(
-        [*run, str(tmp_path / "killed")], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL
-    )
-    until = time.monotonic() + 120
-    while len(list(tmp_path.glob("killed/small/round-0001/attempts/*/part-*"))) < 2 and time.monotonic() < until:
-        time.sleep(0.02)
-    (server,) = [child for child in psutil.Process(killed.pid).children() if "flows.server" in child.cmdline()]
-    os.killpg(killed.pid, signal.SIGKILL)
-    killed.wait()
-    server.wait(10)
-    whole = {p: p.stat().st_mtime_ns for p in tmp_path.glob("killed/small/round-0001/attempts/*/part-*.parquet")}
-    assert whole
-    assert not (tmp_path / "killed/small/round-0001/manifest.json").exists()
-    again, never = (selfplay("run", path, "--store", tmp_path / store, "--json") for store in ("killed", "never"))
-    assert (again.returncode, never.returncode) == (0, 0)
-    assert {p: p.stat().st_mtime_ns for p in whole} == whole
-    first, second = (open_lineage(tmp_path / store, "small").manifests[0] for store in ("killed", "never"))
-    assert {t: [r.digest for r in refs] for t, refs in first.tables.items()} == {
-        t: [r.digest for r in refs] for t, refs in second.tables.items()
-    }
-    assert first.candidate == second.candidate

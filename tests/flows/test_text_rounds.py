@@ -16,7 +16,7 @@ def played(recipe, tmp_path):
     command = [
         sys.executable,
         "-c",
-        "from flows.cli import main; main()",
+        "from flows.main import main; main()",
         "run",
         f"deployments/recipes/{recipe}.toml",
     ]

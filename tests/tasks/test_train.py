@@ -1,6 +1,7 @@
 import pytest
 from safetensors.numpy import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from upath import UPath
 
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
@@ -8,6 +9,7 @@ from schemas.manifest import CheckpointRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.settings import Dpo, Lora
 from schemas.sft_examples import SFT_EXAMPLES
+from tasks.store.draft import Draft
 from tasks.train import train
 
 DPO = Dpo(
@@ -70,7 +72,6 @@ def test_sft_takes_real_steps_and_leaves_a_checkpoint_that_transformers_loads(dr
     assert AutoTokenizer.from_pretrained(folder).decode([5, 6]) == AutoTokenizer.from_pretrained(
         draft.checkpoint(tiny)
     ).decode([5, 6])
-    assert not (draft.folder / "training" / draft.key).exists()
 
 
 def test_the_same_rows_and_seed_give_the_same_weights(play):
@@ -113,3 +114,33 @@ def test_no_row_to_train_on_fails_the_round_rather_than_the_run(draft, given, re
             preference_pairs=(given(PREFERENCE_PAIRS, []),),
             invalid=(given(DROPPED, []),),
         )
+
+
+def test_another_machine_goes_on_from_what_the_store_keeps(draft, play, monkeypatch, tmp_path):
+    whole, steps = play()[0], draft.read(draft.tables()["train_steps"])
+    monkeypatch.setenv("SELFPLAY_CACHE", str(tmp_path / "machine"))
+    monkeypatch.setattr(Draft, "kept", property(lambda draft: UPath(f"memory://bucket/training/{draft.key}")))
+    resumed = []
+    draft.resumed = resumed.append
+
+    def die(done, total, unit):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    draft.report = die
+    with pytest.raises(KeyboardInterrupt):
+        play(save_minutes=0)
+    monkeypatch.setenv("SELFPLAY_CACHE", str(tmp_path / "another"))
+    draft.report = lambda done, total, unit: None
+    assert play(save_minutes=0)[0] == whole
+    assert resumed == ["step 2 of 4"]
+    assert draft.read(draft.tables()["train_steps"]).equals(steps)
+
+
+def test_a_loss_that_is_no_number_fails_the_round_at_once(play, recipe):
+    with pytest.raises(ValidationFailed, match="sft loss nan at step"):
+        play(sft=recipe.train.sft.model_copy(update={"learning_rate": 1e30}))
+
+
+def test_how_often_training_saves_is_no_part_of_its_key(recipe):
+    assert recipe.train.model_dump() == recipe.train.model_copy(update={"save_minutes": 0}).model_dump()

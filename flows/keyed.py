@@ -1,0 +1,131 @@
+"""A stage with its inputs, and the key made from them: whether it is whole in the store, and if not, what changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel
+
+from flows.round import Round, Stage
+from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from schemas.settings import OpenAIEngine
+from tasks.collect import Sources
+from tasks.engines.transformers import device_and_dtype
+from tasks.prompts import Prompt
+from tasks.store.keys import code_of, stage_key
+
+OWN_PARTS = ("settings", "prompts", "facts", "code", "versions")
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """All that decides what a stage writes."""
+
+    name: str
+    inputs: dict[str, Any]
+    """Input -> digest, or plain value."""
+    settings: dict[str, Any]
+    prompts: dict[str, str]
+    """Template -> its text."""
+    facts: dict[str, Any]
+    code: str
+    versions: dict[str, str]
+
+    @cached_property
+    def key(self) -> str:
+        return stage_key(self.name, self.inputs | self.facts, self.settings, self.code, self.versions)
+
+
+def keyed(round: Round, stage: Stage, inputs: dict[str, Any]) -> Keyed:
+    """What the key of this play is made of. Executor, worker count and placement are not in it."""
+    code, versions = code_of(stage)
+    named = {name: _digest(value) for name, value in inputs.items()}
+    settings = {name for name, value in inputs.items() if isinstance(value, BaseModel) and not _is_ref(value)}
+    return Keyed(
+        name=stage.__name__,
+        inputs={name: value for name, value in named.items() if name not in settings},
+        settings={name: value for name, value in named.items() if name in settings},
+        prompts={value.name: value.text for value in inputs.values() if isinstance(value, Prompt)},
+        facts={"seed": round.recipe.seed, "device": _device(inputs)},
+        code=code,
+        versions=versions,
+    )
+
+
+def whole(round: Round, stage: Keyed) -> tuple[int, StageRecord] | None:
+    """The stage of this key and the round it is whole in: this one's draft, or else a published one, newest first."""
+    published = (m.round for m in reversed(round.lineage.manifests) if stage.key in m.stages.values())
+    for number in (round.number, *published):
+        if record := round.lineage.stage_record(number, stage.name, stage.key):
+            return number, record
+    return None
+
+
+def changed(round: Round, shown: str, stage: Keyed) -> list[str]:
+    """Which parts of the key differ from the same stage's last time: in this round's draft, all that do; in the
+    round before, whose data were others, settings, prompts, code and versions."""
+    if drafted := _drafted(round, shown, stage):
+        return min((_differing(stage, record, ("inputs", *OWN_PARTS)) for record in drafted), key=len)
+    last = round.lineage.manifests[-1] if round.lineage.manifests else None
+    key = last.stages.get(shown, "") if last else ""
+    if last and key and (record := round.lineage.stage_record(last.round, stage.name, key)):
+        return _differing(stage, record, OWN_PARTS)
+    return []
+
+
+def _drafted(round: Round, shown: str, stage: Keyed) -> list[StageRecord]:
+    """What this round's draft holds of the stage, played by an earlier run under other keys."""
+    folder = round.lineage.round_folder(round.number) / "stages"
+    keys = [path.name.removesuffix(".json").rpartition("-")[2] for path in folder.glob(f"{stage.name}-*.json")]
+    records = [round.lineage.stage_record(round.number, stage.name, key) for key in keys]
+    return [record for record in records if record and record.played_as == shown]
+
+
+def _differing(stage: Keyed, record: StageRecord, parts: tuple[str, ...]) -> list[str]:
+    found: list[str] = []
+    for part in parts:
+        now, then = getattr(stage, part), getattr(record, part)
+        if isinstance(now, Mapping):
+            found += [f"{part}.{name}" for name in _paths(now, then)]
+        elif now != then:
+            found.append(part)
+    return found
+
+
+def _paths(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
+    """Dotted names of the values that differ."""
+    found = []
+    for name in sorted(now.keys() | then.keys()):
+        a, b = now.get(name), then.get(name)
+        if a == b:
+            continue
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += [f"{name}.{inner}" for inner in _paths(a, b)]
+        else:
+            found.append(name)
+    return found
+
+
+def _device(inputs: dict[str, Any]) -> str:
+    """cuda or cpu, for a stage that computes with weights in this process."""
+    in_this_process = "model" in inputs and not isinstance(inputs.get("engine"), OpenAIEngine)
+    return device_and_dtype()[0] if in_this_process else ""
+
+
+def _is_ref(value: Any) -> bool:
+    return isinstance(value, TableRef | CheckpointRef)
+
+
+def _digest(value: Any) -> Any:
+    """What of an input decides the output: the digest of data, weights and prompts; the value of settings."""
+    if isinstance(value, TableRef | CheckpointRef | Prompt | Sources):
+        return value.digest
+    if isinstance(value, OpenAIEngine):
+        return value.kind  # where the server stands and how it is asked change nothing; the weights are in the key
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple | list):
+        return [_digest(entry) for entry in value]
+    assert value is None or isinstance(value, str | int | float), f"not a stage input: {value!r}"
+    return value

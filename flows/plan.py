@@ -1,0 +1,112 @@
+"""What a run would do next, and why: the method played on keys alone. Nothing is written, no weights are loaded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from flows.keyed import Keyed, changed, keyed, whole
+from flows.methods import method_of
+from flows.preflight import Plan
+from flows.round import Round, Stage, Work
+from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from tasks.store.lineage import Lineage
+
+AWAITED = "awaits "  # in place of a digest that a stage before has still to make
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One stage as the next run would find it."""
+
+    stage: str
+    state: Literal["reused", "resumed", "running"]
+    why: str
+
+
+class _Awaited(dict[str, Any]):
+    """What a stage that is not whole will have made: whatever is asked for, by a name instead of a digest."""
+
+    def __init__(self, stage: str, make: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.stage, self.make = stage, make
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = self.make(name)
+        return self[name]
+
+
+@dataclass
+class Planner:
+    """A round's player that plays nothing."""
+
+    planned: list[Planned] = field(default_factory=list)
+    to_come: dict[str, str] = field(default_factory=dict)
+    """Key -> the stage that will have made it."""
+
+    def __call__(
+        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
+    ) -> StageRecord:
+        made_of = keyed(round, stage, inputs)
+        awaited = sorted({name for value in made_of.inputs.values() for name in _awaited_stages(value)})
+        if awaited:
+            self.planned.append(Planned(shown, "running", f"after {', '.join(awaited)}"))
+            return _to_come(shown, made_of)
+        if found := whole(round, made_of):
+            number, record = found
+            origin = record.reused_from or (f"{round.recipe.name}/{number}" if number != round.number else "")
+            self.planned.append(Planned(shown, "reused", f"from {origin}" if origin else "it is whole already"))
+            return record
+        if made_of.key in self.to_come:
+            self.planned.append(Planned(shown, "reused", f"from {self.to_come[made_of.key]}"))
+        else:
+            self.planned.append(_to_play(round, shown, made_of))
+        self.to_come.setdefault(made_of.key, shown)
+        return _to_come(shown, made_of)
+
+
+def plan_round(plan: Plan, lineage: Lineage) -> list[Planned]:
+    """Every stage of the next round, in order."""
+    planner, base = Planner(), CheckpointRef(digest=plan.fixed["base"])
+    round = Round(
+        recipe=plan.recipe,
+        recipe_folder=plan.recipe_folder,
+        sources=plan.sources,
+        lineage=lineage,
+        number=lineage.next_round,
+        base=base,
+        champion=lineage.champion(base),
+        player=planner,
+    )
+    method_of(plan.recipe)(round)
+    return planner.planned
+
+
+def _to_play(round: Round, shown: str, stage: Keyed) -> Planned:
+    folder = round.lineage.round_folder(round.number)
+    shards = {part.name for part in folder.glob(f"*/{stage.key}/part-*.parquet")} if folder.exists() else set()
+    if shards:
+        return Planned(shown, "resumed", f"{len(shards)} whole shard{'s' * (len(shards) > 1)} in the store")
+    if differing := changed(round, shown, stage):
+        return Planned(shown, "running", f"{', '.join(differing)} changed")
+    return Planned(shown, "running", "not in the store")
+
+
+def _to_come(shown: str, stage: Keyed) -> StageRecord:
+    def table(name: str) -> TableRef:
+        return TableRef(table=name.rsplit("/", 1)[-1], path=shown, rows=0, digest=AWAITED + shown, files={})
+
+    return StageRecord.model_construct(
+        stage=stage.name,
+        key=stage.key,
+        tables=_Awaited(shown, table),
+        figures=_Awaited(shown, lambda name: AWAITED + shown),
+        reused_from=None,
+    )
+
+
+def _awaited_stages(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return {value.removeprefix(AWAITED)} if value.startswith(AWAITED) else set()
+    if isinstance(value, list):
+        return set().union(*map(_awaited_stages, value))
+    return set()

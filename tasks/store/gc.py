@@ -1,0 +1,115 @@
+"""Garbage: what no published round needs and nobody has touched for a while. Found first, removed when told to."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.manifest import Manifest
+from tasks.store.lineage import Lineage, open_lineage, round_folders
+from tasks.store.objects import LISTING
+from tasks.store.strays import remove_files, strays
+from tasks.store.uploads import Upload, abort_upload, unfinished_uploads
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Files that go together, and why they may go."""
+
+    what: str
+    why: str
+    files: tuple[Path, ...]
+    bytes: int
+    upload: Upload | None = None
+    """An unfinished upload, which has no files yet."""
+
+
+def find_garbage(store: Path, grace_seconds: float) -> list[Garbage]:
+    """Drafts, strays in published rounds, tombstoned weights and unreferenced objects, untouched for the grace.
+
+    A draft that is younger keeps the objects that its markers name, and an object that is younger is kept.
+    """
+    lineages = [open_lineage(store, name) for name in lineage_names(store)]
+    needed = {digest for lineage in lineages for m in lineage.manifests for digest in _needed(m)}
+    found: list[Garbage] = []
+    for lineage in lineages:
+        found += _of_a_lineage(lineage, grace_seconds)
+    drafted = {digest for lineage in lineages for digest in _drafted(lineage, grace_seconds)}
+    dropped = {digest for lineage in lineages for digest in lineage.dropped_weights}
+    for folder in _folders(store / "objects"):
+        if folder.name in needed | drafted:
+            continue
+        why = "weights dropped by a record" if folder.name in dropped else "no round refers to it"
+        found += _if_old(f"objects/{folder.name[:16]}...", why, _files(folder), grace_seconds)
+    found += _if_old("store", "left by a killed writer", _drafts_of(_files_of(store)), grace_seconds)
+    for upload in unfinished_uploads(store, grace_seconds):
+        found.append(Garbage(f"upload of {upload.key[-40:]}", "left by a killed writer", (), 0, upload))
+    return found
+
+
+def remove(store: Path, garbage: Garbage) -> None:
+    """Remove its files; an object's listing first, so that what is left of a killed removal is no whole object."""
+    remove_files(sorted(garbage.files, key=lambda path: path.name != LISTING))
+    if garbage.upload:
+        abort_upload(store, garbage.upload)
+
+
+def _of_a_lineage(lineage: Lineage, grace: float) -> Iterator[Garbage]:
+    published = {m.round: m for m in lineage.manifests}
+    for folder in round_folders(lineage.folder):
+        shown = f"{lineage.recipe}/{folder.name}"
+        if manifest := published.get(int(folder.name.removeprefix("round-"))):
+            yield from _if_old(shown, "not named by its manifest", strays(folder, manifest), grace)
+        else:
+            yield from _if_old(shown, "a draft", _files(folder), grace)
+    for part in ("lock", "records"):
+        left = _drafts_of(_files(lineage.folder / part))
+        yield from _if_old(f"{lineage.recipe}/{part}", "left by a killed writer", left, grace)
+
+
+def _needed(m: Manifest) -> set[str]:
+    """Digests of the weights that a published round still needs."""
+    candidate = m.candidate if m.candidate and not m.weights_dropped else None
+    return {ref.digest for ref in (m.base, m.champion, candidate) if ref}
+
+
+def _drafted(lineage: Lineage, grace: float) -> set[str]:
+    """Digests that a draft still under way names."""
+    folder = lineage.round_folder(lineage.next_round)
+    if not folder.exists() or _age(_files(folder)) > grace:
+        return set()
+    markers = [path.name.removesuffix(".json").rsplit("-", 1) for path in folder.glob("stages/*.json")]
+    records = [lineage.stage_record(lineage.next_round, stage, key) for stage, key in markers]
+    return {record.figures["checkpoint"] for record in records if record and "checkpoint" in record.figures}
+
+
+def _if_old(what: str, why: str, files: list[Path], grace: float) -> Iterator[Garbage]:
+    if files and _age(files) >= grace:
+        yield Garbage(what, why, tuple(files), sum(path.stat().st_size for path in files))
+
+
+def _age(files: list[Path]) -> float:
+    """Seconds since the newest was written, by the clocks of this machine and the store's."""
+    return time.time() - max((path.stat().st_mtime for path in files), default=0.0)
+
+
+def lineage_names(store: Path) -> list[str]:
+    """Every lineage, those without a published round too."""
+    folders = [folder for folder in _folders(store) if folder.name != "objects"]
+    return [folder.name for folder in folders if (folder / "lock").exists() or round_folders(folder)]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.name) if folder.exists() else []
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file()] if folder.exists() else []
+
+
+def _drafts_of(files: list[Path]) -> list[Path]:
+    return [path for path in files if path.name.startswith(".") and path.name.endswith(".draft")]

@@ -1,0 +1,67 @@
+"""Where a store lies: a folder, or s3://bucket/path. A path at a URL has pathlib's methods too (universal_pathlib):
+the project's annotations say Path for both."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from upath import UPath
+
+from schemas.errors import BadInput
+
+WORLD = ("botocore", "aiobotocore", "aiohttp")  # errors of the network that are no OSError
+
+
+def store_at(place: str | Path) -> Path:
+    """The store's root. Raises BadInput for a URL that promises no conditional create.
+
+    Credentials, region and endpoint of s3:// come from the environment, as every S3 client reads them
+    (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, ...).
+    """
+    text = str(place)
+    if "://" not in text:
+        return Path(text).resolve()
+    url = urlsplit(text)
+    if url.scheme != "s3" or not url.netloc:
+        raise BadInput(f"--store {text.split('@')[-1]}: expected a folder, or s3://bucket/path")
+    if any(sign in text for sign in "*?[]"):
+        raise BadInput(f"--store {text}: no *, ?, [ or ] in the URL; file systems take them for patterns")
+    if url.username or url.password:
+        raise BadInput("--store: no secrets in the URL; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    return cast(Path, UPath(text.rstrip("/"), use_listings_cache=False))  # another machine may have written since
+
+
+def on_disk(path: Path) -> bool:
+    return not isinstance(path, UPath) or path.protocol in ("", "file", "local")
+
+
+def at_url(path: Path) -> UPath:
+    """A path that is not on a disk, with its file system (`fs`) and its name there (`path`)."""
+    return cast(UPath, path)
+
+
+def local_cache() -> Path:
+    """A folder of this machine for copies by digest and scratch: it only saves time, and can be deleted."""
+    chosen = os.environ.get("SELFPLAY_CACHE")
+    return Path(chosen) if chosen else Path.home() / ".cache" / "selfplay-factory"
+
+
+def local_twin(path: Path) -> Path:
+    """A folder of this machine that belongs to a place in a store: the place itself if that is on a disk."""
+    if on_disk(path):
+        return path
+    return local_cache() / "stores" / hashlib.sha256(str(path).encode()).hexdigest()[:20]
+
+
+def is_of_the_world(error: BaseException) -> bool:
+    """Whether the disk or the network failed, rather than the recipe, the data or the code."""
+    return isinstance(error, OSError) or type(error).__module__.split(".")[0] in WORLD
+
+
+def mending(error: BaseException) -> str:
+    """What the user can set before the next try; "" if the world has to mend itself."""
+    if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
+        return "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_ENDPOINT_URL for other than AWS"
+    return ""

@@ -1,0 +1,288 @@
+"""SIGKILL from outside, at moments all over a round: what a rerun ends with is what an uninterrupted run ends with.
+
+SELFPLAY_TEST_SEED repeats the choice of moments and delays; where a kill then hits is the machine's.
+"""
+
+import os
+import random
+import secrets
+import shutil
+import time
+
+import psutil
+import pytest
+
+from tasks.store.lineage import open_lineage
+
+from .killing import (
+    LINEAGE,
+    MOMENTS,
+    Kill,
+    Moment,
+    Victim,
+    command,
+    damaged,
+    last_write,
+    table_of,
+    unaccounted,
+    warm,
+    where,
+)
+
+SMALL = {
+    "solve__questions_per_shard": 8,
+    "evaluate__items_per_shard": 50,
+    "train__save_minutes": 0,
+    "train__sft__steps": 6,
+}
+DPO = {
+    "steps": 4, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-4, "schedule": "cosine", "warmup_steps": 1,
+    "max_length": 128, "beta": 0.1, "loss_type": ["sigmoid"], "loss_weights": [1.0],
+}  # fmt: skip
+METHODS = {"sft": {}, "sft and dpo": {"train__methods": ["sft", "dpo"], "train__dpo": DPO}}
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # small matrices: two threads wait for each other, for long on a busy machine
+DEATH_SECONDS = 10.0
+
+
+class Played:
+    """A small recipe, and how its round ends if nothing interrupts it."""
+
+    def __init__(self, start, path):
+        self.start, self.path = start, path
+        self.whole = self.finish(path.parent / "whole")
+
+    def finish(self, store):
+        """Play to the end; the one published round."""
+        log = store.with_suffix(".log")
+        assert self.start(["run", str(self.path), "--store", str(store)], surroundings(), log).wait() == 0, log
+        (manifest,) = open_lineage(store, LINEAGE).manifests
+        return manifest
+
+    def check(self, store):
+        """The same rows, weights and decision, one round, and nothing that `selfplay gc` would miss."""
+        (manifest,) = open_lineage(store, LINEAGE).manifests
+        for of in (digests, lambda m: m.candidate, lambda m: m.stages, lambda m: m.gate, lambda m: m.scores):
+            assert of(manifest) == of(self.whole)
+        log = store.with_suffix(".log")
+        gc = ["gc", "--store", str(store), "--remove", "--grace-days", "0"]
+        assert self.start(gc, surroundings(), log).wait() == 0, log.read_text()
+        assert unaccounted(store) == []
+        assert damaged(store) == []
+        assert len(open_lineage(store, LINEAGE).manifests) == 1
+
+
+class Series:
+    """Kills, one after the other, on one store."""
+
+    def __init__(self, played, store, rng, start=None):
+        self.played, self.store, self.rng, self.start = played, store, rng, start or played.start
+        self.kills = []
+
+    def kill(self, moment, **environment):
+        """Play until the moment and a random while more, then kill; False if the run had ended.
+
+        A round that was published by then is held against the uninterrupted one, and the series goes on from the
+        store as it was before.
+        """
+        before = self.store.with_suffix(".before")
+        if moment.stage == "publish":
+            shutil.rmtree(before, ignore_errors=True)
+            shutil.copytree(self.store, before)
+            _litter(self.store)
+        delay = self.rng.uniform(0, moment.within)
+        victim = Victim(self.start, self.played.path, self.store, surroundings(**environment))
+        victim.wait_for(moment)
+        _sleep(delay)
+        at = victim.kill()
+        if at:
+            hit = where(victim, self.played.whole)
+            self.kills.append(Kill(moment, delay, *hit, at - last_write(self.store)))
+        else:
+            assert victim.process.returncode == 0, victim.log.read_text()
+        _, alive = psutil.wait_procs(victim.started(), DEATH_SECONDS)
+        assert alive == [], "what a run started dies with it"
+        if (victim.round / "manifest.json").exists():
+            self.played.check(self.store)
+            assert moment.stage == "publish", f"{moment}: the round was over before"
+            shutil.rmtree(self.store)
+            before.rename(self.store)
+        return at is not None
+
+    def end(self):
+        """Play to the end."""
+        manifest = self.played.finish(self.store)
+        assert manifest.epoch == len(list((self.store / LINEAGE / "lock").glob("*.json")))
+        self.played.check(self.store)
+
+    @property
+    def stages(self):
+        return [kill.stage for kill in self.kills]
+
+
+@pytest.fixture(scope="module")
+def start_warm(prefect_server):
+    with warm(surroundings()) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory, start_warm, quickstart, written_recipe):
+    """A recipe for these training methods, played once for all tests."""
+    made = {}
+
+    def play(methods):
+        if methods not in made:
+            folder = tmp_path_factory.mktemp("reference")
+            path = written_recipe(folder, quickstart, LINEAGE, **SMALL, **METHODS[methods])
+            made[methods] = Played(start_warm, path)
+        return made[methods]
+
+    return play
+
+
+@pytest.fixture
+def rng(capsys):
+    seed = int(os.environ.get("SELFPLAY_TEST_SEED") or secrets.randbelow(10**6))
+    with capsys.disabled():
+        print(f"\nSELFPLAY_TEST_SEED={seed}")
+    return random.Random(seed)
+
+
+@pytest.fixture
+def show(capsys, tmp_path):
+    """Print the table of kills, whatever pytest captures, and keep it beside the stores."""
+
+    def shown(series, title):
+        table = table_of(series.kills, title)
+        (tmp_path / "kills.md").write_text(table)
+        with capsys.disabled():
+            print(table)
+
+    return shown
+
+
+def test_four_kills_in_generation_training_evaluation_and_publish_change_nothing(played, tmp_path, rng, show):
+    series = Series(played("sft"), tmp_path / "store", rng)
+    for moments in (_of("propose", "solve"), _of("train")[:2], _of("evaluate"), _of("publish")):
+        while not series.kill(rng.choice(moments)):
+            pass
+    show(series, "Four kills")
+    series.end()
+    assert len(series.kills) == 4
+    assert {"train", "publish"} <= set(series.stages)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("methods", METHODS)
+def test_kills_all_over_a_round_change_nothing(played, tmp_path, rng, show, methods):
+    """The command itself, twelve times a series. Two of the runs have a server and a database of their own, the
+    others one that knows nothing of those."""
+    series = Series(played(methods), tmp_path / "store", rng, start=command)
+    early = [m for m in MOMENTS if m.stage not in ("train", "publish")]
+    training, publishing = _of("train"), _of("publish")
+    aimed = {*rng.sample(early, 5), *rng.sample(training, 3), *rng.sample(publishing, 2), publishing[-1]}
+    alone = set(rng.sample(range(len(aimed)), 2))
+    for number, moment in enumerate(m for m in MOMENTS if m in aimed):
+        series.kill(moment, **(_alone(tmp_path / f"home-{number}") if number in alone else {}))
+    kinds = ("no manifest", "strays left")
+    for _ in range(20):  # publishing takes milliseconds
+        if len(series.kills) >= 12 and all(any(k.phase.endswith(kind) for k in series.kills) for kind in kinds):
+            break
+        series.kill(rng.choice(publishing))
+    show(series, f"{len(series.kills)} kills, {methods}")
+    series.end()
+    assert len(series.kills) >= 12
+    assert series.stages.count("train") >= 2
+    assert series.stages.count("publish") >= 3
+
+
+def test_a_lost_prefect_database_changes_nothing(played, tmp_path, rng):
+    series = Series(played("sft"), tmp_path / "store", rng, start=command)
+    home = tmp_path / "home"
+    assert series.kill(_of("solve")[-1], **_alone(home))
+    assert (home / "prefect.db").exists()
+    shutil.rmtree(home)
+    series.end()
+
+
+@pytest.mark.slow
+def test_what_a_killed_runner_leaves_alone_ends_by_itself(tmp_path, write_recipe):
+    """kill -9 of the one process: its server and its checkers, in sessions of their own, notice."""
+    path = write_recipe(LINEAGE, judge__equivalence="math", **SMALL)
+    victim = Victim(command, path, tmp_path / "store", surroundings(**_alone(tmp_path / "home")))
+    kinds = ("flows.server", "verify_worker")
+    until = time.monotonic() + 120
+    started = []
+    while victim.runs and time.monotonic() < until and len(_kinds(started, kinds)) < len(kinds):
+        time.sleep(0.05)
+        started = victim.started()
+    assert victim.runs, victim.log.read_text()
+    assert len(_kinds(started, kinds)) == len(kinds)
+    victim.kill(group=False)
+    _, alive = psutil.wait_procs(started, DEATH_SECONDS)
+    assert alive == []
+
+
+def test_of_two_runs_at_once_the_second_is_told_of_the_first_and_exits_3(played, start_warm, tmp_path):
+    store, second_log = tmp_path / "store", tmp_path / "second.log"
+    path = played("sft").path
+    first = Victim(start_warm, path, store, surroundings())
+    assert first.wait_for(Moment("start", "lock", "../lock/*.beat"))
+    began = time.monotonic()
+    second = command(["run", str(path), "--store", str(store)], surroundings(), second_log)
+    code, seconds = second.wait(), time.monotonic() - began
+    assert first.runs
+    first.kill()
+    said = second_log.read_text()
+    assert (code, said.count("\n")) == (3, 1), said
+    for told in (f"{store / LINEAGE} is held by run", f"(pid {first.process.pid} on {os.uname().nodename}", ", for "):
+        assert told in said
+    assert seconds < 20
+    assert len(list((store / LINEAGE / "lock").glob("*.json"))) == 1, "the second one takes no epoch"
+
+
+def digests(manifest):
+    return {name: [ref.digest for ref in refs] for name, refs in manifest.tables.items()}
+
+
+def surroundings(**changes):
+    """What a run finds in its environment."""
+    return {name: value for name, value in (os.environ | ONE_THREAD | changes).items() if value}
+
+
+def _alone(home):
+    """A run that starts a server of its own, with a database of its own."""
+    return {"PREFECT_API_URL": "", "PREFECT_HOME": str(home)}
+
+
+def _of(*stages):
+    return [moment for moment in MOMENTS if moment.stage in stages]
+
+
+def _kinds(processes, kinds):
+    """Which kinds of process there are."""
+    found = set()
+    for process in processes:
+        try:
+            found |= {kind for kind in kinds if kind in " ".join(process.cmdline())}
+        except psutil.Error:
+            continue
+    return found
+
+
+def _litter(store):
+    """Rows under other keys, as a changed recipe leaves them: publishing removes them, which takes a while."""
+    attempts = store / LINEAGE / "round-0001/attempts"
+    parts = sorted(attempts.glob("*/part-*"))
+    for number in range(300):
+        target = attempts / f"{number:032x}" / "part-0000.parquet"
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(parts[number % len(parts)], target)
+
+
+def _sleep(seconds):
+    """Shorter than the kernel's own sleep, if need be."""
+    until = time.perf_counter() + seconds
+    while (left := until - time.perf_counter()) > 0:
+        time.sleep(left / 2 if left > 0.0005 else 0)

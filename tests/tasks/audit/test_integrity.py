@@ -1,0 +1,155 @@
+"""A store with one published round, and each way in which it can stop being what was published."""
+
+import json
+import shutil
+
+import pytest
+
+from schemas.errors import BadInput
+from schemas.inputs import SEEDS
+from schemas.manifest import Manifest
+from tasks.audit.integrity import examine_store
+from tasks.publish import publish
+from tasks.store.lineage import make_store, open_lineage
+from tasks.store.place import store_at
+from tasks.store.records import add_record
+
+
+def manifest(base, candidate, number=1, recipe="small", tables=()):
+    return Manifest(
+        recipe=recipe, round=number, method="serl", decision="held", reason="as told", parent=None, base=base,
+        champion=base, candidate=candidate, fixed={}, stages={}, tables={ref.table: [ref] for ref in tables},
+        dropped={}, inputs={}, proposed=0, trained_on={}, vote_precision=None, band={}, scores={}, gate=None,
+        validation={}, seconds={}, tokens={}, started="", finished="", versions={}, device="cpu", git="",
+        seed=1,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def ref(given):
+    return given(SEEDS, [{"id": f"seed-{i}", "question": f"{i}+1", "source_row": i} for i in range(5)])
+
+
+@pytest.fixture
+def store(tmp_path, draft, tiny, ref):
+    """One round with one table, on the tiny model."""
+    store = store_at(tmp_path / "store")
+    make_store(store)
+    publish(draft.folder, manifest(tiny, tiny, tables=[ref]))
+    return store
+
+
+def damage(store):
+    return [(damage.owner, damage.place, damage.fault) for damage in examine_store(store).damage]
+
+
+def part(store, ref):
+    (name,) = ref.files
+    return store / "small" / ref.path / name
+
+
+def test_a_store_as_it_was_published_is_sound_and_everything_in_it_was_read(store):
+    examined = examine_store(store)
+    assert (examined.rounds, examined.files, examined.objects, examined.damage) == (1, 1, 1, ())
+
+
+@pytest.mark.parametrize("change", ["flip", "cut", "remove", "add"])
+def test_a_file_that_changed_is_named(store, ref, change):
+    path = part(store, ref)
+    content = path.read_bytes()
+    if change == "flip":
+        path.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
+    elif change == "cut":
+        path.write_bytes(content[:-1])
+    elif change == "remove":
+        path.unlink()
+    else:
+        path.with_name("part-0009.parquet").write_bytes(content)
+    ((owner, place, fault),) = damage(store)
+    name = "part-0009.parquet" if change == "add" else path.name
+    assert (owner, place) == ("small/1", f"small/{ref.path}/{name}")
+    assert {"remove": "gone", "add": "does not name"}.get(change, "SHA-256") in fault
+
+
+def test_rows_that_differ_from_the_manifests_digest_are_found_though_every_byte_is_there(store, ref):
+    path = store / "small/round-0001/manifest.json"
+    published = json.loads(path.read_bytes())
+    published["tables"]["inputs/seeds"][0]["digest"] = "0" * 64
+    path.write_text(json.dumps(published))
+    ((owner, place, fault),) = damage(store)
+    assert (owner, place) == ("small/1", f"small/{ref.path}")
+    assert fault.startswith("5 rows, of another digest")
+
+
+@pytest.mark.parametrize("change", ["flip", "remove a file", "remove all", "listing", "torn listing"])
+def test_weights_that_changed_are_named(store, tiny, change):
+    home = store / "objects" / tiny.digest
+    weights, listing = home / "model.safetensors", home / "object.json"
+    if change == "flip":
+        content = weights.read_bytes()
+        weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif change == "remove a file":
+        weights.unlink()
+    elif change == "remove all":
+        shutil.rmtree(home)
+    elif change == "listing":
+        files = json.loads(listing.read_bytes())["files"]
+        files.pop("model.safetensors")
+        listing.write_text(json.dumps({"files": files}))
+    else:
+        listing.write_bytes(listing.read_bytes()[:10])
+    ((owner, place, fault),) = damage(store)
+    assert owner == "small/1"
+    expected = {
+        "flip": ("/model.safetensors", "SHA-256"),
+        "remove a file": ("/model.safetensors", "gone"),
+        "remove all": ("", "no record says"),
+        "listing": ("/object.json", "other files"),
+        "torn listing": ("/object.json", "not readable"),
+    }[change]
+    assert place == f"objects/{tiny.digest}{expected[0]}"
+    assert expected[1] in fault
+
+
+def test_weights_that_a_record_dropped_are_no_damage_but_lost_ones_are(store, tiny):
+    weights = tiny.model_copy(update={"digest": "f" * 64})
+    lineage = open_lineage(store, "small")
+    publish(lineage.round_folder(2), manifest(tiny, weights, number=2))
+    ((owner, place, _),) = damage(store)
+    assert (owner, place) == ("small/2", f"objects/{'f' * 64}")
+    add_record(lineage.folder, "drop-weights", 2, "held")
+    assert damage(store) == []
+
+
+def test_a_manifest_that_cannot_be_read_is_damage_and_hides_no_other_lineages(store, ref, tiny):
+    publish(store / "other/round-0001", manifest(tiny, None, recipe="other"))
+    (store / "other/round-0001/manifest.json").write_text("{}")
+    part(store, ref).unlink()
+    owners = {owner: fault for owner, _, fault in damage(store)}
+    assert owners.keys() == {"other", "small/1"}
+    assert "not a manifest this version can read" in owners["other"]
+
+
+def test_drafts_are_not_looked_at(store, draft):
+    folder = store / "small/round-0002/questions" / ("0" * 32)
+    folder.mkdir(parents=True)
+    (folder / "part-0000.parquet").write_bytes(b"torn")
+    assert damage(store) == []
+
+
+def test_what_is_no_store_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="not a store"):
+        examine_store(store_at(tmp_path / "nowhere"))
+
+
+def test_a_store_in_object_storage_is_read_the_same_way(s3_store, tiny, tmp_path):
+    from tasks.store.objects import keep_checkpoint
+
+    store = store_at(s3_store)
+    make_store(store)
+    keep_checkpoint(store / "objects", tmp_path / "store/objects" / tiny.digest)
+    publish(store / "small/round-0001", manifest(tiny, tiny))
+    examined = examine_store(store)
+    assert (examined.rounds, examined.objects, examined.damage) == (1, 1, ())
+    (store / "objects" / tiny.digest / "config.json").unlink()
+    assert damage(store) == [("small/1", f"objects/{tiny.digest}/config.json", "gone")]

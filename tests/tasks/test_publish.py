@@ -1,0 +1,56 @@
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from schemas.errors import Locked
+from tasks.publish import publish
+
+
+def test_of_many_that_publish_a_round_one_does(rounds):
+    manifest = rounds.publish("held")
+    path = rounds.lineage.round_folder(1) / "manifest.json"
+    path.unlink()
+
+    def race(writer):
+        try:
+            publish(path.parent, manifest.model_copy(update={"reason": f"writer {writer}"}))
+        except Locked as refused:
+            return str(refused)
+        return writer
+
+    with ThreadPoolExecutor(8) as writers:
+        ends = list(writers.map(race, range(8)))
+    (winner,) = [end for end in ends if isinstance(end, int)]
+    assert json.loads(path.read_text())["reason"] == f"writer {winner}"
+    assert all("another run published this round first" in end for end in ends if end != winner)
+
+
+def test_a_writer_that_lost_its_lineage_publishes_nothing_and_removes_nothing(rounds):
+    manifest = rounds.publish("held")
+    folder = rounds.lineage.round_folder(1)
+    (folder / "manifest.json").unlink()
+    (folder / "draft.json").write_text("the new holder's")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def lost():
+        raise Locked("taken over")
+
+    with pytest.raises(Locked, match="taken over"):
+        publish(folder, manifest.model_copy(update={"scores": {}}), prove=lost)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_what_is_no_part_of_the_round_is_removed_once_it_is_published(rounds):
+    folder = rounds.lineage.round_folder(1)
+    (folder / "questions" / ("1" * 32)).mkdir(parents=True)
+    (folder / "questions" / ("1" * 32) / "part-0000.parquet").write_bytes(b"of an older recipe")
+    (folder / "training/x/checkpoint-3").mkdir(parents=True)
+    (folder / "training/x/checkpoint-3/optimizer.pt").write_bytes(b"")
+    rounds.publish("held")
+    assert {path.name for path in folder.iterdir()} == {"scorecard.json", "validation.json", "manifest.json"}
+
+
+def test_what_is_only_read_from_records_is_not_in_the_file(rounds):
+    rounds.publish("held")
+    assert "weights_dropped" not in json.loads((rounds.lineage.round_folder(1) / "manifest.json").read_text())
