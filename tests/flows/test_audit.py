@@ -1,0 +1,183 @@
+"""The audit and the champion's evaluation as flows on a real server, and what they tell the outside."""
+
+import os
+import shutil
+import time
+
+import httpx
+import pytest
+
+from flows.audit import audit
+from flows.champion import evaluate_champion
+from flows.events import round_published
+from flows.preflight import preflight
+from schemas.errors import BadInput, Damaged
+from schemas.manifest import Manifest, Score, StageRecord
+from tasks.collect import collect
+from tasks.evaluate import evaluate
+from tasks.prompts import load_prompt
+from tasks.publish import publish
+from tasks.store.draft import Draft
+from tasks.store.lineage import make_store, open_lineage
+from tasks.store.objects import create_once, keep_checkpoint
+
+
+@pytest.fixture(autouse=True)
+def on_the_server(prefect_server):
+    """Prefect read the environment when it was imported: before the server was there."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
+        yield
+
+
+def heard(event):
+    """Events of a kind that have reached the server, newest first."""
+    asked = {"filter": {"event": {"name": [event]}, "order": "DESC"}}
+    url = f"{os.environ['PREFECT_API_URL']}/events/filter"
+    return httpx.post(url, json=asked, trust_env=False).json()["events"]
+
+
+def wait_for(event, subject, reason):
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        for found in heard(event):
+            if found["resource"]["prefect.resource.name"] == subject and reason in found["payload"]["reason"]:
+                return found
+        time.sleep(0.2)
+    raise AssertionError(f"{event} of {subject} was not heard")
+
+
+def shown(key):
+    asked = {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC"}
+    url = f"{os.environ['PREFECT_API_URL']}/artifacts/filter"
+    return httpx.post(url, json=asked, trust_env=False).json()[0]["data"]
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, quickstart, written_recipe):
+    """The draft of a round whose champion, the base model, was evaluated; and its manifest, not yet published."""
+    folder = tmp_path_factory.mktemp("evaluated")
+    plan = preflight(written_recipe(folder, quickstart, "small", evaluate__num_samples=0), str(folder / "store"))
+    make_store(plan.store)
+    base = keep_checkpoint(plan.store / "objects", plan.model)
+    lineage, recipe = open_lineage(plan.store, "small"), plan.recipe
+    given, draft = Draft(lineage, 1, "collect", "1" * 32, 1), Draft(lineage, 1, "evaluate", "2" * 32, 1)
+    collect(given, sources=plan.sources, ngram=recipe.select.ngram, near=recipe.select.near)
+    items = given.tables()["inputs/benchmark_items"]
+    prompt = load_prompt(recipe.evaluate.prompt, plan.recipe_folder)
+    figures = evaluate(
+        draft, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.engine, prompt=prompt, model=base,
+        benchmark_items=items,
+    )  # fmt: skip
+    settings = {"settings": recipe.evaluate, "checks": recipe.judge, "engine": recipe.engine}
+    record = StageRecord(
+        stage="evaluate", key=draft.key, inputs={}, code="", versions={}, tables=draft.tables(), figures=figures,
+        settings={name: value.model_dump(mode="json") for name, value in settings.items()},
+        prompts={prompt.name: prompt.text}, dropped={}, seconds=1.0, tokens=1,
+    )  # fmt: skip
+    create_once(lineage.marker(1, "evaluate", draft.key), record.model_dump_json().encode())
+    return folder / "store", Manifest(
+        recipe="small", round=1, method="serl", decision="held", reason='not "better"', parent=None, base=base,
+        champion=base, candidate=None, fixed=plan.fixed, stages={"evaluate.champion": draft.key},
+        tables={"inputs/benchmark_items": [items], "evaluations": [draft.tables()["evaluations"]]}, dropped={},
+        inputs={}, proposed=0, trained_on={}, vote_precision=None, band={},
+        scores={"sums": {"champion": Score.model_validate(figures["scores"]["sums"])}}, gate=None, validation={},
+        seconds={}, tokens={}, started="", finished="", versions={}, device="cpu", git="unknown", seed=1,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def played(evaluated, tmp_path, write_recipe):
+    """Publish that round in a store of this test's own, with its score changed: recipe, store, score."""
+
+    def publish_with(**changes):
+        source, manifest = evaluated
+        store = tmp_path / "store"
+        shutil.copytree(source, store)
+        score = manifest.scores["sums"]["champion"].model_copy(update=changes)
+        manifest = manifest.model_copy(update={"scores": {"sums": {"champion": score}}})
+        publish(open_lineage(store, "small").round_folder(1), manifest)
+        return write_recipe(evaluate__num_samples=0), store, score
+
+    return publish_with
+
+
+def files(store):
+    return {path: path.stat().st_mtime_ns for path in store.rglob("*") if path.is_file()}
+
+
+def test_a_champion_that_scores_as_published_is_no_alarm_and_the_store_is_not_touched(played):
+    path, store, published = played()
+    before = files(store)
+    found = evaluate_champion(str(path), str(store))
+    assert Score.model_validate(found["sums"]) == published, "the same weights, the same items, the same answers"
+    assert files(store) == before
+    assert "agrees" in shown("champion-small")
+
+
+def test_a_published_accuracy_outside_the_new_interval_is_an_alarm(played):
+    path, store, _ = played(accuracy=0.2, low=0.1, high=0.3)
+    evaluate_champion(str(path), str(store))
+    event = wait_for("selfplay.alarm", "small/1", "sums: published 20.0% [10.0%, 30.0%]")
+    assert event["payload"]["alarm"] == "champion"
+    assert "differs" in shown("champion-small")
+
+
+def test_a_recipe_that_evaluates_in_another_way_makes_no_alarm_of_it(played, write_recipe):
+    _, store, _ = played(accuracy=0.2, low=0.1, high=0.3)
+    alarms = len(heard("selfplay.alarm"))
+    evaluate_champion(str(write_recipe(evaluate__num_samples=0, evaluate__max_tokens=40)), str(store))
+    assert "another way" in shown("champion-small")
+    assert len(heard("selfplay.alarm")) == alarms
+
+
+def test_no_champion_without_a_published_round(tmp_path, write_recipe):
+    with pytest.raises(BadInput, match="no published round of small"):
+        evaluate_champion(str(write_recipe()), str(tmp_path / "store"))
+
+
+def test_an_audit_of_a_sound_store_says_what_it_read(played):
+    _, store, _ = played()
+    assert audit(str(store)) == "examined: rounds 1, files 2, checkpoints 1; all as published"
+
+
+def test_an_audit_that_finds_damage_lists_it_raises_the_alarm_and_fails(played):
+    _, store, _ = played()
+    (part,) = store.glob("small/round-0001/evaluations/*/part-0000.parquet")
+    part.write_bytes(part.read_bytes()[:-1])
+    with pytest.raises(Damaged, match=r"1 damaged: small/round-0001/evaluations/.*SHA-256"):
+        audit(str(store))
+    event = wait_for("selfplay.alarm", str(store), "1 damaged: small/round-0001/evaluations")
+    assert event["payload"]["alarm"] == "damaged"
+    assert "SHA\\-256" in shown("audit")
+
+
+def test_a_rounds_end_is_heard_with_its_decision_and_its_reason_as_it_is(played):
+    from prefect import flow
+
+    _, store, _ = played()
+    (manifest,) = open_lineage(store, "small").manifests
+
+    @flow
+    def plays():
+        began = time.monotonic()
+        round_published(manifest)
+        return time.monotonic() - began
+
+    assert plays() < 0.5
+    event = wait_for("selfplay.round.published", "small/1", 'not "better"')
+    assert event["resource"]["selfplay.decision"] == "held"
+    assert event["payload"] == {"recipe": "small", "round": 1, "decision": "held", "reason": 'not "better"'}
+    assert [r for r in event["related"] if r["prefect.resource.role"] == "flow-run"]
+
+
+def test_without_a_server_an_event_is_said_to_nobody_and_starts_none(played, monkeypatch):
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    _, store, _ = played()
+    (manifest,) = open_lineage(store, "small").manifests
+    with temporary_settings({PREFECT_API_URL: None}):
+        began = time.monotonic()
+        round_published(manifest)
+        assert time.monotonic() - began < 0.5

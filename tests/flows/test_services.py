@@ -1,0 +1,124 @@
+"""What `up` and `down` decide, without a server: the state file, what is ours, what is refused."""
+
+import socket
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from flows import services
+from flows.processes import Started, living, start
+from flows.register import check_webhook
+from flows.services import State, down, up
+from schemas.errors import BadInput, Locked, Stopped
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    return tmp_path / "services"
+
+
+def written(home, **roles):
+    home.mkdir(parents=True, exist_ok=True)
+    state = State(token="t", port=4567, **roles)
+    (home / "state.json").write_text(state.model_dump_json())
+    return state
+
+
+def sleeper(home, mark):
+    import os
+
+    home.mkdir(parents=True, exist_ok=True)
+    return start([sys.executable, "-c", "import time; time.sleep(60)"], os.environ, mark, home / "log")
+
+
+def test_down_ends_what_is_written_down_and_what_was_started_but_not_written_down(home):
+    server, worker, unwritten = (sleeper(home, mark) for mark in ("server-t", "worker-t", "worker-t"))
+    others = sleeper(home, "server-of another up")
+    written(home, server=server, worker=worker)
+    said = []
+    down(said.append)
+    for started, mark in ((server, "server-t"), (worker, "worker-t"), (unwritten, "worker-t")):
+        assert living(started, mark) is None
+    assert living(others, "server-of another up")
+    psutil.Process(others.pid).kill()
+    assert said == [f"server  ended (pid {server.pid})", f"worker  ended (pid {worker.pid})"]
+    assert not (home / "state.json").exists()
+    down(said.append)
+    assert said[-1] == "nothing is up"
+
+
+def test_down_leaves_the_new_owner_of_a_pid_alone_and_says_what_was_dead(home):
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    created = psutil.Process(stranger.pid).create_time()
+    written(
+        home,
+        server=Started(pid=stranger.pid, created=created - 1000),
+        worker=Started(pid=stranger.pid, created=created),
+    )
+    said = []
+    down(said.append)
+    assert stranger.poll() is None
+    assert said == ["server  was not running", "worker  was not running"]
+    stranger.kill()
+    stranger.wait()
+
+
+def test_a_port_that_is_taken_is_refused_and_nothing_is_started(home):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(BadInput, match=f"port {port} is taken by another program; choose one with --port"):
+            up(port, None, None, lambda line: None)
+    assert not (home / "state.json").exists()
+
+
+def test_a_server_that_is_up_is_not_moved_to_another_port(home):
+    server = sleeper(home, "server-t")
+    written(home, server=server)
+    with pytest.raises(BadInput, match=r"up already, at http://127.0.0.1:4567; selfplay down first"):
+        up(4568, None, None, lambda line: None)
+    assert living(server, "server-t")
+    down(lambda line: None)
+
+
+def test_a_server_that_dies_at_once_is_one_line_with_its_log(home, monkeypatch):
+    monkeypatch.setattr(services.sys, "executable", "/bin/false")
+    with pytest.raises(Stopped, match=r"did not start; see .*server\.log"):
+        up(_free_port(), None, None, lambda line: None)
+    down(lambda line: None)
+
+
+def test_two_at_a_time_are_refused(home):
+    with services._alone(), pytest.raises(Locked, match="another `selfplay up` or `down` is at work"):
+        down(lambda line: None)
+
+
+@pytest.mark.parametrize("url", ["ftp://host/secret", "secret", "https://", "http:///secret"])
+def test_a_webhook_that_is_no_address_is_refused_without_repeating_it(home, url):
+    with pytest.raises(BadInput, match="--webhook: expected a URL") as refused:
+        up(None, None, url, lambda line: None)
+    assert "secret" not in str(refused.value)
+    check_webhook("https://hooks.example.org/secret")
+
+
+def test_what_the_services_see_listens_on_loopback_and_holds_no_webhook(home, monkeypatch):
+    monkeypatch.setenv("SELFPLAY_WEBHOOK_URL", "https://hooks.example.org/secret")
+    environment = services._environment(State(token="t", port=4567))
+    assert environment["PREFECT_API_URL"] == "http://127.0.0.1:4567/api"
+    assert environment["PREFECT_SERVER_API_HOST"] == "127.0.0.1"
+    assert not [name for name, value in environment.items() if "hooks.example.org" in value]
+    assert str(home) in environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"]
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "postgresql+asyncpg://elsewhere")
+    assert services._environment(State(token="t", port=1))["PREFECT_SERVER_DATABASE_CONNECTION_URL"].endswith(
+        "elsewhere"
+    )
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
