@@ -12,7 +12,7 @@ from schemas.errors import BadInput
 from schemas.manifest import TableRef
 from tasks.store.lineage import Lineage, open_lineage, open_lineages
 from tasks.store.objects import LISTING, digest_of
-from tasks.store.parquet import logical_digest, read_part
+from tasks.store.parquet import decoded, logical_digest
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _faults_of_table(folder: Path, ref: TableRef) -> Iterator[tuple[str, str]]:
 
 def _faults_of_rows(folder: Path, ref: TableRef) -> Iterator[str]:
     try:
-        parts = [read_part(folder / name) for name in sorted(ref.files)]
+        parts = [decoded((folder / name).read_bytes()) for name in sorted(ref.files)]
     except pa.ArrowException as error:
         yield f"not readable as Parquet: {error}"
         return

@@ -88,9 +88,8 @@ class Draft:
         rows = self._found(tables, part)
         if rows:
             self._found_parts += 1
-            self.tokens += sum(
-                row.get("num_tokens", 0) for row in rows[-1]
-            )  # generated for this stage, by an earlier run
+            # generated for this stage, by an earlier run
+            self.tokens += sum(row.get("num_tokens") or 0 for row in rows[-1])
         else:
             if self._found_parts:
                 self.resumed(f"shard {part + 1} of {of}" if of else f"shard {part + 1}")
@@ -104,8 +103,8 @@ class Draft:
     def _found(self, tables: Sequence[Table], part: int) -> list[list[Row]]:
         """A shard's rows, if it is whole. A torn one is removed: it is made again."""
         paths = [self._part(table, part) for table in tables]
-        try:
-            return [read_part(path).to_pylist() for path in reversed(paths)][::-1]  # the last is there first of all
+        try:  # the last first: without it there is nothing
+            return [read_part(self._part(table, part), table).to_pylist() for table in reversed(tables)][::-1]
         except FileNotFoundError:
             return []
         except pa.ArrowInvalid:

@@ -27,7 +27,7 @@ def write_part(path: Path, table: Table, rows: Sequence[Row]) -> pa.Table:
 def create_part(path: Path, table: Table, rows: Sequence[Row]) -> pa.Table:
     """The same, unless another writer was first: then the part is what that one wrote."""
     part = _typed(table, rows)
-    return part if create_once(path, _as_bytes(part)) else read_part(path)
+    return part if create_once(path, _as_bytes(part)) else read_part(path, table)
 
 
 def _typed(table: Table, rows: Sequence[Row]) -> pa.Table:
@@ -44,12 +44,16 @@ def _as_bytes(part: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def read_part(path: Path) -> pa.Table:
+def read_part(path: Path, table: Table) -> pa.Table:
     """One part as it stands. Raises pyarrow's ArrowInvalid if it is torn, FileNotFoundError if it is not there."""
-    return _decoded(path.read_bytes())
+    part = decoded(path.read_bytes())
+    if not part.schema.equals(table.schema):  # page checksums do not cover the file's footer
+        raise pa.ArrowInvalid(f"{path}: not the columns of {table.name}")
+    return part
 
 
-def _decoded(content: bytes) -> pa.Table:
+def decoded(content: bytes) -> pa.Table:
+    """A part's rows, whatever their columns. Raises pyarrow's ArrowInvalid if it is torn."""
     try:
         return pq.read_table(pa.BufferReader(content), partitioning=None, page_checksum_verification=True)
     except OSError as error:  # a wrong checksum; the disk has done its part
@@ -58,14 +62,14 @@ def _decoded(content: bytes) -> pa.Table:
 
 def read_parts(folder: Path, table: Table) -> pa.Table:
     """All parts of a table under way, sorted by id; an empty table if there are none."""
-    return _together([read_part(path) for path in sorted(folder.glob("part-*.parquet"))], table)
+    return _together([read_part(path, table) for path in sorted(folder.glob("part-*.parquet"))], table)
 
 
 def read_table(lineage: Path, ref: TableRef, table: Table) -> pa.Table:
     """A table as a stage wrote it, sorted by id. Raises Damaged if a file of it is not what was written."""
     files = sorted(ref.files.items())
     whole = [whole_file(lineage / ref.path / name, digest) for name, digest in files]
-    return _together([_decoded(content) for content in whole], table)
+    return _together([decoded(content) for content in whole], table)
 
 
 def _together(parts: list[pa.Table], table: Table) -> pa.Table:
