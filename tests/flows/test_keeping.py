@@ -48,7 +48,7 @@ def test_a_round_that_awaits_approval_is_promoted_by_a_record(rounds, selfplay):
         ("small/9", "; its lineage has small/1, small/2, small/3, small/4"),
         ("other/1", "other/1: no published round of this name in"),
         ("small", "small: expected a round such as quickstart/3"),
-        ("../small/1", "no published round of this name"),
+        ("../small/1", "expected a round such as quickstart/3"),
     ],
 )
 def test_only_a_better_candidate_of_the_present_champion_can_be_approved(rounds, selfplay, asked, line):

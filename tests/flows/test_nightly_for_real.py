@@ -236,8 +236,9 @@ def is_crashed(run):
 
 
 def began_after(server, crashed):
-    runs = [run for run in server.runs() if run["start_time"] and run["id"] != crashed["id"]]
-    return runs[0] if runs else None
+    """The first run that got the slot since; those that came while it was taken are cancelled."""
+    runs = [run for run in server.runs() if run["state_type"] != "CANCELLED" and run["id"] != crashed["id"]]
+    return next((run for run in runs if run["start_time"]), None)
 
 
 def published(store):

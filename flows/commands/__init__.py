@@ -1,0 +1,1 @@
+"""The commands, one file a topic: plain functions, which flows/cli.py hands to typer."""

@@ -1,0 +1,57 @@
+"""run and plan: what plays rounds."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import JsonOption, RecipeArgument, StoreOption, entry, folder_of
+from flows.console import Console
+from tasks.store.lineage import open_lineage
+
+
+def run(
+    recipe: RecipeArgument,
+    store: StoreOption = "store",
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds to play, instead of the recipe's number.")] = None,
+    from_stage: Annotated[
+        str, typer.Option(help="Play this stage of the unfinished round, and those below it, again.")
+    ] = "",
+    as_json_lines: JsonOption = False,
+) -> None:
+    """Play rounds of a recipe, from where its lineage stands."""
+    from flows.run import run_recipe
+
+    console = Console(to_stderr=as_json_lines)
+    played = run_recipe(recipe, store, rounds, console, from_stage)
+    if as_json_lines:
+        typer.echo(json.dumps([entry(m, store) for m in played], indent=2))
+    elif played:
+        console.rounds_table(played)
+        last = played[-1]
+        console.note(f"\nround {last.recipe}/{last.round} lies in {folder_of(last, store)}")
+        console.note(f"next: selfplay log --store {store}    or: selfplay run {recipe} --store {store}")
+    if played and played[-1].decision == "failed":
+        raise typer.Exit(1)
+
+
+def plan(
+    recipe: RecipeArgument,
+    store: StoreOption = "store",
+    as_json_list: JsonOption = False,
+) -> None:
+    """What the next run would do, stage by stage, and why. Nothing is written."""
+    from flows.plan import plan_round
+    from flows.preflight import preflight
+
+    ready = preflight(recipe, store)
+    lineage = open_lineage(ready.store, ready.recipe.name)
+    planned = plan_round(ready, lineage)
+    if as_json_list:
+        typer.echo(json.dumps([stage.__dict__ for stage in planned], indent=2))
+        return
+    console = Console()
+    console.note(f"next: {lineage.recipe}/{lineage.next_round}, of {ready.recipe.rounds} rounds a run")
+    for stage in planned:
+        console.note(f"  {stage.stage:<20} {stage.state:<8} {stage.why}")
+    console.note(f"play it: selfplay run {recipe} --store {store}")
