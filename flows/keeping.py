@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from schemas.errors import BadInput
+from schemas.errors import BadInput, Locked
 from schemas.manifest import Manifest
 from schemas.records import LineageRecord
-from tasks.store.gc import Garbage, find_garbage, lineage_names, remove
+from tasks.store.gc import Garbage, find_garbage, lineage_names, remove_garbage
 from tasks.store.lineage import Lineage
 from tasks.store.lock import hold
 from tasks.store.naming import open_round
@@ -40,9 +40,12 @@ def collect_garbage(store: str, grace_days: float, remove_it: bool, note: Note) 
     if not remove_it:
         return find_garbage(root, grace)
     with ExitStack() as held:
-        for name in lineage_names(root):
+        names = lineage_names(root)
+        for name in names:
             held.enter_context(hold(root / name, "gc", note))
         found = find_garbage(root, grace)
+        if lineage_names(root) != names:
+            raise Locked(f"{root}: a lineage was begun at this moment; run gc again")
         for garbage in found:
-            remove(root, garbage)
+            remove_garbage(root, garbage)
     return found

@@ -100,9 +100,9 @@ def _ended() -> tuple[str, int]:
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: a flag or an argument that cannot be used
             return f"{error.format_message().rstrip('.')}; see selfplay --help", 2
+        kept = _kept(traceback.format_exc())
         if _is_of_the_world(error):
             return f"{error}; {_mending(error) or GO_ON}", Stopped.exit_code
-        kept = _kept(traceback.format_exc())
         return f"unexpected {error.__class__.__name__}; {kept}", Stopped.exit_code
 
 

@@ -24,6 +24,7 @@ from tasks.store.lineage import Lineage, make_store, open_lineage  # noqa: E402
 from tasks.store.lock import Lock, hold  # noqa: E402
 from tasks.store.objects import keep_checkpoint, write_whole  # noqa: E402
 from tasks.store.retention import drop_held_weights  # noqa: E402
+from tasks.store.strays import remove_strays  # noqa: E402
 
 
 @flow(name="nightly", persist_result=False)
@@ -45,6 +46,8 @@ def nightly(recipe: str, store: str = "store", rounds: int | None = None, from_s
 def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, console: Console) -> list[Manifest]:
     recipe, spending = plan.recipe, Spending(plan.recipe.budget)
     base = keep_checkpoint(plan.store / "objects", plan.model)
+    for last in open_lineage(plan.store, recipe.name).manifests[-1:]:  # killed right after its manifest was written
+        remove_strays(plan.store / recipe.name / f"round-{last.round:04d}", last)
     published: list[Manifest] = []
     for _ in range(rounds or recipe.rounds):
         lineage = open_lineage(plan.store, recipe.name)
@@ -78,6 +81,7 @@ def _play_round(plan: Plan, lineage: Lineage, base: CheckpointRef, stages: Stage
     parent = f"{promoted.recipe}/{promoted.round}" if promoted else None
     console.round_begins(plan.recipe.name, round.number, parent or "the base model")
     folder = lineage.round_folder(round.number)
+    stages.lock.prove()
     write_whole(folder / "recipe.toml", plan.recipe_text.encode())
     started, failure = now(), None
     try:

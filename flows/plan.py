@@ -1,13 +1,14 @@
 """What a run would do next, and why: the method played on keys alone. Nothing is written, no weights are loaded."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from flows.keyed import Keyed, changed, keyed, whole
 from flows.methods import method_of
 from flows.preflight import Plan
 from flows.round import Round, Stage, Work
+from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
 from tasks.store.lineage import Lineage
 
@@ -77,7 +78,11 @@ def plan_round(plan: Plan, lineage: Lineage) -> list[Planned]:
         champion=lineage.champion(base),
         player=planner,
     )
-    method_of(plan.recipe)(round)
+    try:
+        method_of(plan.recipe)(round)
+    except ValidationFailed:  # by a stage that is whole already
+        last = planner.planned[-1]
+        planner.planned[-1] = replace(last, why=f"{last.why}; it failed the round, which ends there")
     return planner.planned
 
 
@@ -85,7 +90,9 @@ def _to_play(round: Round, shown: str, stage: Keyed) -> Planned:
     folder = round.lineage.round_folder(round.number)
     shards = {part.name for part in folder.glob(f"*/{stage.key}/part-*.parquet")} if folder.exists() else set()
     if shards:
-        return Planned(shown, "resumed", f"{len(shards)} whole shard{'s' * (len(shards) > 1)} in the store")
+        return Planned(shown, "resumed", f"{len(shards)} part{'s' * (len(shards) > 1)} in the store")
+    if folder.exists() and any((folder / "training" / stage.key).glob("*/*/complete.json")):
+        return Planned(shown, "resumed", "training was begun")
     if differing := changed(round, shown, stage):
         return Planned(shown, "running", f"{', '.join(differing)} changed")
     return Planned(shown, "running", "not in the store")

@@ -1,4 +1,4 @@
-"""play_stage: the Prefect task around a stage. Key, marker, budget, progress, retries and artifacts, written once."""
+"""The Prefect task around a stage. Key, marker, budget, progress, retries and artifacts, written once."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +21,11 @@ from schemas.errors import BudgetSpent, Damaged, FactoryError
 from schemas.manifest import StageRecord
 from schemas.settings import Budget
 from tasks.store.draft import Draft
+from tasks.store.listing import files_below
 from tasks.store.lock import Lock
 from tasks.store.objects import LISTING, create_once, whole_file, write_whole
-from tasks.store.place import is_of_the_world
-from tasks.training.resume import remove
+from tasks.store.place import is_of_the_world, local_twin
+from tasks.training.resume import remove_work
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Stages:
     again_from: str = ""
     """The stage from which on what is whole in this round's draft is played again."""
     _again: bool = False
+    _forgotten: set[str] = field(default_factory=set)
 
     def __call__(
         self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
@@ -71,7 +73,9 @@ class Stages:
         self._go_on()
         made_of = keyed(round, stage, inputs)
         self._again = self._again or self.again_from in (shown, stage.__name__)
-        if self._again:
+        if self._again and made_of.key not in self._forgotten:  # once: another label, or another try, goes on from it
+            self._forgotten.add(made_of.key)
+            self.lock.prove()
             _forget(round, made_of)
         elif record := _from_the_store(round, made_of):
             self.console.reused(shown, record)
@@ -88,6 +92,7 @@ class Stages:
                 report=lambda *so_far: (report(*so_far), tracked(*so_far))[0],
                 spend=self.spending.spend,
                 go_on=self._go_on,
+                prove=self.lock.prove,
                 resumed=lambda place: why.append(f"resumed at {place}"),
             )
             began = time.monotonic()
@@ -95,7 +100,7 @@ class Stages:
                 figures = stage(draft, **inputs) | figures_beside()
             record = _marked(round, shown, made_of, draft, figures, time.monotonic() - began)
             for work in (draft.kept, draft.scratch):
-                remove(work)  # what a resume would have needed
+                remove_work(work)  # what a resume would have needed
         self.console.played(shown, record, why)
         return record
 
@@ -193,12 +198,14 @@ def _is_sound(round: Round, record: StageRecord) -> bool:
     """Whether a draft's stage is still what its marker says. Files that are not are removed: they are made again."""
     sound = True
     for ref in record.tables.values():
+        folder = round.lineage.folder / ref.path
+        there = {found.path.name for found in files_below(folder)}
         for name, digest in ref.files.items():
-            path = round.lineage.folder / ref.path / name
             try:
-                whole_file(path, digest)
+                sound = sound and name in there  # this machine's copy would not know
+                whole_file(folder / name, digest)
             except Damaged:
-                path.unlink(missing_ok=True)
+                (folder / name).unlink(missing_ok=True)
                 sound = False
     checkpoint = record.figures.get("checkpoint")
     return sound and (checkpoint is None or (round.lineage.objects / checkpoint / LISTING).exists())
@@ -224,3 +231,4 @@ def _forget(round: Round, stage: Keyed) -> None:
     for part in list(folder.glob(f"**/{stage.key}/**/*")):
         if part.is_file():
             part.unlink()
+    remove_work(local_twin(folder / "training" / stage.key))

@@ -15,6 +15,7 @@ from flows.processes import flow_run_ids, is_alive
 from flows.register import POOL
 from schemas.errors import Stopped
 
+HELPER_SECONDS = 4.0  # what a killed run started, and what is still of it, has gone by then
 START_SECONDS = 180.0  # a first start migrates a database
 
 
@@ -45,9 +46,12 @@ def bury_orphans(url: str, say: Callable[[str], None]) -> None:
     """
     if any(worker["status"] == "ONLINE" and worker["name"] != socket.gethostname() for worker in _workers(url)):
         return
-    played = flow_run_ids()
     states = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
-    for run in _ask(url, "flow_runs/filter", {"flow_runs": states, "work_pools": {"name": {"any_": [POOL]}}}) or []:
+    runs = _ask(url, "flow_runs/filter", {"flow_runs": states, "work_pools": {"name": {"any_": [POOL]}}}) or []
+    end = time.monotonic() + HELPER_SECONDS
+    while (played := flow_run_ids().intersection(run["id"] for run in runs)) and time.monotonic() < end:
+        time.sleep(0.2)
+    for run in runs:
         if run["id"] not in played:
             crashed = {"type": "CRASHED", "message": "The process that played it is gone."}
             _ask(url, f"flow_runs/{run['id']}/set_state", {"state": crashed})

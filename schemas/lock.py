@@ -15,6 +15,8 @@ class Epoch(Record):
     """When the process began, in the kernel's own ticks since boot: a number used again is another process."""
     command: str
     """What holds the lineage: run, gc, approve."""
+    token: str = ""
+    """At random: no two writers' epochs are alike."""
     since: str
     """UTC, ISO 8601, by the holder's clock: for people only."""
 

@@ -11,7 +11,7 @@ from schemas.errors import Locked
 from schemas.manifest import Manifest
 from tasks.store.keys import ROOT
 from tasks.store.objects import create_once, write_whole
-from tasks.store.strays import remove_files, strays
+from tasks.store.strays import remove_strays
 
 
 def publish(folder: Path, manifest: Manifest, prove: Callable[[], None] = lambda: None) -> None:
@@ -31,7 +31,7 @@ def publish(folder: Path, manifest: Manifest, prove: Callable[[], None] = lambda
     prove()
     if not create_once(folder / "manifest.json", orjson.dumps(as_json, option=indent)):
         raise Locked(f"{folder}: another run published this round first; run again to play the next one")
-    remove_files(path for path in strays(folder, manifest) if path.suffix != ".draft")  # a rival's last words
+    remove_strays(folder, manifest)
 
 
 def now() -> str:

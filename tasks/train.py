@@ -62,6 +62,7 @@ def train(
                 lora=settings.lora,
                 seed=draft.random_seed("train", method),
                 progress=progress,
+                prove=draft.prove,
             )
             folder = _trained(phase, rows[method], settings)
             gc.collect()  # a trainer is full of cycles; the next one needs its memory

@@ -184,7 +184,7 @@ class ServerEngine:
                 return json.loads(received)
             except (ValueError, RecursionError) as error:
                 raise Fault(f"not JSON: {str(error)[:100]}, in {len(received):,} bytes") from None
-        words = received[:200].decode(errors="replace")
-        key = _key(self.settings)
-        said = f": {words.replace(key, '***') if key else words!r}" if words else ""
+        words, key = received.decode(errors="replace"), _key(self.settings)
+        words = (words.replace(key, "***") if key else words)[:200]
+        said = f": {words!r}" if words else ""
         raise Fault(f"HTTP {status}{said}", status in WORTH_ANOTHER_TRY, retry_after(answer.headers))

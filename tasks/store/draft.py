@@ -37,6 +37,8 @@ class Draft:
     """Counts generated tokens against the recipe's budget."""
     go_on: Callable[[], None] = lambda: None
     """Called before each part is made: raises BudgetSpent at the recipe's bound."""
+    prove: Callable[[], None] = lambda: None
+    """Called before anything is replaced: raises Locked if another writer took the lineage over."""
     hand_over: Callable[[list[Row]], None] = lambda rows: None
     """Called with the rows of each part as soon as it is whole: what works beside the stage takes them."""
     resumed: Callable[[str], None] = lambda place: None
@@ -68,7 +70,8 @@ class Draft:
         return self.lineage.checkpoint_folder(ref)
 
     def write(self, table: Table, rows: Rows, part: int = 0) -> pa.Table:
-        """Write one part of an output table, whole."""
+        """Write one part of an output table, whole; an earlier run's is replaced."""
+        self.prove()
         self.written.add(table.name)
         return write_part(self._part(table, part), table, rows)
 
@@ -101,16 +104,17 @@ class Draft:
         return rows
 
     def _found(self, tables: Sequence[Table], part: int) -> list[list[Row]]:
-        """A shard's rows, if it is whole. A torn one is removed: it is made again."""
+        """A shard's rows, if it is whole. What there is of one that is torn goes: it is made again."""
         paths = [self._part(table, part) for table in tables]
         try:  # the last first: without it there is nothing
             return [read_part(self._part(table, part), table).to_pylist() for table in reversed(tables)][::-1]
         except FileNotFoundError:
-            return []
+            torn = paths[:-1]
         except pa.ArrowInvalid:
-            for path in reversed(paths):
-                path.unlink(missing_ok=True)
-            return []
+            torn = paths
+        for path in reversed(torn):
+            path.unlink(missing_ok=True)
+        return []
 
     def refused(
         self,

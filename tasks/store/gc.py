@@ -7,9 +7,13 @@ from pathlib import Path
 
 from schemas.manifest import Manifest
 from tasks.store.lineage import Lineage, open_lineage, round_folders
+from tasks.store.listing import Found, files_below
 from tasks.store.objects import LISTING
+from tasks.store.place import on_disk
 from tasks.store.strays import remove_files, strays
 from tasks.store.uploads import Upload, abort_upload, unfinished_uploads
+
+KILLED = "left by a killed writer"
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,21 @@ def find_garbage(store: Path, grace_seconds: float) -> list[Garbage]:
         found += _of_a_lineage(lineage, grace_seconds)
     drafted = {digest for lineage in lineages for digest in _drafted(lineage, grace_seconds)}
     dropped = {digest for lineage in lineages for digest in lineage.dropped_weights}
+    kept = needed | drafted
     for folder in _folders(store / "objects"):
-        if folder.name in needed | drafted:
-            continue
-        why = "weights dropped by a record" if folder.name in dropped else "no round refers to it"
-        found += _if_old(f"objects/{folder.name[:16]}...", why, _files(folder), grace_seconds)
-    found += _if_old("store", "left by a killed writer", _drafts_of(_files_of(store)), grace_seconds)
+        files, shown = files_below(folder), f"objects/{folder.name[:16]}..."
+        if folder.name in kept:
+            found += _if_old(shown, KILLED, _drafts_of(files), grace_seconds)
+        else:
+            why = "weights dropped by a record" if folder.name in dropped else "no round refers to it"
+            found += _if_old(shown, why, files, grace_seconds)
+    found += _if_old("store", KILLED, _drafts_of(_beside(store)), grace_seconds)
     for upload in unfinished_uploads(store, grace_seconds):
         found.append(Garbage(f"upload of {upload.key[-40:]}", "left by a killed writer", (), 0, upload))
     return found
 
 
-def remove(store: Path, garbage: Garbage) -> None:
+def remove_garbage(store: Path, garbage: Garbage) -> None:
     """Remove its files; an object's listing first, so that what is left of a killed removal is no whole object."""
     remove_files(sorted(garbage.files, key=lambda path: path.name != LISTING))
     if garbage.upload:
@@ -60,11 +67,11 @@ def _of_a_lineage(lineage: Lineage, grace: float) -> Iterator[Garbage]:
         shown = f"{lineage.recipe}/{folder.name}"
         if manifest := published.get(int(folder.name.removeprefix("round-"))):
             yield from _if_old(shown, "not named by its manifest", strays(folder, manifest), grace)
-        else:
-            yield from _if_old(shown, "a draft", _files(folder), grace)
-    for part in ("lock", "records"):
-        left = _drafts_of(_files(lineage.folder / part))
-        yield from _if_old(f"{lineage.recipe}/{part}", "left by a killed writer", left, grace)
+        elif not (folder / "manifest.json").exists():  # asked anew: published a moment ago
+            yield from _if_old(shown, "a draft", files_below(folder), grace)
+    for part in ("lock", "records", "cache"):
+        left = _drafts_of(files_below(lineage.folder / part))
+        yield from _if_old(f"{lineage.recipe}/{part}", KILLED, left, grace)
 
 
 def _needed(m: Manifest) -> set[str]:
@@ -76,21 +83,21 @@ def _needed(m: Manifest) -> set[str]:
 def _drafted(lineage: Lineage, grace: float) -> set[str]:
     """Digests that a draft still under way names."""
     folder = lineage.round_folder(lineage.next_round)
-    if not folder.exists() or _age(_files(folder)) > grace:
+    if not folder.exists() or _age(files_below(folder)) > grace:
         return set()
     markers = [path.name.removesuffix(".json").rsplit("-", 1) for path in folder.glob("stages/*.json")]
     records = [lineage.stage_record(lineage.next_round, stage, key) for stage, key in markers]
     return {record.figures["checkpoint"] for record in records if record and "checkpoint" in record.figures}
 
 
-def _if_old(what: str, why: str, files: list[Path], grace: float) -> Iterator[Garbage]:
+def _if_old(what: str, why: str, files: list[Found], grace: float) -> Iterator[Garbage]:
     if files and _age(files) >= grace:
-        yield Garbage(what, why, tuple(files), sum(path.stat().st_size for path in files))
+        yield Garbage(what, why, tuple(found.path for found in files), sum(found.bytes for found in files))
 
 
-def _age(files: list[Path]) -> float:
+def _age(files: list[Found]) -> float:
     """Seconds since the newest was written, by the clocks of this machine and the store's."""
-    return time.time() - max((path.stat().st_mtime for path in files), default=0.0)
+    return time.time() - max((found.changed for found in files), default=0.0)
 
 
 def lineage_names(store: Path) -> list[str]:
@@ -103,13 +110,13 @@ def _folders(folder: Path) -> list[Path]:
     return sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.name) if folder.exists() else []
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
+def _beside(store: Path) -> list[Found]:
+    """Files directly in the store's folder; on a disk alone: object storage has no drafts of whole files."""
+    if not on_disk(store) or not store.exists():
+        return []
+    files = [(path, path.stat()) for path in store.iterdir() if path.is_file()]
+    return [Found(path, about.st_size, about.st_mtime) for path, about in files]
 
 
-def _files_of(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_file()] if folder.exists() else []
-
-
-def _drafts_of(files: list[Path]) -> list[Path]:
-    return [path for path in files if path.name.startswith(".") and path.name.endswith(".draft")]
+def _drafts_of(files: list[Found]) -> list[Found]:
+    return [found for found in files if found.path.name.startswith(".") and found.path.name.endswith(".draft")]

@@ -13,12 +13,12 @@ import orjson
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ("tasks", "schemas")
-# libraries that move bytes or draw progress do not change what is written
 BEHIND = {  # libraries that another one leans on for what it computes
     "transformers": ("tokenizers",),
     "trl": ("accelerate", "datasets"),
     "math_verify": ("sympy", "latex2sympy2_extended"),
 }
+# they move bytes or draw progress, and change nothing of what is written
 UNCOUNTED = {"orjson", "pydantic", "rich", "httpx", "psutil", "upath"}
 
 

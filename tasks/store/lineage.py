@@ -131,11 +131,14 @@ def _check_format(store: Path) -> None:
 
 
 def _contents(paths: list[Path]) -> dict[Path, bytes]:
-    """The files that are there; from object storage all at once."""
+    """The files that are there; from object storage all at once. Only one that is missing may be passed over."""
     if paths and not on_disk(paths[0]):
         urls = {at_url(path).path: path for path in paths}
-        found = at_url(paths[0]).fs.cat(list(urls), on_error="omit")
-        return {urls[url]: content for url, content in found.items()}
+        found = at_url(paths[0]).fs.cat(list(urls), on_error="return")
+        for answer in found.values():
+            if isinstance(answer, Exception) and not isinstance(answer, FileNotFoundError):
+                raise answer
+        return {urls[url]: content for url, content in found.items() if isinstance(content, bytes)}
     return {path: path.read_bytes() for path in paths if path.exists()}
 
 

@@ -6,6 +6,7 @@ decides. A holder that was taken for dead and wakes up finds a later epoch, and 
 """
 
 import os
+import secrets
 import socket
 import threading
 import time
@@ -68,7 +69,7 @@ class Lock:
     def release(self) -> None:
         self._ended.set()
         self._thread.join(BEAT_SECONDS)
-        with suppress(OSError):  # then it is found dead instead
+        with suppress(Exception):  # of whatever class a lost network is: then it is found dead instead
             create_once(_path(self.folder, self.epoch.epoch, "released"), b"{}")
 
 
@@ -165,13 +166,17 @@ def _own_epoch(number: int, command: str) -> Epoch:
         machine=_machine(),
         pid_started=_started(os.getpid()) or "",
         command=command,
+        token=secrets.token_hex(8),
         since=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
 def _is_gone(holder: Epoch) -> bool:
     """Whether the holder's process is known to have ended: it ran on this machine, since its last boot."""
-    return bool(holder.machine) and holder.machine == _machine() and _started(holder.pid) != holder.pid_started
+    if not holder.machine or holder.machine != _machine():
+        return False
+    started = _started(holder.pid)
+    return started != holder.pid_started if started else not _is_another_users(holder.pid)
 
 
 def _machine() -> str:
@@ -180,6 +185,17 @@ def _machine() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + " " + os.readlink("/proc/self/ns/pid")
     except OSError:
         return ""
+
+
+def _is_another_users(pid: int) -> bool:
+    """Whether there is such a process that only its user may look at."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
+        return False
+    return False
 
 
 def _started(pid: int) -> str | None:

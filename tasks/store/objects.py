@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import time
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tasks.store.place import at_url, local_cache, on_disk
 
 LISTING = "object.json"  # written last: the mark that an object is whole
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
-TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
+PUTS = 6  # tries, while another writer's put of the same name is under way
 
 
 def create_once(path: Path, content: bytes) -> bool:
@@ -36,14 +37,19 @@ def create_once(path: Path, content: bytes) -> bool:
 
 
 def _put_once(path: Path, content: bytes) -> bool:
-    try:
-        at_url(path).fs.pipe_file(at_url(path).path, content, mode="create")
-    except OSError as error:
-        answer = getattr(error.__cause__, "response", {})
-        if not isinstance(error, FileExistsError) and answer.get("Error", {}).get("Code") not in TAKEN:
-            raise
-        return bool(path.read_bytes() == content)  # a retried put may meet the one whose answer was lost
-    return True
+    for attempt in range(PUTS):
+        try:
+            at_url(path).fs.pipe_file(at_url(path).path, content, mode="create")
+        except OSError as error:
+            code = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
+            if code == "ConditionalRequestConflict" and attempt < PUTS - 1:  # another put is under way: ask again
+                time.sleep(0.1 * 2**attempt)
+                continue
+            if not isinstance(error, FileExistsError) and code != "PreconditionFailed":
+                raise
+            return bool(path.read_bytes() == content)  # a retried put may meet the one whose answer was lost
+        return True
+    raise AssertionError("the last put raises or returns")
 
 
 def write_whole(path: Path, content: bytes) -> None:

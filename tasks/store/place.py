@@ -3,14 +3,15 @@ the project's annotations say Path for both."""
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 from upath import UPath
 
 from schemas.errors import BadInput
 
+BUCKET = r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}"  # what the S3 client takes
 WORLD = ("botocore", "aiobotocore", "aiohttp")  # errors of the network that are no OSError
 
 
@@ -23,13 +24,14 @@ def store_at(place: str | Path) -> Path:
     text = str(place)
     if "://" not in text:
         return Path(text).resolve()
-    url = urlsplit(text)
-    if url.scheme != "s3" or not url.netloc:
-        raise BadInput(f"--store {text.split('@')[-1]}: expected a folder, or s3://bucket/path")
+    scheme, _, rest = text.partition("://")
+    bucket = rest.partition("/")[0]
+    if "@" in text or ":" in bucket:  # not repeated: a secret may hold any sign
+        raise BadInput("--store: no secrets in the URL; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    if scheme != "s3" or not re.fullmatch(BUCKET, bucket):
+        raise BadInput(f"--store {text}: expected a folder, or s3://bucket/path")
     if any(sign in text for sign in "*?[]"):
         raise BadInput(f"--store {text}: no *, ?, [ or ] in the URL; file systems take them for patterns")
-    if url.username or url.password:
-        raise BadInput("--store: no secrets in the URL; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     return cast(Path, UPath(text.rstrip("/"), use_listings_cache=False))  # another machine may have written since
 
 

@@ -1,6 +1,7 @@
 """Records: approve, drop-weights. They are added, never edited; what a round counts for is read from them."""
 
 import getpass
+import os
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ def add_record(lineage: Path, kind: Literal["approve", "drop-weights"], round: i
             kind=kind,
             round=round,
             reason=reason,
-            by=f"{getpass.getuser()}@{socket.gethostname()}",
+            by=f"{_user()}@{socket.gethostname()}",
             at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
         content = orjson.dumps(record.model_dump(), option=orjson.OPT_INDENT_2)
@@ -52,6 +53,13 @@ def as_recorded(manifest: Manifest, records: Iterable[LineageRecord]) -> Manifes
                 update={"reason": f"{manifest.reason}; weights dropped", "weights_dropped": True}
             )
     return manifest
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user has no name
+        return str(os.getuid())
 
 
 def _read(path: Path) -> LineageRecord:

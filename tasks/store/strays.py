@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from schemas.manifest import Manifest
+from tasks.store.listing import Found, files_below
 from tasks.store.place import on_disk
 
 
-def strays(folder: Path, manifest: Manifest) -> list[Path]:
+def strays(folder: Path, manifest: Manifest) -> list[Found]:
     """Files in a published round's folder that its manifest does not name."""
     tables = {
         f"{Path(ref.path).relative_to(folder.name).as_posix()}/{file}"
@@ -17,7 +18,12 @@ def strays(folder: Path, manifest: Manifest) -> list[Path]:
     }
     stages = {f"stages/{shown.split('.')[0]}-{key}.json" for shown, key in manifest.stages.items()}
     own = {"recipe.toml", "scorecard.json", "validation.json", "manifest.json", *tables, *stages}
-    return [p for p in sorted(folder.rglob("*")) if p.is_file() and p.relative_to(folder).as_posix() not in own]
+    return [found for found in files_below(folder) if found.path.relative_to(folder).as_posix() not in own]
+
+
+def remove_strays(folder: Path, manifest: Manifest) -> None:
+    """Remove what a draft held beside what was published of it; but not what a rival writes at this moment."""
+    remove_files(found.path for found in strays(folder, manifest) if found.path.suffix != ".draft")
 
 
 def remove_files(paths: Iterable[Path]) -> None:

@@ -21,13 +21,17 @@ def unfinished_uploads(store: Path, grace_seconds: float) -> list[Upload]:
         return []
     place = at_url(store)
     bucket, _, prefix = place.path.partition("/")
-    answer = place.fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=f"{prefix}/")
+    asked = {"Bucket": bucket, "Prefix": f"{prefix}/" if prefix else ""}
     before = time.time() - grace_seconds
-    return [
-        Upload(entry["Key"], entry["UploadId"])
-        for entry in answer.get("Uploads", [])
-        if entry["Initiated"].timestamp() <= before
-    ]
+    found: list[Upload] = []
+    while True:
+        answer = place.fs.call_s3("list_multipart_uploads", **asked)
+        for entry in answer.get("Uploads", []):
+            if entry["Initiated"].timestamp() <= before:
+                found.append(Upload(entry["Key"], entry["UploadId"]))
+        if not answer.get("IsTruncated"):
+            return found
+        asked |= {"KeyMarker": answer["NextKeyMarker"], "UploadIdMarker": answer["NextUploadIdMarker"]}
 
 
 def abort_upload(store: Path, upload: Upload) -> None:

@@ -8,6 +8,7 @@ import hashlib
 import re
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def is_finished(folder: Path) -> bool:
     return folder.name.startswith("finished-")
 
 
-def saves(place: Place, minutes: float) -> Any:
+def saves(place: Place, minutes: float, prove: Callable[[], None]) -> Any:
     """The trainer's callback that asks for a checkpoint when the last is so old, and keeps it."""
     from transformers import TrainerCallback
 
@@ -69,6 +70,7 @@ def saves(place: Place, minutes: float) -> Any:
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             folder = place.work / f"checkpoint-{state.global_step}"
             (folder / "training_args.bin").unlink()  # a pickle that nothing reads
+            prove()
             keep(place, folder)
             self.last = time.monotonic()
 
@@ -88,10 +90,10 @@ def keep(place: Place, folder: Path) -> None:
     for home in (place.work, place.kept):
         for other in _folders(home):
             if other.name != folder.name:
-                remove(other)
+                remove_work(other)
 
 
-def remove(folder: Path) -> None:
+def remove_work(folder: Path) -> None:
     """Remove a folder of training's work, here or where it is kept, if it is there."""
     if on_disk(folder):
         shutil.rmtree(folder, ignore_errors=True)

@@ -32,6 +32,8 @@ class Phase:
     seed: int
     progress: Callable[[int], None]
     """Called with the steps done."""
+    prove: Callable[[], None] = lambda: None
+    """Called before what was kept so far is replaced: raises Locked if another writer took the lineage over."""
 
 
 def load(folder: Path) -> tuple[Any, Any]:
@@ -116,11 +118,12 @@ def run(trainer: Any, phase: Phase) -> Path:
 
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Watch())
-    trainer.add_callback(saves(phase.place, phase.save_minutes))
+    trainer.add_callback(saves(phase.place, phase.save_minutes, phase.prove))
     trainer.train(resume_from_checkpoint=str(phase.begun) if phase.begun else None)
     folder = phase.place.work / f"finished-{trainer.state.global_step}"
     save(trainer, phase.source, folder / "weights")
     write_whole(folder / "steps.json", orjson.dumps(_logged(trainer.state.log_history, phase.method)))
+    phase.prove()
     keep(phase.place, folder)
     return folder
 

@@ -73,6 +73,11 @@ class Server:
         found = self.ask("flow_runs/filter", **asked)
         return [run for run in found if run["state_type"] != "SCHEDULED"]
 
+    def start(self, name):
+        """A run of a deployment, now."""
+        (deployment,) = [d for d in self.ask("deployments/filter") if d["name"] == name]
+        return self.ask(f"deployments/{deployment['id']}/create_flow_run")
+
     def run(self, run_id):
         return httpx.get(f"{self.url}/flow_runs/{run_id}", trust_env=False).json()
 
@@ -215,13 +220,21 @@ def test_a_night_that_is_killed_is_found_crashed_and_the_next_one_ends_its_round
     assert {path: path.stat().st_mtime_ns for path in whole} == whole, "what was whole was not made again"
     until("that run is completed", lambda: server.run(following["id"])["state_type"] == "COMPLETED", 60)
 
-    crash = until("the webhook for the crash", lambda: receiver.of(flow_run=first["name"]), 60)[0]
-    assert (crash["event"], crash["state"]) == ("prefect.flow-run.Crashed", "Crashed")
-    assert (crash["flow"], crash["deployment"]) == ("nightly", "nightly")
-    assert "No heartbeat for 70 seconds" in crash["reason"]
     told = until("the webhook for the round", lambda: receiver.of(event="selfplay.round.published"), 60)[0]
     assert (told["recipe"], told["round"], told["decision"]) == ("small", 1, "held")
     assert told["reason"] == manifest.reason
+
+    damage(store)
+    audit = server.start("weekly-audit")
+    failed = until("the webhook for a run that failed", lambda: receiver.of(flow_run=audit["name"]), 120)[0]
+    assert (failed["event"], failed["flow"], failed["deployment"]) == (
+        "prefect.flow-run.Failed",
+        "audit",
+        "weekly-audit",
+    )
+    rung = until("the webhook for an alarm", lambda: receiver.of(event="selfplay.alarm"), 60)[0]
+    assert (rung["alarm"], rung["subject"]) == ("damaged", str(store))
+    assert "small/round-0001/questions" in rung["reason"]
 
     keys = {artifact["key"] for artifact in server.ask("artifacts/latest/filter", limit=200)}
     assert {"rounds-small", "decision-small-0001", "manifest-small-0001"} <= keys
@@ -229,6 +242,14 @@ def test_a_night_that_is_killed_is_found_crashed_and_the_next_one_ends_its_round
     assert left_over(state) == []
     for path in (p for folder in (home, store) for p in folder.rglob("*") if p.is_file()):
         assert SECRET.encode() not in path.read_bytes(), path
+
+
+def damage(store):
+    """One byte of a published file."""
+    path = next(store.glob("small/round-0001/questions/*/part-0000.parquet"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 def is_crashed(run):
@@ -270,8 +291,7 @@ def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(tmp_path, 
         services.up(free_port(), None, None, said.append, file)
 
     # a run and its worker die together, as when the machine does: `up` says so at once, and starts a worker
-    (nightly,) = [d for d in server.ask("deployments/filter") if d["name"] == "nightly"]
-    run = server.ask(f"deployments/{nightly['id']}/create_flow_run")
+    run = server.start("nightly")
     until("a run is in the middle of a stage", lambda: len(parts(store)) >= 2, 300)
     kill_worker_and_run()
     services.up(None, None, None, said.append, file)
@@ -280,7 +300,7 @@ def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(tmp_path, 
     assert (mended.server, mended.worker == state.worker) == (state.server, False)
 
     # `down` while a run is under way: its `finally` is played, its lock released
-    again = server.ask(f"deployments/{nightly['id']}/create_flow_run")
+    again = server.start("nightly")
     before = len(parts(store))
     until("the next run goes on", lambda: len(parts(store)) > before, 300)
     began = time.monotonic()
@@ -306,13 +326,18 @@ def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(tmp_path, 
     assert services._read().worker
     services.down(said.append)
     assert left_over(state) == [] and unrelated.poll() is None
-    assert not [p for p in psutil.process_iter() if _names_home(p, home)]
+    until(f"all that it started is gone: {naming(home)}", lambda: not naming(home), 10)
     unrelated.kill()
     unrelated.wait()
 
 
-def _names_home(process, home):
-    try:
-        return process.pid != os.getpid() and str(home) in process.environ().get("PREFECT_HOME", "")
-    except psutil.Error:
-        return False
+def naming(home):
+    """Command lines of the processes that have this PREFECT_HOME."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and str(home) in process.environ().get("PREFECT_HOME", ""):
+                found.append(process.cmdline())
+        except psutil.Error:
+            continue
+    return found

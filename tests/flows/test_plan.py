@@ -70,7 +70,7 @@ def test_a_rerun_says_of_each_stage_whether_it_is_reused_resumed_or_why_it_runs(
     before = files(tmp_path / "store")
     again = planned(solve__questions_per_shard=16)
     assert (again["collect"].state, again["propose"].state, again["solve"].state) == ("reused", "reused", "resumed")
-    assert again["solve"].why.startswith(f"{whole} whole shard")
+    assert again["solve"].why.startswith(f"{whole} part")
     other = planned(**STOPS_IN_SOLVE | {"propose__target": 30})
     assert (other["collect"].state, other["propose"].state) == ("reused", "running")
     assert other["propose"].why == "settings.settings.target changed"
@@ -95,6 +95,7 @@ def test_a_stage_is_played_again_with_those_below_it_and_no_other(play, tmp_path
     (manifest,), said = play("solve", solve__questions_per_shard=16)
     assert said.of("propose") == ["propose              reused, it was whole already"]
     assert "resumed" not in said.of("solve")[0]
+    assert "reused" in said.of("evaluate.champion")[0], "what evaluate.base has just made again"
     after = files(round_1)
     assert {path: after[path] for path in kept if path.name != "recipe.toml"} == {
         path: at for path, at in kept.items() if path.name != "recipe.toml"
@@ -105,6 +106,19 @@ def test_a_stage_is_played_again_with_those_below_it_and_no_other(play, tmp_path
         play("judge", solve__questions_per_shard=16)
     assert files(round_1) == published
     assert json.loads((round_1 / "manifest.json").read_text())["decision"] == manifest.decision
+
+
+def test_a_plan_of_a_round_that_validation_failed_ends_there(play, planned, tmp_path):
+    invalid = {"validation__min_sft_examples": 100_000}
+    (failed,), _ = play(**invalid)
+    assert failed.decision == "failed"
+    (tmp_path / "store/small/round-0001/manifest.json").unlink()  # as if killed before it was written
+    stages = planned(**invalid)
+    assert list(stages) == ALL[:7]
+    assert stages["validate"].why == "it is whole already; it failed the round, which ends there"
+    (again,), said = play("judge", **invalid)
+    assert again.decision == "failed"
+    assert "reused" not in said.of("judge")[0]
 
 
 def test_a_torn_shard_and_a_torn_table_of_a_draft_are_made_again(play, tmp_path):

@@ -4,11 +4,13 @@ import time
 import pytest
 
 from schemas.questions import QUESTIONS
-from tasks.store.gc import find_garbage, remove
+from tasks.store.gc import find_garbage, remove_garbage
 from tasks.store.lock import hold
 from tasks.store.objects import keep_checkpoint
 from tasks.store.parquet import write_part
+from tasks.store.place import store_at
 from tasks.store.records import add_record
+from tasks.store.uploads import unfinished_uploads
 
 DAY = 86400.0
 QUESTION = {"id": "q", "proposal_id": "p", "item": 0, "position": 0, "text": "1+1="} | {
@@ -50,16 +52,18 @@ def test_drafts_strays_dropped_weights_and_unreferenced_objects_go_and_nothing_e
     (rounds.lineage.round_folder(1) / "stray.json").write_text("{}")
     (rounds.lineage.folder / "records" / ".0002.json.abcd.draft").write_text("half")
     (rounds.store / ".store.json.abcd.draft").write_text("half")
+    (rounds.store / "objects" / rounds.base.digest / ".model.safetensors.abcd.draft").write_text("half")
     assert found(rounds) == {
         "small/round-0001": "not named by its manifest",
         "small/round-0004": "a draft",
         "small/records": "left by a killed writer",
         "store": "left by a killed writer",
+        shown(rounds.base): "left by a killed writer",
         shown(held.candidate): "weights dropped by a record",
         shown(orphan): "no round refers to it",
     }
     for garbage in find_garbage(rounds.store, 0.0):
-        remove(rounds.store, garbage)
+        remove_garbage(rounds.store, garbage)
     assert files(rounds.store) == kept
     assert found(rounds) == {}
     assert not rounds.lineage.round_folder(4).exists()
@@ -88,6 +92,13 @@ def test_what_was_touched_within_the_grace_stays(rounds):
     assert set(found(rounds, DAY)) == {"small/round-0002"}, "an object that is used again is new again"
 
 
+def test_a_store_at_a_buckets_root_knows_its_unfinished_uploads(s3_server):
+    at_root = store_at(s3_server.replace("factory", "root"))
+    at_root.fs.mkdir("root")
+    at_root.fs.call_s3("create_multipart_upload", Bucket="root", Key="objects/torn")
+    assert [upload.key for upload in unfinished_uploads(at_root, 0.0)] == ["objects/torn"]
+
+
 @pytest.mark.usefixtures("s3_server")
 def test_on_object_storage_too(s3_rounds):
     held = s3_rounds.publish("held")
@@ -103,6 +114,6 @@ def test_on_object_storage_too(s3_rounds):
         shown(held.candidate): "weights dropped by a record",
     }
     for garbage in find_garbage(s3_rounds.store, 0.0):
-        remove(s3_rounds.store, garbage)
+        remove_garbage(s3_rounds.store, garbage)
     assert found(s3_rounds) == {}
     assert [m.decision for m in s3_rounds.lineage.manifests] == ["held", "promoted"]

@@ -7,7 +7,9 @@ import pytest
 
 from schemas.errors import Damaged
 from schemas.questions import QUESTIONS
+from tasks.store.gc import find_garbage
 from tasks.store.lineage import make_store, open_lineage, open_lineages
+from tasks.store.listing import files_below
 from tasks.store.lock import hold
 from tasks.store.objects import checkpoint_folder, create_once, folder_digests, keep_checkpoint, write_whole
 from tasks.store.parquet import read_table, table_ref, write_part
@@ -91,6 +93,43 @@ def test_a_table_is_read_back_and_then_from_the_cache_by_digest(place):
     for name in ref.files:
         (folder / name).unlink()
     assert read_table(place / "small", ref, QUESTIONS) == rows, "from this machine's cache"
+
+
+@pytest.mark.parametrize("error", [PermissionError("403"), OSError(5, "500, five times"), TimeoutError("slow")])
+def test_a_manifest_that_cannot_be_read_at_this_moment_is_no_manifest_that_is_not_there(
+    s3_rounds, monkeypatch, error
+):
+    for _ in range(2):
+        s3_rounds.publish("promoted")
+    fs, read = type(s3_rounds.store.fs), type(s3_rounds.store.fs)._cat_file
+
+    async def fails(self, path, *arguments, **options):
+        if path.endswith("round-0002/manifest.json"):
+            raise error
+        return await read(self, path, *arguments, **options)
+
+    monkeypatch.setattr(fs, "_cat_file", fails)
+    for look in (lambda: s3_rounds.lineage, lambda: find_garbage(s3_rounds.store, 0.0)):
+        with pytest.raises(type(error)):
+            look()
+
+
+def test_a_folder_of_many_files_is_listed_and_not_asked_for_one_by_one(place, monkeypatch):
+    for number in range(20):
+        (place / "folder" / f"{number}").write_bytes(b"12345")
+    asked = []
+    call = type(place.fs)._call_s3
+
+    async def counted(self, method, *arguments, **options):
+        asked.append(method)
+        return await call(self, method, *arguments, **options)
+
+    monkeypatch.setattr(type(place.fs), "_call_s3", counted)
+    files = files_below(place / "folder")
+    assert [(str(found.path.name), found.bytes) for found in files][:2] == [("0", 5), ("1", 5)]
+    assert len(files) == 20
+    assert len(asked) < 4, asked
+    assert files_below(place / "nothing") == []
 
 
 def test_a_lineage_its_records_and_its_lock_live_there_too(place):

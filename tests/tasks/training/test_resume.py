@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from tasks.training.resume import MARK, Place, keep, newest_whole, remove
+from tasks.training.resume import MARK, Place, keep, newest_whole, remove_work
 
 ROOT = Path(__file__).resolve().parents[3]
 SAVE = "tasks/training/resume.py"
@@ -94,7 +94,7 @@ def place(tmp_path):
 @pytest.fixture
 def elsewhere(tmp_path):
     kept = UPath("memory://bucket/training")
-    remove(kept)  # one bucket in this process
+    remove_work(kept)  # one bucket in this process
     return Place(tmp_path / "work", kept)
 
 
