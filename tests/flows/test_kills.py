@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import time
 
 import psutil
@@ -195,6 +196,32 @@ def test_kills_all_over_a_round_change_nothing(played, tmp_path, rng, show, meth
     assert len(series.kills) >= 12
     assert series.stages.count("train") >= 2
     assert series.stages.count("publish") >= 3
+
+
+ENDS = (
+    ("solve", (signal.SIGTERM,), 143, "ended by SIGTERM"),
+    ("train", (signal.SIGINT, signal.SIGINT, signal.SIGINT), 130, "interrupted"),
+    ("evaluate", (signal.SIGINT, signal.SIGTERM), 130, "interrupted"),
+)
+
+
+def test_a_run_that_is_told_to_end_says_how_to_go_on_and_a_rerun_ends_as_if_never_told(played, tmp_path, rng):
+    series = Series(played("sft"), tmp_path / "store", rng)
+    for stage, signals, code, words in ENDS:
+        victim = Victim(series.start, series.played.path, series.store, surroundings())
+        assert victim.wait_for(_of(stage)[1])
+        victim.log.write_text("")
+        told = time.monotonic()
+        for number in signals:  # a user who loses patience
+            os.kill(victim.process.pid, number)
+            time.sleep(0.1)
+        assert victim.process.wait() == code
+        assert time.monotonic() - told < 8
+        said = victim.log.read_text().splitlines()
+        assert said[-1] == f"selfplay: {words}; what is whole stays, run again to go on"
+        assert "Traceback" not in "".join(said)
+        assert psutil.wait_procs(victim.started(), DEATH_SECONDS)[1] == []
+    series.end()
 
 
 def test_a_lost_prefect_database_changes_nothing(played, tmp_path, rng):

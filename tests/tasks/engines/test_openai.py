@@ -184,7 +184,8 @@ def test_what_only_another_request_could_mend_stops_at_once_and_names_no_key(set
     keyed = settings.model_copy(update={"api_key_env": "SELFPLAY_TEST_KEY"})
     with open_engine(keyed, TINY, WEIGHTS) as engine:
         for status in (400, 401, 404, 301):
-            Api.faults, Api.asked = [(status, b"no such thing as sk-secret\x1b[2J" + b"x" * 154 + b"sk-secret" * 999)], []
+            said = b"no such thing as sk-secret\x1b[2J" + b"x" * 154 + b"sk-secret" * 999
+            Api.faults, Api.asked = [(status, said)], []
             with pytest.raises(Stopped, match=rf"HTTP {status}: 'no such thing as \*\*\*") as ended:
                 engine.generate([ASKED])
             assert len(Api.asked) == 1
