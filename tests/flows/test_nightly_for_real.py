@@ -267,10 +267,19 @@ def published(store):
     return manifests[0] if manifests else None
 
 
-def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(tmp_path, home, write_recipe):
+@pytest.fixture
+def unrelated():
+    """A process of the same user that nobody may end."""
+    elsewhere = {name: value for name, value in os.environ.items() if name != "PREFECT_HOME"}
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], env=elsewhere)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(unrelated, tmp_path, home, write_recipe):
     store, port = tmp_path / "store", free_port()
     file = deployments(tmp_path, write_recipe(solve__questions_per_shard=4), store, "0 3 1 1 *")
-    unrelated = subprocess.Popen([sys.executable, "-m", "http.server", "0", "--bind", "127.0.0.1"], cwd=tmp_path)
     said = []
     services.up(port, None, None, said.append, file)
     state = services._read()
@@ -327,8 +336,6 @@ def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(tmp_path, 
     services.down(said.append)
     assert left_over(state) == [] and unrelated.poll() is None
     until(f"all that it started is gone: {naming(home)}", lambda: not naming(home), 10)
-    unrelated.kill()
-    unrelated.wait()
 
 
 def naming(home):
