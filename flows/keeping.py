@@ -7,7 +7,7 @@ from schemas.errors import BadInput
 from schemas.manifest import Manifest
 from schemas.records import LineageRecord
 from tasks.store.gc import Garbage, find_garbage, lineage_names, remove
-from tasks.store.lineage import Lineage
+from tasks.store.lineage import Lineage, refuse_no_store
 from tasks.store.lock import hold
 from tasks.store.naming import open_round
 from tasks.store.place import store_at
@@ -37,8 +37,10 @@ def _check_approval(lineage: Lineage, m: Manifest) -> None:
 def collect_garbage(store: str, grace_days: float, remove_it: bool, note: Note) -> list[Garbage]:
     """What may go, and, if told to, its removal: with every lineage held, so that no run is in the way."""
     root, grace = store_at(store), grace_days * 86400
+    refuse_no_store(root)  # a folder `objects` is not ours everywhere
+    found = find_garbage(root, grace)  # a store that cannot be read is refused before its locks are taken
     if not remove_it:
-        return find_garbage(root, grace)
+        return found
     with ExitStack() as held:
         for name in lineage_names(root):
             held.enter_context(hold(root / name, "gc", note))

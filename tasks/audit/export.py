@@ -20,6 +20,7 @@ from tasks.audit.cards import Exhibit, dataset_card, model_card
 from tasks.store.lineage import Lineage
 from tasks.store.objects import LISTING, digest_of, file_digest
 from tasks.store.parquet import read_table
+from tasks.store.place import check_writable
 
 TRAINED = {"sft": "sft_examples", "dpo": "preference_pairs"}
 ROWS_AT_ONCE = 10_000  # a row group: what a reader holds in memory
@@ -60,9 +61,7 @@ def _check_target(target: Path) -> None:
             raise BadInput(f"{target}: cannot be replaced while it is in use; name a new folder in it")
         if not os.access(target, os.R_OK) or any(target.iterdir()):
             raise BadInput(f"{target}: not empty; give a new folder")
-    home = next(parent for parent in target.parents if parent.exists())
-    if not home.is_dir() or not os.access(home, os.W_OK | os.X_OK):
-        raise BadInput(f"{target}: no folder can be made in {home}")
+    check_writable(target.parent)
 
 
 def _move(draft: Path, target: Path) -> None:

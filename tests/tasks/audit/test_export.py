@@ -189,7 +189,7 @@ def test_a_folder_that_is_not_new_or_empty_is_left_as_it_is(rounds, tmp_path, mo
     for target, line in (
         (tmp_path / "full", "not empty"),
         (tmp_path / "file", "not a folder"),
-        (tmp_path / "file/below", "no folder can be made in"),
+        (tmp_path / "file/below", "no folder can be made there"),
         (Path("."), "cannot be replaced while it is in use"),
         (Path("/proc"), "cannot be replaced while it is in use"),
     ):
