@@ -4,7 +4,6 @@ All of it can be lost without harm: every call is made in a thread of its own, i
 whatever goes wrong in it stays there.
 """
 
-import html
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,12 +15,12 @@ import orjson
 
 from flows.console import FIGURES, worded
 from schemas.manifest import Manifest
+from tasks.audit.markdown import as_markdown
 from tasks.store.lineage import Lineage
 
 EVERY_SECONDS = 2.0
 LAST_SECONDS = 2.0  # for what is on its way when a stage or a round ends
 SHOWN_ROUNDS = 50
-LONGEST_TEXT = 2000
 
 Create = Callable[..., Any]
 
@@ -52,13 +51,6 @@ def round_artifacts(lineage: Lineage, manifest: Manifest) -> None:
 def show_markdown(key: str, text: str, description: str) -> None:
     """A text of this project's own making, shown as it is: anything else goes through `as_markdown` first."""
     _in_the_background(lambda create: create("markdown", key, text, description))
-
-
-def as_markdown(text: str) -> str:
-    """Text as one line that Markdown and HTML show as it is: nothing in it becomes a link, an image or a tag."""
-    line = " ".join(text.split())
-    line = line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]}..."
-    return re.sub(r"([\\`*_{}\[\]()#+!|~:.@-])", r"\\\1", html.escape(line, quote=False))
 
 
 def _rounds_table(manifests: Sequence[Manifest]) -> str:

@@ -6,10 +6,11 @@ environment.prepare()
 
 from prefect import flow  # noqa: E402
 
-from flows.artifacts import as_markdown, show_markdown  # noqa: E402
+from flows.artifacts import show_markdown  # noqa: E402
 from flows.events import alarm  # noqa: E402
 from schemas.errors import Damaged  # noqa: E402
 from tasks.audit.integrity import Examined, examine_store  # noqa: E402
+from tasks.audit.markdown import as_markdown  # noqa: E402
 from tasks.store.place import store_at  # noqa: E402
 
 LISTED = 200

@@ -11,11 +11,12 @@ environment.prepare()
 
 from prefect import flow  # noqa: E402
 
-from flows.artifacts import as_markdown, show_markdown, stage_progress  # noqa: E402
+from flows.artifacts import show_markdown, stage_progress  # noqa: E402
 from flows.events import alarm  # noqa: E402
 from flows.preflight import Plan, preflight  # noqa: E402
 from schemas.errors import BadInput  # noqa: E402
 from schemas.manifest import CheckpointRef, Manifest, Score  # noqa: E402
+from tasks.audit.markdown import as_markdown  # noqa: E402
 from tasks.evaluate import evaluate  # noqa: E402
 from tasks.prompts import load_prompt  # noqa: E402
 from tasks.store.draft import Draft  # noqa: E402

@@ -7,11 +7,12 @@ environment.prepare()
 import typer  # noqa: E402
 
 from flows.commands.ancestry import where, why  # noqa: E402
+from flows.commands.export import export  # noqa: E402
 from flows.commands.keeping import approve, gc  # noqa: E402
 from flows.commands.playing import plan, run  # noqa: E402
 from flows.commands.services import doctor, down, up  # noqa: E402
 from flows.commands.versions import diff, log, show  # noqa: E402
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-for command in (run, plan, log, show, diff, why, where, approve, gc, up, down, doctor):
+for command in (run, plan, log, show, diff, why, where, approve, gc, export, up, down, doctor):
     app.command()(command)

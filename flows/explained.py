@@ -18,7 +18,10 @@ def story(found: Explained) -> str:
         f"{found.id}  in {found.recipe}/{found.round} ({found.decision})": _columns(found.row),
         "dropped": [f"{d['id']}  by {d['stage']} of {d['round']}: {_refusal(d)}" for d in found.dropped],
         "came from": list(_origins(found)),
-        "repeats": [f"{hit['kind']} of {hit['protected_id']} ({hit['set_name']}): {quoted(hit['span'])}" for hit in found.contamination],
+        "repeats": [
+            f"{hit['kind']} of {hit['protected_id']} ({hit['set_name']}): {quoted(hit['span'])}"
+            for hit in found.contamination
+        ],
         "parsed into": [f"{q['id']}  {quoted(q['text'])}  {q['refused'] or 'admitted'}" for q in found.questions],
         f"attempts, by {_stage(found, 'solve')}": list(_attempts(found)),
         "vote": list(_vote(found.verdict)),
@@ -63,7 +66,7 @@ def quoted(value: object) -> str:
 
 
 def _printed(sections: dict[str, list[str]]) -> str:
-    """The first section has a heading even if it is empty. Whatever a store holds, only printable characters leave."""
+    """The first section has a heading even if it is empty. Only printable characters leave."""
     lines: list[str] = []
     for number, (heading, section) in enumerate(sections.items()):
         if section or not number:
@@ -98,7 +101,8 @@ def _origins(found: Explained) -> Iterator[str]:
 
 def _attempts(found: Explained) -> Iterator[str]:
     for a in found.attempts[:1]:
-        yield f"prompt {quoted(a['prompt'])} (SHA-256 {a['prompt_digest'][:12]}); {len(found.attempts)} of {a['num_planned']} planned"
+        made = f"{len(found.attempts)} of {a['num_planned']} planned"
+        yield f"prompt {quoted(a['prompt'])} (SHA-256 {a['prompt_digest'][:12]}); {made}"
     for a in found.attempts:
         yield f"{a['sample']:>3}  {a['id']}  {quoted(a['text'])}"
         vote = f"class {a['answer_class']}, reward {_figure(a['reward'])}" if a["valid"] else a["invalid_reason"]

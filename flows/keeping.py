@@ -7,10 +7,9 @@ from schemas.errors import BadInput, Locked
 from schemas.manifest import Manifest
 from schemas.records import LineageRecord
 from tasks.store.gc import Garbage, find_garbage, lineage_names, remove_garbage
-from tasks.store.lineage import Lineage
+from tasks.store.lineage import Lineage, existing_store
 from tasks.store.lock import hold
 from tasks.store.naming import open_round
-from tasks.store.place import store_at
 from tasks.store.records import add_record
 from tasks.store.retention import can_be_approved
 
@@ -36,9 +35,10 @@ def _check_approval(lineage: Lineage, m: Manifest) -> None:
 
 def collect_garbage(store: str, grace_days: float, remove_it: bool, note: Note) -> list[Garbage]:
     """What may go, and, if told to, its removal: with every lineage held, so that no run is in the way."""
-    root, grace = store_at(store), grace_days * 86400
+    root, grace = existing_store(store), grace_days * 86400  # a folder `objects` is not ours everywhere
+    found = find_garbage(root, grace)  # a store that cannot be read is refused before its locks are taken
     if not remove_it:
-        return find_garbage(root, grace)
+        return found
     with ExitStack() as held:
         names = lineage_names(root)
         for name in names:

@@ -7,6 +7,7 @@ from flows.preflight import Plan
 from flows.round import Round
 from schemas.alarms import Alarm
 from schemas.manifest import CheckpointRef, GateResult, Manifest, Score, StageRecord, TableRef
+from tasks.audit.licences import stated_licence
 from tasks.publish import device_name, git_state, now
 
 
@@ -38,7 +39,11 @@ def manifest_of(
         stages={shown: record.key for shown, record in round.records.items()},
         tables=_tables(round.records),
         dropped=dict(dropped),
-        inputs={"unusable": figures.get("collect", {}).get("unusable", {}), "digest": plan.sources.digest},
+        inputs={
+            "unusable": figures.get("collect", {}).get("unusable", {}),
+            "digest": plan.sources.digest,
+            "licences": _licences(plan),
+        },
         proposed=figures.get("propose", {}).get("proposed", 0),
         trained_on=figures.get("train", {}).get("training_rows", {}),
         vote_precision=Score.model_validate(precision) if precision else None,
@@ -57,6 +62,13 @@ def manifest_of(
         seed=round.recipe.seed,
         epoch=epoch,
     )
+
+
+def _licences(plan: Plan) -> dict[str, str | None]:
+    """What the user's files and base model say of their licence, by the recipe's key."""
+    return {source.key: stated_licence(source.path) for source in plan.sources.named} | {
+        "model": stated_licence(plan.model)
+    }
 
 
 def _tables(records: dict[str, StageRecord]) -> dict[str, list[TableRef]]:

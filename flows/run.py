@@ -13,6 +13,7 @@ from schemas.errors import Stopped
 from schemas.manifest import Manifest
 from tasks.store.lineage import open_lineage
 from tasks.store.lock import refuse_if_held
+from tasks.store.place import check_writable, on_disk
 
 
 def run_recipe(
@@ -20,6 +21,9 @@ def run_recipe(
 ) -> list[Manifest]:
     """Play rounds in this process, as the flow a deployment plays; the manifests published by it."""
     plan = preflight(recipe, store)
+    if on_disk(plan.store):
+        for folder in (plan.store, plan.store / "objects", plan.store / plan.recipe.name / "lock"):
+            check_writable(folder)
     refuse_if_held(plan.store / plan.recipe.name)  # the flow takes it; this is the quick answer
     os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")  # events that its server did not take
     console.note(f"{plan.recipe.name}: loading libraries and starting Prefect")
@@ -45,6 +49,8 @@ def _answered(play: Callable[[], list[str]]) -> list[str]:
 
     try:
         return play()
+    except PermissionError as error:  # under way: then the input was good
+        raise Stopped(f"{error}; what is whole stays, run again to go on") from error
     except HTTPError as error:
         url = PREFECT_API_URL.value()
         raise Stopped(

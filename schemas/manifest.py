@@ -122,7 +122,7 @@ class Manifest(Record):
     dropped: dict[str, int]
     """Reason -> rows, over all stages played in this round."""
     inputs: dict[str, Any]
-    """The user's files: rows that could not be used, by reason, and one digest over all."""
+    """The user's files: rows that could not be used, by reason, one digest over all, and the licences they state."""
     proposed: int
     """Questions parsed from the proposals, kept or not."""
     trained_on: dict[str, int]

@@ -42,9 +42,12 @@ class Sources:
     benchmarks: tuple[tuple[Benchmark, Source], ...]
 
     @property
+    def named(self) -> tuple[Source, ...]:
+        return (self.seeds, self.probe, *(source for _, source in self.benchmarks))
+
+    @property
     def digest(self) -> str:
-        named = [self.seeds, self.probe, *(source for _, source in self.benchmarks)]
-        return digest_of({source.key: source.digest for source in named})
+        return digest_of({source.key: source.digest for source in self.named})
 
 
 def read_sources(recipe: Recipe, folder: Path) -> Sources:
@@ -89,8 +92,7 @@ def collect(draft: Draft, *, sources: Sources, ngram: int | None, near: float | 
     draft.write(BENCHMARK_ITEMS, items)
     draft.write(CONTAMINATION, hits)
     draft.write(DROPPED, dropped)
-    every = [sources.seeds, sources.probe, *(source for _, source in sources.benchmarks)]
-    return {"unusable": {source.key: source.unusable for source in every}}
+    return {"unusable": {source.key: source.unusable for source in sources.named}}
 
 
 def _with_id(draft: Draft, table: Any, row: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """How a user names a round: `recipe/3`, or a bare `3` where the store has one recipe."""
 
+import re
 from pathlib import Path
 
 from schemas.errors import BadInput
@@ -9,9 +10,10 @@ from tasks.store.lineage import Lineage, existing_store, open_lineage, open_line
 
 def open_round(store: Path | str, name: str) -> tuple[Lineage, Manifest]:
     """A published round and its lineage. Raises BadInput for a name that is none, or a round that is not there."""
-    recipe, _, number = name.strip("/").rpartition("/")
-    if not number.isascii() or not number.isdigit() or "/" in recipe or recipe in (".", ".."):
-        raise BadInput(f"{name}: expected a round such as quickstart/3")
+    named = re.fullmatch(r"(?:([a-z0-9][a-z0-9_-]{0,62})/)?([0-9]{1,9})/?", name)
+    if not named:
+        raise BadInput(f"{name[:80]}: expected a round such as quickstart/3")
+    recipe, number = named.groups()
     root = existing_store(store)
     lineage = open_lineage(root, recipe) if recipe else _only_lineage(root, name)
     found = next((m for m in lineage.manifests if m.round == int(number)), None)

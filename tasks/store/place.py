@@ -22,8 +22,10 @@ def store_at(place: str | Path) -> Path:
     (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, ...).
     """
     text = str(place)
+    if not text.strip():
+        raise BadInput("--store '': expected a folder, or s3://bucket/path")
     if "://" not in text:
-        return Path(text).resolve()
+        return Path(os.path.realpath(text))
     scheme, _, rest = text.partition("://")
     bucket = rest.partition("/")[0]
     if "@" in text or ":" in bucket:  # not repeated: a secret may hold any sign
@@ -42,6 +44,15 @@ def on_disk(path: Path) -> bool:
 def at_url(path: Path) -> UPath:
     """A path that is not on a disk, with its file system (`fs`) and its name there (`path`)."""
     return cast(UPath, path)
+
+
+def check_writable(folder: Path) -> None:
+    """Raises BadInput unless a file can be made in a folder of this machine, or the folder itself can be made."""
+    home = next(place for place in (folder, *folder.parents) if os.path.exists(place))
+    if not home.is_dir():
+        raise BadInput(f"{folder}: no folder can be made there: {home} is a file")
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise BadInput(f"{folder}: no permission to write in {home}")
 
 
 def local_cache() -> Path:

@@ -1,0 +1,255 @@
+"""Whatever a user points a command at by mistake: one clear line, exit 2, and nothing changed."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows import main
+from flows.run import _answered
+from schemas.errors import Stopped
+
+ROOT = Path(__file__).resolve().parents[2]
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
+READERS = {
+    "log": ["log"],
+    "log --json": ["log", "--json"],
+    "approve": ["approve", "small/1"],
+    "gc": ["gc"],
+    "gc --remove": ["gc", "--remove", "--grace-days", "0"],
+    "export": ["export", "small/1", "OUT"],
+}
+COMMANDS = READERS | {"plan": ["plan", "RECIPE"], "run": ["run", "RECIPE"]}
+
+
+@pytest.fixture
+def store(rounds):
+    """A round that could be approved, and one that could be exported."""
+    rounds.publish("held", awaiting=True)
+    (rounds.lineage.round_folder(1) / "recipe.toml").write_text('[train]\nmethods = ["sft"]\n')
+    return rounds.store
+
+
+@pytest.fixture
+def arguments(tmp_path, write_recipe):
+    recipe = write_recipe()
+    named = {"OUT": str(tmp_path / "out"), "RECIPE": str(recipe)}
+    return lambda command, store: [*(named.get(part, part) for part in COMMANDS[command]), "--store", str(store)]
+
+
+def snapshot(folder):
+    """Everything below a folder: kind, mode, time and content."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        about = path.lstat()
+        content = path.read_bytes() if path.is_file() else None
+        found[path] = (about.st_mode, about.st_mtime_ns, content)
+    return found
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """The line that a command ends with, in this process; it must exit 2, print nothing and change nothing."""
+
+    def end(*typed):
+        before = snapshot(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["selfplay", *typed])
+        line, code = main._ended()
+        assert code == 2, (line, code)
+        assert "unexpected" not in line
+        assert line == " ".join(line.split())
+        assert capsys.readouterr().out == ""
+        assert snapshot(tmp_path) == before
+        return line
+
+    return end
+
+
+def torn(path):
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def misplaced(path):
+    shutil.copytree(path.parent, path.parent.with_name("round-0009"))
+
+
+FAULTS = {
+    "store.json is torn": ("store.json", torn, "store.json: cannot be read"),
+    "store.json is no object": ("store.json", lambda path: path.write_bytes(b"[]"), "store.json: cannot be read"),
+    "store.json is no text": ("store.json", lambda path: path.write_bytes(b"\xff\xfe"), "store.json: cannot be read"),
+    "store.json is a folder": ("store.json", a_folder, "store.json: Is a directory"),
+    "a newer store": (
+        "store.json",
+        lambda path: path.write_bytes(b'{"format": 2}'),
+        "format = 2: this version reads",
+    ),
+    "a torn manifest": (
+        "small/round-0001/manifest.json",
+        torn,
+        "manifest.json: not a manifest this version can read",
+    ),
+    "an empty manifest": (
+        "small/round-0001/manifest.json",
+        lambda path: path.write_bytes(b"{}"),
+        "manifest.json: not a manifest this version can read",
+    ),
+    "a manifest that is a folder": ("small/round-0001/manifest.json", a_folder, "manifest.json: Is a directory"),
+    "another round's manifest": (
+        "small/round-0001/manifest.json",
+        misplaced,
+        "round-0009/manifest.json: the manifest of small/1, in another round's folder",
+    ),
+    "a torn record": ("small/records/0001.json", torn, "records/0001.json: not a record this version can read"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_half_written_store(store, arguments, refused, command, fault):
+    from tasks.store.records import add_record
+
+    add_record(store / "small", "drop-weights", 1, "to make room")
+    place, break_it, line = FAULTS[fault]
+    break_it(store / place)
+    assert line in refused(*arguments(command, store))
+
+
+@pytest.mark.parametrize("command", READERS)
+def test_a_path_that_is_no_store(store, tmp_path, arguments, refused, command):
+    (tmp_path / "git/objects/ab").mkdir(parents=True)
+    (tmp_path / "git/objects/ab/c").write_text("not ours")
+    for place in (tmp_path / "nowhere", tmp_path / "git", store / "small"):
+        assert refused(*arguments(command, place)).startswith(f"{place}: no store is there")
+    (store / "store.json").unlink()
+    assert "no store is there" in refused(*arguments(command, store))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_path_where_no_store_can_be(tmp_path, arguments, refused, command):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for place, line in (
+        (tmp_path / "file", "not a folder"),
+        (tmp_path / "file/below", "Not a directory"),
+        (tmp_path / "loop", "Too many levels of symbolic links"),
+        (tmp_path / ("x" * 300), "File name too long"),
+        ("", "expected a folder, or s3://bucket/path"),
+        ("ftp://host/store", "expected a folder, or s3://bucket/path"),
+        ("s3://", "expected a folder, or s3://bucket/path"),
+        ("s3://key:secret@bucket/store", "no secrets in the URL"),
+    ):
+        assert line in refused(*arguments(command, place))
+
+
+@pytest.mark.parametrize("command", ["approve", "export"])
+def test_an_unknown_round(store, tmp_path, refused, command):
+    for name, line in (
+        ("small/7", "small/7: no published round of this name"),
+        ("7", "7: no published round of this name"),
+        ("other/1", "other/1: no published round of this name"),
+        ("objects/1", "objects/1: no published round of this name"),
+        ("small", "expected a round such as quickstart/3"),
+        ("../store/small/1", "expected a round such as quickstart/3"),
+        ("small/" + "9" * 5000, "expected a round such as quickstart/3"),
+        ("x" * 300 + "/1", "expected a round such as quickstart/3"),
+        ("small/\x1b[31m1", "expected a round such as quickstart/3"),
+    ):
+        folder = [str(tmp_path / "out")] if command == "export" else []
+        line_told = refused(command, name, *folder, "--store", str(store))
+        assert line in line_told
+        assert len(line_told) < 300
+
+
+def test_a_round_that_cannot_be_approved(store, rounds, refused):
+    rounds.publish("held")
+    rounds.publish("failed")
+    for name in ("small/2", "small/3"):
+        assert "nothing to approve" in refused("approve", name, "--store", str(store))
+
+
+def without_privileges():
+    """In the child: root reads and writes what its files' modes forbid; not without these capabilities."""
+    for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+
+def ended(*typed):
+    command = [sys.executable, "-c", "from flows.main import main; main()", *typed]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, preexec_fn=without_privileges, env=os.environ
+    )
+
+
+@pytest.fixture
+def forbid():
+    """Take permissions from a path, until the test ends."""
+    taken = []
+
+    def forbid(path, mode):
+        taken.append((path, path.stat().st_mode))
+        path.chmod(mode)
+
+    yield forbid
+    for path, mode in reversed(taken):
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize(
+    ("command", "place", "mode"),
+    [
+        *((command, "store", 0o000) for command in COMMANDS),
+        ("log", "store/store.json", 0o000),
+        ("log", "store/small", 0o000),
+        ("log", "store/small/round-0001", 0o000),
+        ("log", "store/small/round-0001/manifest.json", 0o000),
+        ("approve", "store/small", 0o555),
+        ("gc --remove", "store/small", 0o555),
+        ("run", "store", 0o555),
+        ("run", "store/small", 0o555),
+        ("run", "store/objects", 0o555),
+        ("export", "store/small/round-0001/recipe.toml", 0o000),
+        ("export", ".", 0o555),
+        ("export", "out", 0o000),
+        ("plan", "small.toml", 0o000),
+        ("run", "small.toml", 0o000),
+    ],
+)
+def test_no_permission(store, tmp_path, arguments, forbid, command, place, mode):
+    if place == "out":
+        (tmp_path / "out").mkdir()
+    typed = arguments(command, store)
+    before = snapshot(tmp_path)
+    forbid(tmp_path / place, mode)
+    done = ended(*typed)
+    (tmp_path / place).chmod(before[tmp_path / place][0] if place != "." else 0o700)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert "permission" in done.stderr.lower() or "cannot be read (PermissionError)" in done.stderr
+    assert str(tmp_path / place) in done.stderr
+    assert snapshot(tmp_path) == before
+
+
+def test_a_permission_that_is_lost_under_way_is_no_bad_input_but_a_stop(tmp_path):
+    def play():
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    with pytest.raises(Stopped, match=r"Permission denied.*run again to go on"):
+        _answered(play)
+
+
+def test_a_store_that_may_only_be_read_is_read(store, arguments, forbid):
+    for folder in (store, store / "small", store / "small/round-0001", store / "objects"):
+        forbid(folder, 0o555)
+    for command in ("log", "gc", "plan", "export"):
+        done = ended(*arguments(command, store))
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
