@@ -66,7 +66,11 @@ def _load_libraries() -> None:
 
 
 def _load_later_libraries() -> None:
-    """What later stages import, loaded while the model generates."""
+    """What later stages import, loaded while the model generates. Not trl itself, whose module takes another's place
+    when it is whole: a stage that imports it at that moment is left with half of the first."""
     with suppress(Exception):  # the stage that needs it meets the same trouble, and says so
+        import accelerate  # noqa: F401
+        import datasets  # noqa: F401
         import great_expectations  # noqa: F401
-        import trl  # noqa: F401
+        import peft  # noqa: F401
+        from transformers import Trainer  # noqa: F401
