@@ -42,6 +42,15 @@ def at_url(path: Path) -> UPath:
     return cast(UPath, path)
 
 
+def contents_of(paths: list[Path]) -> dict[Path, bytes]:
+    """The files that are there; from object storage all at once."""
+    if paths and not on_disk(paths[0]):
+        urls = {at_url(path).path: path for path in paths}
+        found = at_url(paths[0]).fs.cat(list(urls), on_error="omit")
+        return {urls[url]: content for url, content in found.items()}
+    return {path: path.read_bytes() for path in paths if path.exists()}
+
+
 def local_cache() -> Path:
     """A folder of this machine for copies by digest and scratch: it only saves time, and can be deleted."""
     chosen = os.environ.get("SELFPLAY_CACHE")

@@ -15,9 +15,14 @@ def strays(folder: Path, manifest: Manifest) -> list[Path]:
         for ref in refs
         for file in ref.files
     }
-    stages = {f"stages/{shown.split('.')[0]}-{key}.json" for shown, key in manifest.stages.items()}
-    own = {"recipe.toml", "scorecard.json", "validation.json", "manifest.json", *tables, *stages}
+    own = {"manifest.json", *documents(manifest), *tables}
     return [p for p in sorted(folder.rglob("*")) if p.is_file() and p.relative_to(folder).as_posix() not in own]
+
+
+def documents(manifest: Manifest) -> list[str]:
+    """What lies beside a round's tables and its manifest: what was played, what came of it, the stages' markers."""
+    stages = {f"stages/{shown.split('.')[0]}-{key}.json" for shown, key in manifest.stages.items()}
+    return ["recipe.toml", "scorecard.json", "validation.json", *sorted(stages)]
 
 
 def remove_files(paths: Iterable[Path]) -> None:
