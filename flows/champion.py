@@ -52,7 +52,8 @@ def _champion(lineage: Lineage) -> tuple[Manifest, str, CheckpointRef]:
     """The champion, and the round and role under which its scores were published."""
     if (promoted := lineage.champion_round) and promoted.candidate:
         return promoted, "candidate", promoted.candidate
-    return lineage.manifests[-1], "champion", lineage.manifests[-1].champion
+    last = next(m for m in reversed(lineage.manifests) if m.champion == m.base)  # the first round's, at least
+    return last, "champion", last.base
 
 
 @dataclass(frozen=True, kw_only=True)

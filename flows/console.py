@@ -38,7 +38,8 @@ class Console:
         self._bar: Progress | None = None
 
     def note(self, line: str) -> None:
-        self.rich.print(line, markup=False)
+        plain = "".join(c if c.isprintable() or c == "\n" else "?" for c in line)  # it may hold a name from the store
+        self.rich.print(plain, markup=False)
 
     def round_begins(self, name: str, number: int, champion: str) -> None:
         self.rich.print(f"\n[bold]{name}/{number}[/bold]  champion: {champion}")

@@ -1,4 +1,5 @@
-"""What changes a lineage beside a run, under its lock: approving a held round, and removing garbage."""
+"""What changes a lineage beside a run, under its lock: approving a held round, taking a round back or restoring it,
+and removing garbage."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -6,11 +7,12 @@ from contextlib import ExitStack
 from schemas.errors import BadInput, Locked
 from schemas.manifest import Manifest
 from schemas.records import LineageRecord
+from tasks.store.descent import descendants
 from tasks.store.gc import Garbage, find_garbage, lineage_names, remove_garbage
 from tasks.store.lineage import Lineage, existing_store
 from tasks.store.lock import hold
 from tasks.store.naming import open_round
-from tasks.store.records import add_record
+from tasks.store.records import add_record, withdrawals
 from tasks.store.retention import can_be_approved
 
 Note = Callable[[str], None]
@@ -18,6 +20,7 @@ Note = Callable[[str], None]
 
 def approve_round(store: str, name: str, reason: str, note: Note) -> LineageRecord:
     """Promote a round that was held awaiting approval. Raises BadInput if there is nothing to approve."""
+    _check_text(reason)
     lineage, found = open_round(store, name)
     _check_approval(lineage, found)
     with hold(lineage.folder, "approve", note):
@@ -31,6 +34,56 @@ def _check_approval(lineage: Lineage, m: Manifest) -> None:
         awaiting = m.gate is not None and m.gate.awaiting_approval and m.decision == "held"
         why = "the champion it was compared with is no longer champion" if awaiting else f"it was {m.decision}"
         raise BadInput(f"{m.recipe}/{m.round}: nothing to approve: {why} ({m.reason})")
+
+
+def withdraw_round(store: str, name: str, reason: str, note: Note) -> LineageRecord:
+    """Take a round back, and all that descend from it. Raises BadInput if it was taken back already."""
+    lineage, found = open_round(store, name)
+    _check_withdrawal(lineage, found, reason)
+    with hold(lineage.folder, "withdraw", note):
+        lineage, found = open_round(store, name)
+        _check_withdrawal(lineage, found, reason)
+        marked = [found, *descendants(lineage.manifests, found.round)]
+        checkpoints = dict.fromkeys(m.candidate.digest for m in marked if m.candidate)
+        rounds = [m.round for m in marked]
+        return add_record(lineage.folder, "withdraw", found.round, reason, rounds, checkpoints)
+
+
+def restore_round(store: str, name: str, reason: str, note: Note) -> LineageRecord:
+    """Undo a withdrawal, for its round and what descends from it. Raises BadInput if the round was not withdrawn."""
+    lineage, found = open_round(store, name)
+    _check_restoration(lineage, found, reason)
+    with hold(lineage.folder, "restore", note):
+        lineage, found = open_round(store, name)
+        _check_restoration(lineage, found, reason)
+        return add_record(lineage.folder, "restore", found.round, reason)
+
+
+def _check_withdrawal(lineage: Lineage, m: Manifest, reason: str) -> None:
+    _check_reason(reason)
+    if record := withdrawals(lineage.records).get(m.round):
+        raise BadInput(f"{m.recipe}/{m.round}: withdrawn already, by record {record.number} ({record.reason})")
+
+
+def _check_restoration(lineage: Lineage, m: Manifest, reason: str) -> None:
+    _check_reason(reason)
+    standing = withdrawals(lineage.records)
+    if m.round not in standing:
+        above = [f"{m.recipe}/{number}" for number, record in standing.items() if m.round in record.rounds]
+        hint = f"it descends from {' and '.join(above)}: restore that" if above else f"it is {m.decision}"
+        raise BadInput(f"{m.recipe}/{m.round}: nothing to restore: it was not withdrawn itself; {hint}")
+
+
+def _check_reason(reason: str) -> None:
+    """Raises BadInput for a reason that nobody could read later."""
+    if not reason.strip():
+        raise BadInput("--reason: say why; it is kept in the record")
+    _check_text(reason)
+
+
+def _check_text(reason: str) -> None:
+    if not reason.isprintable():
+        raise BadInput("--reason: one line of printable text, in the terminal's encoding")
 
 
 def collect_garbage(store: str, grace_days: float, remove_it: bool, note: Note) -> list[Garbage]:

@@ -54,8 +54,10 @@ def keyed(round: Round, stage: Stage, inputs: dict[str, Any]) -> Keyed:
 
 
 def whole(round: Round, stage: Keyed) -> tuple[int, StageRecord] | None:
-    """The stage of this key and the round it is whole in: this one's draft, or else a published one, newest first."""
-    published = (m.round for m in reversed(round.lineage.manifests) if stage.key in m.stages.values())
+    """The stage of this key and the round it is whole in: this one's draft, or else a published one, newest first.
+    A withdrawn round serves nobody."""
+    serving = (m for m in reversed(round.lineage.manifests) if m.decision != "withdrawn")
+    published = (m.round for m in serving if stage.key in m.stages.values())
     for number in (round.number, *published):
         if record := round.lineage.stage_record(number, stage.name, stage.key):
             return number, record

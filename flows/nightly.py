@@ -19,6 +19,7 @@ from flows.round import Round  # noqa: E402
 from flows.stage import Spending, Stages  # noqa: E402
 from schemas.errors import BadInput, BudgetSpent, ValidationFailed  # noqa: E402
 from schemas.manifest import CheckpointRef, Manifest  # noqa: E402
+from tasks.audit.refusal import refuse_damage  # noqa: E402
 from tasks.publish import now, publish  # noqa: E402
 from tasks.store.lineage import Lineage, make_store, open_lineage  # noqa: E402
 from tasks.store.lock import Lock, hold  # noqa: E402
@@ -45,6 +46,8 @@ def nightly(recipe: str, store: str = "store", rounds: int | None = None, from_s
 
 def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, console: Console) -> list[Manifest]:
     recipe, spending = plan.recipe, Spending(plan.recipe.budget)
+    with console.stage("audit"):
+        refuse_damage(open_lineage(plan.store, recipe.name), console.progress("audit"))
     base = keep_checkpoint(plan.store / "objects", plan.model)
     for last in open_lineage(plan.store, recipe.name).manifests[-1:]:  # killed right after its manifest was written
         remove_strays(plan.store / recipe.name / f"round-{last.round:04d}", last)

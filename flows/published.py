@@ -32,6 +32,7 @@ def manifest_of(
         decision="failed" if failure or not gate else gate["decision"],
         reason=failure or (gate["reason"] if gate else "the method ended without a gate"),
         parent=parent,
+        built_on=sorted(round.built_on),
         base=round.base,
         champion=round.champion,
         candidate=CheckpointRef(digest=trained) if trained else None,
@@ -61,6 +62,8 @@ def manifest_of(
         git=git_state(),
         seed=round.recipe.seed,
         epoch=epoch,
+        previous=round.lineage.last_manifest,
+        record=round.lineage.last_record,
     )
 
 

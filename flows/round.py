@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.beside import Rows
 from schemas.alarms import Measured
-from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef
 from schemas.recipe import Recipe
 from tasks.collect import Sources
 from tasks.prompts import Prompt, load_prompt
@@ -31,6 +31,8 @@ class Round:
     player: "Player"
     """What plays a stage (flows/stage.py), or only says what would be played (flows/plan.py)."""
     records: dict[str, StageRecord] = field(default_factory=dict)
+    built_on: set[int] = field(default_factory=set)
+    """Earlier rounds whose rows the method was given to build on."""
 
     def play(self, stage: Stage, label: str = "", *, beside: Work | None = None, **inputs: Any) -> StageRecord:
         """Play a stage, or take it from the store if it is whole there. `label` tells two plays of a stage apart.
@@ -47,9 +49,10 @@ class Round:
         return load_prompt(name, self.recipe_folder)
 
     def tables_of(self, table: str, decision: str = "") -> tuple[TableRef, ...]:
-        """A table of every earlier round, or of those that ended with this decision."""
+        """A table of every earlier round, to tell what is new; or of those that ended with this decision, to build
+        on: then this round descends from them."""
         rounds = [m for m in self.lineage.manifests if decision in ("", m.decision)]
-        return tuple(ref for m in rounds for ref in m.tables.get(table, []))
+        return self._given(rounds, table, builds_on=bool(decision))
 
     def measured(self) -> tuple[Measured, ...]:
         """What the alarms of every earlier round rest on, but for rounds withdrawn or older than the stage."""
@@ -58,8 +61,13 @@ class Round:
         return tuple(Measured.model_validate(record.figures["measured"]) for record in records if record)
 
     def held_tables(self, table: str) -> tuple[TableRef, ...]:
-        """A table of every round held since the champion."""
-        return tuple(ref for m in self.lineage.held_since_champion for ref in m.tables.get(table, []))
+        """A table of every round held since the champion, to train on."""
+        return self._given(self.lineage.held_since_champion, table, builds_on=True)
+
+    def _given(self, rounds: list[Manifest], table: str, builds_on: bool) -> tuple[TableRef, ...]:
+        if builds_on:
+            self.built_on.update(m.round for m in rounds)
+        return tuple(ref for m in rounds for ref in m.tables.get(table, []))
 
 
 Player = Callable[[Round, Stage, str, Work | None, dict[str, Any]], StageRecord]

@@ -109,6 +109,8 @@ class Manifest(Record):
     reason: str
     parent: str | None
     """Round the champion came from (`recipe/n`); null if it is the base model."""
+    built_on: list[int] = Field(default_factory=list)
+    """Earlier rounds whose rows were few-shots of this one, or were trained on."""
     base: CheckpointRef
     champion: CheckpointRef
     """The champion when the round began."""
@@ -147,5 +149,13 @@ class Manifest(Record):
     seed: int
     epoch: int = 0
     """Of the writer that published it: lock/<epoch>.json."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """Recipe, stage markers and what else lies beside the tables -> SHA-256."""
+    previous: str = ""
+    """SHA-256 of the manifest before it; "" for round 1."""
+    record: str = ""
+    """SHA-256 of the newest record when the round began; "" if there was none."""
+    seal: str = ""
+    """SHA-256 of all else in the file."""
     weights_dropped: bool = False
     """Never in the file: read from the lineage's records."""

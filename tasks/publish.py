@@ -9,13 +9,15 @@ import orjson
 
 from schemas.errors import Locked
 from schemas.manifest import Manifest
+from tasks.store.chain import sealed
 from tasks.store.keys import ROOT
-from tasks.store.objects import create_once, write_whole
-from tasks.store.strays import remove_strays
+from tasks.store.objects import create_once, file_digest, write_whole
+from tasks.store.strays import documents, remove_strays
 
 
 def publish(folder: Path, manifest: Manifest, prove: Callable[[], None] = lambda: None) -> None:
-    """Write scorecard, validation and alarms, then the manifest. Raises Locked if another run published this first.
+    """Write scorecard, validation and alarms, then the manifest, which names their digests and those of all that lies
+    beside the tables, and is sealed. Raises Locked if another run published this round first.
 
     `prove` raises Locked unless this writer still holds the lineage: asked last of all. What a draft holds beside
     what the manifest names, from before its recipe or code changed, is removed afterwards: whoever reads a published
@@ -29,8 +31,10 @@ def publish(folder: Path, manifest: Manifest, prove: Callable[[], None] = lambda
         write_whole(folder / "scorecard.json", orjson.dumps(scorecard, option=indent))
         for name in ("validation", "alarms"):
             write_whole(folder / f"{name}.json", orjson.dumps(as_json[name], option=indent))
+    beside = {name: folder / name for name in documents(manifest)}
+    as_json["files"] = {name: file_digest(path) for name, path in beside.items() if path.exists()}
     prove()
-    if not create_once(folder / "manifest.json", orjson.dumps(as_json, option=indent)):
+    if not create_once(folder / "manifest.json", sealed(as_json)):
         raise Locked(f"{folder}: another run published this round first; run again to play the next one")
     remove_strays(folder, manifest)
 

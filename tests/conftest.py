@@ -186,6 +186,7 @@ class Rounds:
             tables={}, dropped={}, inputs={}, proposed=0, trained_on={}, vote_precision=None, band={}, scores={},
             gate=gate if decision != "failed" else None, validation={}, seconds={}, tokens={}, started="",
             finished="", versions={}, device="cpu", git="unknown", seed=1,
+            previous=lineage.last_manifest, record=lineage.last_record,
         )  # fmt: skip
         manifest = manifest.model_copy(update=changes)
         publish(lineage.round_folder(number), manifest)

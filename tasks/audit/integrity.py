@@ -2,132 +2,146 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 import pyarrow as pa
 
-from schemas.errors import BadInput
-from schemas.manifest import TableRef
-from tasks.store.lineage import Lineage, open_lineage, open_lineages
+from schemas.manifest import Manifest, TableRef
+from tasks.audit.damage import Damage, name_of, round_unusable, rows_unusable, weights_unusable
+from tasks.store.lineage import Lineage
 from tasks.store.objects import LISTING, digest_of
 from tasks.store.parquet import decoded, logical_digest
 
-
-@dataclass(frozen=True)
-class Damage:
-    """One thing that is not as it was published."""
-
-    owner: str
-    """The round (`recipe/n`), or the lineage."""
-    place: str
-    """Path in the store."""
-    fault: str
+Fault = tuple[str, str, str]  # what of it ("" for all), expected, found
 
 
-@dataclass(frozen=True)
-class Examined:
-    rounds: int
-    files: int
-    objects: int
-    damage: tuple[Damage, ...]
+@dataclass
+class Opened:
+    """A round's tables as its files hold them, those that are whole: every later check looks at these."""
+
+    lineage: Lineage
+    manifest: Manifest
+    """As it was published, without what records say."""
+    rows: dict[str, pa.Table] = field(default_factory=dict)
+    """Table's path -> its rows, sorted by id."""
+
+    def tables(self, *names: str) -> list[pa.Table] | None:
+        """What every stage wrote of these tables; None if any of it is damaged."""
+        refs = [ref for name in names for ref in self.manifest.tables.get(name, [])]
+        return [self.rows[ref.path] for ref in refs] if all(ref.path in self.rows for ref in refs) else None
+
+    def damage(self, place: str, expected: str, found: str, table: str = "") -> Damage:
+        """Damage of this round, at a path relative to its lineage."""
+        m, every = self.manifest, self.lineage.manifests
+        unusable = rows_unusable(m, table, every) if table else round_unusable(m, every)
+        return Damage(name_of(m), f"{m.recipe}/{place}", expected, found, unusable)
 
 
-def examine_store(store: Path) -> Examined:
-    """Read every file that a published manifest names. Nothing is written; drafts are not looked at.
-
-    Raises BadInput if there is no store.
-    """
-    if not (store / "store.json").exists():
-        raise BadInput(f"{store}: not a store; expected the store.json that a first run writes")
-    damage: list[Damage] = []
-    lineages = list(_readable(store, damage))
-    refs = [
-        (lineage, m, ref)
-        for lineage in lineages
-        for m in lineage.manifests
-        for tables in m.tables.values()
-        for ref in tables
-    ]
-    for lineage, m, ref in refs:
-        faults = _faults_of_table(lineage.folder / ref.path, ref)
-        damage += [Damage(f"{m.recipe}/{m.round}", f"{m.recipe}/{ref.path}{file}", fault) for file, fault in faults]
-    needed = {digest: owner for lineage in lineages for digest, owner in _needed(lineage)}
-    for digest, owner in needed.items():
-        faults = _faults_of_object(store / "objects" / digest, digest)
-        damage += [Damage(owner, f"objects/{digest}{file}", fault) for file, fault in faults]
-    files = sum(len(ref.files) for _, _, ref in refs)
-    return Examined(sum(len(lineage.manifests) for lineage in lineages), files, len(needed), tuple(damage))
+def open_tables(opened: Opened) -> Iterator[Damage]:
+    """Read every file that a manifest names, into `opened`; what is not as it was published."""
+    folder = opened.lineage.folder
+    home = f"round-{opened.manifest.round:04d}"
+    for name, digest in opened.manifest.files.items():
+        for expected, found in _faults_of_file(folder / home / name, digest):
+            yield opened.damage(f"{home}/{name}", expected, found)
+    for ref in (ref for refs in opened.manifest.tables.values() for ref in refs):
+        for part, expected, found in _read(folder / ref.path, ref, opened.rows):
+            yield opened.damage(f"{ref.path}{part}", expected, found, ref.table)
 
 
-def _readable(store: Path, damage: list[Damage]) -> Iterator[Lineage]:
-    """Every lineage; one whose manifests cannot be read is damage, and hides no other."""
-    try:
-        yield from open_lineages(store)
-        return
-    except BadInput:
-        names = sorted(p.name for p in store.iterdir() if p.name != "objects" and p.is_dir())
-    for name in names:
+def weights_of(lineage: Lineage, rounds: list[Manifest]) -> dict[str, str]:
+    """Digest -> the first round that names it, of all weights but those that a record dropped."""
+    return {
+        checkpoint.digest: name_of(m)
+        for m in sorted(rounds, key=lambda m: -m.round)
+        for checkpoint in (m.candidate, m.champion, m.base)
+        if checkpoint and checkpoint.digest not in lineage.dropped_weights
+    }
+
+
+def faults_of_weights(lineage: Lineage, digest: str, owner: str) -> Iterator[Damage]:
+    unusable = weights_unusable(digest, lineage.manifests)
+    for file, expected, found in _faults_of_object(lineage.objects / digest, digest):
+        yield Damage(owner, f"objects/{digest}{file}", expected, found, unusable)
+
+
+def _read(folder: Path, ref: TableRef, into: dict[str, pa.Table]) -> Iterator[Fault]:
+    """Put a table's rows into `into`, unless they are not those that were published."""
+    faults: list[Fault] = []
+    parts: list[pa.Table] = []
+    for name, digest in sorted(ref.files.items()):
+        content, unreadable = _content(folder / name), ""
         try:
-            yield open_lineage(store, name)
-        except BadInput as error:
-            damage.append(Damage(name, name, str(error)))
-
-
-def _needed(lineage: Lineage) -> Iterator[tuple[str, str]]:
-    """Digests of the weights that a round names, but for those that a record dropped."""
-    for m in reversed(lineage.manifests):  # so that the first round that names it is its owner
-        for checkpoint in (m.candidate, m.champion, m.base):
-            if checkpoint and checkpoint.digest not in lineage.dropped_weights:
-                yield checkpoint.digest, f"{m.recipe}/{m.round}"
-
-
-def _faults_of_table(folder: Path, ref: TableRef) -> Iterator[tuple[str, str]]:
-    faults = [
-        (f"/{name}", fault) for name, digest in ref.files.items() if (fault := _fault_of(folder / name, digest))
-    ]
+            parts += [decoded(content)] if content is not None else []
+        except pa.ArrowException:
+            unreadable = ", not readable as Parquet"
+        if content is None:
+            faults.append((f"/{name}", _sha(digest), "gone"))
+        elif (found := hashlib.sha256(content).hexdigest()) != digest:
+            faults.append((f"/{name}", _sha(digest), f"{_sha(found)} of {len(content):,} bytes{unreadable}"))
     there = {path.name for path in folder.glob("part-*.parquet")} if folder.exists() else set()
-    faults += [(f"/{name}", "a part that the manifest does not name") for name in sorted(there - ref.files.keys())]
-    if not faults:  # bytes as they were: then the rows can only differ if the manifest itself is wrong
-        faults += [("", fault) for fault in _faults_of_rows(folder, ref)]
-    yield from faults
+    strays = [(f"/{name}", "no such part", "a part that the manifest does not name") for name in there - {*ref.files}]
+    if len(parts) == len(ref.files) and (rows := _together(parts)) is not None:
+        if (len(rows), logical_digest(rows)) == (ref.rows, ref.digest):
+            into[ref.path] = rows
+            faults = [(part, expected, f"{found}, though of the same rows") for part, expected, found in faults]
+        elif not faults:
+            faults.append(("", f"{ref.rows:,} rows of digest {ref.digest[:16]}...", f"{len(rows):,} of another"))
+    elif not faults:
+        faults.append(("", "parts of one table", "parts with different columns"))
+    yield from (*faults, *sorted(strays))
 
 
-def _faults_of_rows(folder: Path, ref: TableRef) -> Iterator[str]:
+def _together(parts: list[pa.Table]) -> pa.Table | None:
     try:
-        parts = [decoded((folder / name).read_bytes()) for name in sorted(ref.files)]
-    except pa.ArrowException as error:
-        yield f"not readable as Parquet: {error}"
+        return pa.concat_tables(parts).sort_by("id")
+    except (pa.ArrowException, KeyError):
+        return None
+
+
+def _faults_of_object(home: Path, digest: str) -> Iterator[Fault]:
+    content = _content(home / LISTING)
+    if content is None:
+        yield "", "the weights", "gone, and no record says that they were dropped"
         return
-    rows = pa.concat_tables(parts).sort_by("id") if parts else None
-    if rows is not None and (rows.num_rows != ref.rows or logical_digest(rows) != ref.digest):
-        yield f"{rows.num_rows:,} rows, of another digest than the {ref.rows:,} of the manifest"
-
-
-def _faults_of_object(home: Path, digest: str) -> Iterator[tuple[str, str]]:
     try:
-        files = orjson.loads((home / LISTING).read_bytes())["files"]
-    except FileNotFoundError:
-        yield "", "the weights are gone, and no record says that they were dropped"
-        return
+        files: dict[str, str] = orjson.loads(content)["files"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        yield f"/{LISTING}", "not readable"
+        yield f"/{LISTING}", "the list of their files", "not readable"
         return
     if digest_of(files) != digest:
-        yield f"/{LISTING}", "lists other files than those the weights were made of"
+        yield (
+            f"/{LISTING}",
+            "the files that the weights were made of",
+            f"other files: digest {digest_of(files)[:16]}...",
+        )
     for name, expected in files.items():
-        if fault := _fault_of(home / name, expected):
-            yield f"/{name}", fault
+        for fault in _faults_of_file(home / name, expected):
+            yield f"/{name}", *fault
 
 
-def _fault_of(path: Path, digest: str) -> str:
-    """What is wrong with a file; "" if nothing. Read anew each time: an audit trusts no cache."""
+def _faults_of_file(path: Path, digest: str) -> Iterator[tuple[str, str]]:
+    """Read anew each time: an audit trusts no cache."""
     try:
         with path.open("rb") as file:
-            found = hashlib.sha256()
+            read = hashlib.sha256()
             while chunk := file.read(1 << 24):
-                found.update(chunk)
+                read.update(chunk)
     except FileNotFoundError:
-        return "gone"
-    return "" if found.hexdigest() == digest else f"SHA-256 {found.hexdigest()[:16]}..., published {digest[:16]}..."
+        yield _sha(digest), "gone"
+        return
+    if read.hexdigest() != digest:
+        yield _sha(digest), _sha(read.hexdigest())
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _sha(digest: str) -> str:
+    return f"SHA-256 {digest[:16]}..."

@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from schemas.errors import BadInput, Stopped
 from schemas.manifest import CheckpointRef, Manifest, StageRecord
 from schemas.records import LineageRecord
+from tasks.store.chain import Fault, read_chain
 from tasks.store.objects import checkpoint_folder, create_once
-from tasks.store.place import at_url, local_twin, on_disk, store_at
-from tasks.store.records import as_recorded, read_records
+from tasks.store.place import contents_of, local_twin, on_disk, store_at
+from tasks.store.records import as_recorded, record_chain
 
 STORE_FORMAT = 1
 
@@ -27,6 +28,9 @@ class Lineage:
     recipe: str
     manifests: tuple[Manifest, ...]
     records: tuple[LineageRecord, ...] = ()
+    last_manifest: str = ""
+    """SHA-256 of the newest manifest and record: the next ones name them."""
+    last_record: str = ""
 
     @property
     def folder(self) -> Path:
@@ -60,6 +64,11 @@ class Lineage:
         return [m for m in self.manifests if m.decision == "held" and m.round > (champion.round if champion else 0)]
 
     @property
+    def withdrawn_weights(self) -> frozenset[str]:
+        """Digests of the candidates of withdrawn rounds."""
+        return frozenset(m.candidate.digest for m in self.manifests if m.decision == "withdrawn" and m.candidate)
+
+    @property
     def dropped_weights(self) -> frozenset[str]:
         """Digests of the candidates whose weights a record dropped."""
         return frozenset(m.candidate.digest for m in self.manifests if m.weights_dropped and m.candidate)
@@ -85,13 +94,37 @@ class Lineage:
 
 
 def open_lineage(store: Path | str, recipe: str) -> Lineage:
-    """Read a lineage; nothing is written. Raises BadInput for a store of a newer format or a broken manifest."""
-    root = store_at(store)
-    _check_format(root)
-    records = read_records(root / recipe)
-    contents = _contents([folder / "manifest.json" for folder in round_folders(root / recipe)])
-    manifests = sorted((_manifest(*found) for found in contents.items()), key=lambda m: m.round)
-    return Lineage(root, recipe, tuple(as_recorded(m, records) for m in manifests), records)
+    """Read a lineage; nothing is written. Raises BadInput for a store of a newer format, Damaged for a manifest or
+    record that is not as it was written."""
+    lineage, faults = read_lineage(store_at(store), recipe)
+    for fault in faults:
+        fault.refuse()
+    return lineage
+
+
+def read_lineage(store: Path, recipe: str) -> tuple[Lineage, tuple[Fault, ...]]:
+    """A lineage as far as it can be read, and what is wrong with its manifests and records."""
+    _check_format(store)
+    records = record_chain(store / recipe)
+    found = contents_of([folder / "manifest.json" for folder in round_folders(store / recipe)])
+    numbered = {int(path.parent.name.removeprefix("round-")): path for path in found}
+    paths = [store / recipe / f"round-{n:04d}" / "manifest.json" for n in range(1, max(numbered, default=0) + 1)]
+    rounds = read_chain({path: found.get(path) for path in paths}, Manifest, "manifest", lambda m: m.round)
+    lineage = Lineage(
+        store=store,
+        recipe=recipe,
+        manifests=as_recorded(rounds.documents, records.documents),
+        records=records.documents,
+        last_manifest=rounds.last,
+        last_record=records.last,
+    )
+    lost = [_lost_record(lineage, m) for m in rounds.documents if m.record and m.record not in records.digests]
+    return lineage, (*rounds.faults, *records.faults, *(() if records.faults else lost))
+
+
+def _lost_record(lineage: Lineage, m: Manifest) -> Fault:
+    named = f"a record of SHA-256 {m.record[:16]}..., the newest when {m.recipe}/{m.round} began"
+    return Fault(lineage.folder / "records", named, "gone, or another file with a seal that fits it")
 
 
 def open_lineages(store: Path | str) -> list[Lineage]:
@@ -141,25 +174,3 @@ def _check_format(store: Path) -> bool:
     if found != STORE_FORMAT:
         raise BadInput(f"{path}: format = {found}: this version reads format {STORE_FORMAT}; update the checkout")
     return True
-
-
-def _contents(paths: list[Path]) -> dict[Path, bytes]:
-    """The files that are there; from object storage all at once. Only one that is missing may be passed over."""
-    if paths and not on_disk(paths[0]):
-        urls = {at_url(path).path: path for path in paths}
-        found = at_url(paths[0]).fs.cat(list(urls), on_error="return")
-        for answer in found.values():
-            if isinstance(answer, Exception) and not isinstance(answer, FileNotFoundError):
-                raise answer
-        return {urls[url]: content for url, content in found.items() if isinstance(content, bytes)}
-    return {path: path.read_bytes() for path in paths if path.exists()}
-
-
-def _manifest(path: Path, content: bytes) -> Manifest:
-    try:
-        manifest = Manifest.model_validate_json(content)
-    except ValidationError as error:
-        raise BadInput(f"{path}: not a manifest this version can read ({error.error_count()} faults)") from error
-    if (manifest.recipe, f"round-{manifest.round:04d}") != (path.parent.parent.name, path.parent.name):
-        raise BadInput(f"{path}: the manifest of {manifest.recipe}/{manifest.round}, in another round's folder")
-    return manifest

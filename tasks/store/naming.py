@@ -10,18 +10,23 @@ from tasks.store.lineage import Lineage, existing_store, open_lineage, open_line
 
 def open_round(store: Path | str, name: str) -> tuple[Lineage, Manifest]:
     """A published round and its lineage. Raises BadInput for a name that is none, or a round that is not there."""
-    named = re.fullmatch(r"(?:([a-z0-9][a-z0-9_-]{0,62})/)?([0-9]{1,9})/?", name)
-    if not named:
-        raise BadInput(f"{name[:80]}: expected a round such as quickstart/3")
-    recipe, number = named.groups()
+    recipe, number = parts_of(name)
     root = existing_store(store)
     lineage = open_lineage(root, recipe) if recipe else _only_lineage(root, name)
-    found = next((m for m in lineage.manifests if m.round == int(number)), None)
+    found = next((m for m in lineage.manifests if m.round == number), None)
     if found is None:
         rounds = [f"{m.recipe}/{m.round}" for m in lineage.manifests]
         published = f"; its lineage has {', '.join(rounds)}" if rounds else ""
         raise BadInput(f"{name}: no published round of this name in {root}{published}")
     return lineage, found
+
+
+def parts_of(name: str) -> tuple[str, int]:
+    """Recipe ("" if it is not named) and number. Raises BadInput for what names no round."""
+    named = re.fullmatch(r"(?:([a-z0-9][a-z0-9_-]{0,62})/)?([0-9]{1,9})/?", name)
+    if not named:
+        raise BadInput(f"{name[:80]}: expected a round such as quickstart/3")
+    return named[1] or "", int(named[2])
 
 
 def _only_lineage(store: Path, name: str) -> Lineage:

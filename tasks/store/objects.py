@@ -165,18 +165,43 @@ def checkpoint_folder(objects: Path, checkpoint: CheckpointRef) -> Path:
     """
     home = objects / checkpoint.digest
     kept = home if on_disk(objects) else local_cache() / "objects" / checkpoint.digest
-    if (kept / LISTING).exists():
-        return Path(kept)
+    if kept is not home and _fault_of_weights(kept, checkpoint.digest):  # not fetched yet, or not whole
+        _fetch(home, kept)
+    if fault := _fault_of_weights(kept, checkpoint.digest):
+        raise Damaged(f"{home}{fault}")
+    return Path(kept)
+
+
+def _fetch(home: Path, kept: Path) -> None:
     try:
         listing = (home / LISTING).read_bytes()
     except FileNotFoundError:
-        raise Damaged(f"{home}: these weights are not in the store (dropped, or lost)") from None
-    for name, digest in orjson.loads(listing)["files"].items():
+        return  # named as damage
+    for name in _listed(listing):
         _copy_whole(home / name, kept / name)
-        if file_digest(kept / name) != digest:
-            raise Damaged(f"{home / name}: not the file that was written; restore it from a copy")
-    create_once(kept / LISTING, listing)
-    return Path(kept)
+    write_whole(kept / LISTING, listing)
+
+
+def _fault_of_weights(folder: Path, digest: str) -> str:
+    """What is wrong with an object, after its path; "" if it is what was kept. Weights are read once a process."""
+    try:
+        files = _listed((folder / LISTING).read_bytes())
+    except FileNotFoundError:
+        return ": these weights are not in the store (dropped, or lost)"
+    if digest_of(files) != digest:
+        return f"/{LISTING}: not the files that these weights were made of; restore the folder from a copy"
+    for name, expected in files.items():
+        if not (folder / name).exists() or file_digest(folder / name) != expected:
+            return f"/{name}: not the file that was written, or gone; restore it from a copy"
+    return ""
+
+
+def _listed(listing: bytes) -> dict[str, str]:
+    """File -> SHA-256; nothing from a listing that cannot be read."""
+    try:
+        return dict(orjson.loads(listing)["files"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return {}
 
 
 def _copy_whole(source: Path, target: Path) -> None:

@@ -55,6 +55,18 @@ def check_writable(folder: Path) -> None:
         raise BadInput(f"{folder}: no permission to write in {home}")
 
 
+def contents_of(paths: list[Path]) -> dict[Path, bytes]:
+    """The files that are there; from object storage all at once. Only one that is missing may be passed over."""
+    if paths and not on_disk(paths[0]):
+        urls = {at_url(path).path: path for path in paths}
+        found = at_url(paths[0]).fs.cat(list(urls), on_error="return")
+        for answer in found.values():
+            if isinstance(answer, Exception) and not isinstance(answer, FileNotFoundError):
+                raise answer
+        return {urls[url]: content for url, content in found.items() if isinstance(content, bytes)}
+    return {path: path.read_bytes() for path in paths if path.exists()}
+
+
 def local_cache() -> Path:
     """A folder of this machine for copies by digest and scratch: it only saves time, and can be deleted."""
     chosen = os.environ.get("SELFPLAY_CACHE")

@@ -1,58 +1,74 @@
-"""Records: approve, drop-weights. They are added, never edited; what a round counts for is read from them."""
+"""Records: approve, drop-weights, withdraw, restore. They are added, never edited; what a round counts for is read
+from them."""
 
 import getpass
 import os
+import re
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
-import orjson
-from pydantic import ValidationError
-
-from schemas.errors import BadInput
 from schemas.manifest import Manifest
-from schemas.records import LineageRecord
+from schemas.records import LineageRecord, RecordKind
+from tasks.store.chain import Chain, read_chain, sealed
 from tasks.store.objects import create_once
+from tasks.store.place import contents_of
+
+
+def record_chain(lineage: Path) -> Chain[LineageRecord]:
+    """Every record of a lineage, oldest first, and what is wrong with them."""
+    folder = lineage / "records"
+    there = [p for p in folder.iterdir() if re.fullmatch(r"\d{4,}\.json", p.name)] if folder.exists() else []
+    last = max((int(path.stem) for path in there), default=0)
+    found = contents_of(there)
+    paths = [_path(lineage, number) for number in range(1, last + 1)]
+    return read_chain({path: found.get(path) for path in paths}, LineageRecord, "record", lambda r: r.number)
 
 
 def read_records(lineage: Path) -> tuple[LineageRecord, ...]:
-    """Every record of a lineage, oldest first."""
-    folder = lineage / "records"
-    paths = sorted(folder.glob("*.json")) if folder.exists() else []
-    return tuple(_read(path) for path in paths)
+    """Every record of a lineage, oldest first. Raises Damaged for one that is not as it was written."""
+    chain = record_chain(lineage)
+    for fault in chain.faults:
+        fault.refuse()
+    return chain.documents
 
 
-def add_record(lineage: Path, kind: Literal["approve", "drop-weights"], round: int, reason: str) -> LineageRecord:
+def add_record(
+    lineage: Path,
+    kind: RecordKind,
+    round: int,
+    reason: str,
+    rounds: Iterable[int] = (),
+    checkpoints: Iterable[str] = (),
+) -> LineageRecord:
     """Add a record under the next free number."""
-    number = len(read_records(lineage))
     while True:
-        number += 1
+        chain = record_chain(lineage)
         record = LineageRecord(
-            number=number,
+            number=len(chain.digests) + 1,
             kind=kind,
             round=round,
             reason=reason,
             by=f"{_user()}@{socket.gethostname()}",
             at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            rounds=tuple(rounds),
+            checkpoints=tuple(checkpoints),
+            previous=chain.last,
         )
-        content = orjson.dumps(record.model_dump(), option=orjson.OPT_INDENT_2)
-        if create_once(lineage / "records" / f"{number:04d}.json", content):
+        if create_once(_path(lineage, record.number), sealed(record.model_dump(mode="json"))):
             return record
 
 
-def as_recorded(manifest: Manifest, records: Iterable[LineageRecord]) -> Manifest:
-    """A manifest with the decision that its round counts for, after all that was recorded of it."""
+def withdrawals(records: Iterable[LineageRecord]) -> dict[int, LineageRecord]:
+    """Round -> the record that withdrew it, of those that no later record restored."""
+    standing: dict[int, LineageRecord] = {}
     for record in records:
-        if record.round == manifest.round and record.kind == "approve":
-            approved = f"{manifest.reason}; approved by {record.by}"
-            manifest = manifest.model_copy(update={"decision": "promoted", "reason": approved})
-        elif record.round == manifest.round and record.kind == "drop-weights":
-            manifest = manifest.model_copy(
-                update={"reason": f"{manifest.reason}; weights dropped", "weights_dropped": True}
-            )
-    return manifest
+        if record.kind == "withdraw":
+            standing[record.round] = record
+        elif record.kind == "restore":
+            standing.pop(record.round, None)
+    return standing
 
 
 def _user() -> str:
@@ -62,8 +78,26 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _read(path: Path) -> LineageRecord:
-    try:
-        return LineageRecord.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise BadInput(f"{path}: not a record this version can read ({error.error_count()} faults)") from error
+def as_recorded(manifests: Iterable[Manifest], records: tuple[LineageRecord, ...]) -> tuple[Manifest, ...]:
+    """Manifests with the decision that each round counts for, after all that was recorded of it."""
+    standing = withdrawals(records)
+    return tuple(_as_recorded(m, records, standing) for m in manifests)
+
+
+def _as_recorded(m: Manifest, records: Iterable[LineageRecord], standing: dict[int, LineageRecord]) -> Manifest:
+    for record in records:
+        if record.round == m.round and record.kind == "approve":
+            m = m.model_copy(update={"decision": "promoted", "reason": f"{m.reason}; approved by {record.by}"})
+        elif record.round == m.round and record.kind == "drop-weights":
+            m = m.model_copy(update={"reason": f"{m.reason}; weights dropped", "weights_dropped": True})
+    marked = [record for record in standing.values() if m.round in record.rounds]
+    own = [record for record in marked if record.round == m.round]
+    for record in own or marked[:1]:
+        why = "withdrawn" if own else f"descends from {m.recipe}/{record.round}, withdrawn"
+        reason = f"{why} by {record.by}: {record.reason}; it was {m.decision}: {m.reason}"
+        m = m.model_copy(update={"decision": "withdrawn", "reason": reason})
+    return m
+
+
+def _path(lineage: Path, number: int) -> Path:
+    return lineage / "records" / f"{number:04d}.json"

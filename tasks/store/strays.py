@@ -16,15 +16,19 @@ def strays(folder: Path, manifest: Manifest) -> list[Found]:
         for ref in refs
         for file in ref.files
     }
-    stages = {f"stages/{shown.split('.')[0]}-{key}.json" for shown, key in manifest.stages.items()}
-    written = {"recipe.toml", "scorecard.json", "validation.json", "alarms.json", "manifest.json"}
-    own = {*written, *tables, *stages}
+    own = {"manifest.json", *documents(manifest), *tables}
     return [found for found in files_below(folder) if found.path.relative_to(folder).as_posix() not in own]
 
 
 def remove_strays(folder: Path, manifest: Manifest) -> None:
     """Remove what a draft held beside what was published of it; but not what a rival writes at this moment."""
     remove_files(found.path for found in strays(folder, manifest) if found.path.suffix != ".draft")
+
+
+def documents(manifest: Manifest) -> list[str]:
+    """What lies beside a round's tables and its manifest: what was played, what came of it, the stages' markers."""
+    stages = {f"stages/{shown.split('.')[0]}-{key}.json" for shown, key in manifest.stages.items()}
+    return ["recipe.toml", "scorecard.json", "validation.json", "alarms.json", *sorted(stages)]
 
 
 def remove_files(paths: Iterable[Path]) -> None:

@@ -12,12 +12,13 @@ from flows.champion import evaluate_champion
 from flows.events import round_published
 from flows.preflight import preflight
 from schemas.errors import BadInput, Damaged
-from schemas.manifest import Manifest, Score, StageRecord
+from schemas.manifest import GateResult, Manifest, Score, StageRecord
 from tasks.collect import collect
 from tasks.evaluate import evaluate
 from tasks.prompts import load_prompt
 from tasks.publish import publish
 from tasks.store.draft import Draft
+from tasks.store.keys import stage_key
 from tasks.store.lineage import make_store, open_lineage
 from tasks.store.objects import create_once, keep_checkpoint
 
@@ -66,28 +67,38 @@ def evaluated(tmp_path_factory, quickstart, written_recipe):
     make_store(plan.store)
     base = keep_checkpoint(plan.store / "objects", plan.model)
     lineage, recipe = open_lineage(plan.store, "small"), plan.recipe
-    given, draft = Draft(lineage, 1, "collect", "1" * 32, 1), Draft(lineage, 1, "evaluate", "2" * 32, 1)
-    collect(given, sources=plan.sources, ngram=recipe.select.ngram, near=recipe.select.near)
-    items = given.tables()["inputs/benchmark_items"]
-    prompt = load_prompt(recipe.evaluate.prompt, plan.recipe_folder)
-    figures = evaluate(
-        draft, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.engine, prompt=prompt, model=base,
-        benchmark_items=items,
-    )  # fmt: skip
     settings = {"settings": recipe.evaluate, "checks": recipe.judge, "engine": recipe.engine}
-    record = StageRecord(
-        stage="evaluate", key=draft.key, inputs={}, code="", versions={}, tables=draft.tables(), figures=figures,
-        settings={name: value.model_dump(mode="json") for name, value in settings.items()},
-        prompts={prompt.name: prompt.text}, dropped={}, seconds=1.0, tokens=1,
+    as_json = {name: value.model_dump(mode="json") for name, value in settings.items()}
+    prompt = load_prompt(recipe.evaluate.prompt, plan.recipe_folder)
+    inputs = {"collect": {}, "evaluate": {"prompt": prompt.digest}, "gate": {}}
+    keys = {stage: stage_key(stage, inputs[stage], as_json, "", {}) for stage in inputs}
+    given, draft = (
+        Draft(lineage, 1, "collect", keys["collect"], 1),
+        Draft(lineage, 1, "evaluate", keys["evaluate"], 1),
+    )
+    collected = collect(given, sources=plan.sources, ngram=recipe.select.ngram, near=recipe.select.near)
+    items = given.tables()["inputs/benchmark_items"]
+    figures = evaluate(draft, **settings, prompt=prompt, model=base, benchmark_items=items)
+    held = GateResult(
+        decision="held", reason='not "better"', benchmark="sums", test="mcnemar", n=1, gained=0, lost=0,
+        difference=0.0, low=0.0, high=0.0, p_value=1.0,
     )  # fmt: skip
-    create_once(lineage.marker(1, "evaluate", draft.key), record.model_dump_json().encode())
+    made = {"collect": (given, collected), "evaluate": (draft, figures), "gate": (None, held.model_dump())}
+    for stage, (by, figured) in made.items():
+        record = StageRecord(
+            stage=stage, key=keys[stage], inputs=inputs[stage], settings=as_json, code="", versions={},
+            tables=by.tables() if by else {}, figures=figured, dropped={}, seconds=1.0, tokens=1,
+            prompts={prompt.name: prompt.text} if stage == "evaluate" else {},
+        )  # fmt: skip
+        create_once(lineage.marker(1, stage, keys[stage]), record.model_dump_json().encode())
     return folder / "store", Manifest(
         recipe="small", round=1, method="serl", decision="held", reason='not "better"', parent=None, base=base,
-        champion=base, candidate=None, fixed=plan.fixed, stages={"evaluate.champion": draft.key},
-        tables={"inputs/benchmark_items": [items], "evaluations": [draft.tables()["evaluations"]]}, dropped={},
-        inputs={}, proposed=0, trained_on={}, vote_precision=None, band={},
-        scores={"sums": {"champion": Score.model_validate(figures["scores"]["sums"])}}, gate=None, validation={},
-        seconds={}, tokens={}, started="", finished="", versions={}, device="cpu", git="unknown", seed=1,
+        champion=base, candidate=None, fixed=plan.fixed, dropped={}, inputs={}, proposed=0, trained_on={},
+        stages={"collect": keys["collect"], "evaluate.champion": keys["evaluate"], "gate": keys["gate"]},
+        tables={name: [ref] for name, ref in (given.tables() | draft.tables()).items()}, gate=held,
+        vote_precision=None, band={}, scores={"sums": {"champion": Score.model_validate(figures["scores"]["sums"])}},
+        validation={}, seconds={}, tokens={}, started="", finished="", versions={}, device="cpu", git="unknown",
+        seed=1,
     )  # fmt: skip
 
 
@@ -143,7 +154,7 @@ def test_no_champion_without_a_published_round(tmp_path, write_recipe):
 
 def test_an_audit_of_a_sound_store_says_what_it_read(played):
     _, store, _ = played()
-    assert audit(str(store)) == "examined: rounds 1, files 2, checkpoints 1; all as published"
+    assert audit(str(store)) == "examined: rounds 1, files 11, checkpoints 1; all as published"
 
 
 def test_an_audit_that_finds_damage_lists_it_raises_the_alarm_and_fails(played):

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from schemas.errors import BadInput
+from tasks.store.chain import sealed
 from tasks.store.records import add_record, read_records
 
 
@@ -29,6 +30,6 @@ def test_an_approved_round_counts_as_promoted_and_its_manifest_stays_as_it_is(ro
 
 def test_a_record_of_a_kind_that_this_version_does_not_know_is_refused(tmp_path):
     (tmp_path / "records").mkdir()
-    (tmp_path / "records/0001.json").write_text('{"number": 1, "kind": "rename"}')
+    (tmp_path / "records/0001.json").write_bytes(sealed({"number": 1, "kind": "rename"}))
     with pytest.raises(BadInput, match=r"0001\.json: not a record this version can read"):
         read_records(tmp_path)

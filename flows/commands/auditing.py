@@ -1,0 +1,96 @@
+"""audit, withdraw and restore: whether a store is whole, and taking a bad round back."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from flows.commands.options import JsonOption, StoreOption
+from flows.console import Console
+from schemas.errors import Damaged
+from schemas.records import LineageRecord
+from tasks.store.descent import way
+from tasks.store.lineage import Lineage
+from tasks.store.naming import open_round
+from tasks.store.place import store_at
+
+RoundArgument = Annotated[str, typer.Argument(help="A round, such as quickstart/3.")]
+ReasonOption = Annotated[str, typer.Option(help="Why; kept in the record.")]
+
+
+def audit(
+    round: Annotated[str, typer.Argument(help="A round, such as quickstart/3; without it, all of the store.")] = "",
+    store: StoreOption = "store",
+    as_json_object: JsonOption = False,
+) -> None:
+    """Whether all that is published is as it was. Exit 1, and each damage, if not. Nothing is written."""
+    from tasks.audit.examine import examine_store
+
+    console = Console(to_stderr=as_json_object)
+    with console.stage("audit"):
+        examined = examine_store(store_at(store), round, console.progress("audit"))
+    counts = {"rounds": examined.rounds, "files": examined.files, "checkpoints": examined.objects}
+    if as_json_object:
+        typer.echo(json.dumps(counts | {"damage": [found.__dict__ for found in examined.damage]}, indent=2))
+    else:
+        for found in examined.damage:
+            console.note(f"damaged: {found.place}  ({found.owner})")
+            for label in ("expected", "found", "unusable"):
+                console.note(f"  {label:<9} {getattr(found, label)}")
+        counted = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        console.note(
+            f"examined: {counted}; {f'{len(examined.damage):,} damaged' if examined.damage else 'all as published'}"
+        )
+    if examined.damage:
+        raise typer.Exit(Damaged.exit_code)
+
+
+def withdraw(
+    round: RoundArgument,
+    reason: ReasonOption,
+    store: StoreOption = "store",
+    as_json_object: JsonOption = False,
+) -> None:
+    """Take a round back, with all that descends from it: none of it serves a later round."""
+    from flows.keeping import withdraw_round
+
+    console = Console(to_stderr=as_json_object)
+    record = withdraw_round(store, round, reason, console.note)
+    _show(open_round(store, round)[0], record, record.rounds, as_json_object, console)
+
+
+def restore(
+    round: RoundArgument,
+    reason: ReasonOption,
+    store: StoreOption = "store",
+    as_json_object: JsonOption = False,
+) -> None:
+    """Undo a withdrawal, by another record."""
+    from flows.keeping import restore_round
+
+    console = Console(to_stderr=as_json_object)
+    record = restore_round(store, round, reason, console.note)
+    lineage = open_round(store, round)[0]
+    undone = next(r for r in reversed(lineage.records) if r.kind == "withdraw" and r.round == record.round)
+    _show(lineage, record, undone.rounds, as_json_object, console)
+
+
+def _show(lineage: Lineage, record: LineageRecord, rounds: tuple[int, ...], as_json: bool, console: Console) -> None:
+    """The record, what each round it touches counts for now, and the champion that follows."""
+    touched: list[dict[str, Any]] = [
+        {"round_id": f"{m.recipe}/{m.round}", "decision": m.decision}
+        | {"checkpoint": m.candidate.digest if m.candidate else None}
+        | {"why": way(m, record.round) if m.round != record.round else f"record {record.number}: {record.reason}"}
+        for m in lineage.manifests
+        if m.round in rounds
+    ]
+    champion = lineage.champion_round
+    name = f"{champion.recipe}/{champion.round}" if champion else None
+    if as_json:
+        about = {"record": record.number, "kind": record.kind, "rounds": touched, "champion": name}
+        typer.echo(json.dumps(about, indent=2))
+        return
+    for entry in touched:
+        weights = f"weights {entry['checkpoint'][:16]}..." if entry["checkpoint"] else "no weights"
+        console.note(f"{entry['decision']:<10} {entry['round_id']:<20} {weights:<30} {entry['why']}")
+    console.note(f"champion: {name or 'the base model'}; the next round starts from it")

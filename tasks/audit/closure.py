@@ -1,0 +1,96 @@
+"""Ancestry closure: every parent that a row names exists, in its round or in one that the round was built on."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.errors import Damaged
+from schemas.manifest import TableRef
+from schemas.tables import TABLES
+from tasks.audit.damage import Damage
+from tasks.audit.integrity import Opened
+from tasks.store.lineage import Lineage
+from tasks.store.parquet import read_table
+
+ASKED = ("questions", "inputs/probe")
+PARENTS = {  # (table, column) -> where the parent stands, in the same round
+    ("proposals", "fewshot_ids"): ("inputs/seeds",),
+    ("questions", "proposal_id"): ("proposals",),
+    ("questions", "nearest_id"): ("inputs/seeds", "questions"),
+    ("attempts", "question_id"): ASKED,
+    ("answers", "attempt_id"): ("attempts",),
+    ("answers", "question_id"): ASKED,
+    ("verdicts", "question_id"): ("questions",),
+    ("probe_verdicts", "question_id"): ("inputs/probe",),
+    ("selections", "question_id"): ("questions",),
+    ("selections", "verdict_id"): ("verdicts",),
+    ("contamination", "row_id"): ("questions", "inputs/seeds", "dropped"),
+    ("contamination", "protected_id"): ("inputs/probe", "inputs/benchmark_items"),
+    ("sft_examples", "question_id"): ("questions",),
+    ("sft_examples", "attempt_id"): ("attempts",),
+    ("preference_pairs", "question_id"): ("questions",),
+    ("preference_pairs", "chosen_attempt_id"): ("attempts",),
+    ("preference_pairs", "rejected_attempt_id"): ("attempts",),
+    ("evaluations", "item_id"): ("inputs/benchmark_items",),
+}
+EARLIER = {  # where else: in rounds that it was built on, or in any earlier one
+    ("proposals", "fewshot_ids"): ("selections", True),
+    ("questions", "nearest_id"): ("questions", False),
+}
+
+
+class Shelf:
+    """Tables of earlier rounds, read once each."""
+
+    def __init__(self, lineage: Lineage) -> None:
+        self.lineage = lineage
+        self._read: dict[str, pa.Table | None] = {}
+
+    def rows(self, ref: TableRef) -> pa.Table | None:
+        """`id` and `text` of a table; None if it is damaged: it is named where its own round is looked at."""
+        if ref.path not in self._read:
+            try:
+                self._read[ref.path] = read_table(self.lineage.folder, ref, TABLES[ref.table]).select(["id", "text"])
+            except (Damaged, pa.ArrowException, KeyError):
+                self._read[ref.path] = None
+        return self._read[ref.path]
+
+    def earlier(self, opened: Opened, table: str, built_on: bool) -> list[pa.Table] | None:
+        """A table of the rounds that one was built on, or of all before it; None if any is damaged."""
+        m = opened.manifest
+        before = [e for e in self.lineage.manifests if e.round < m.round and (not built_on or e.round in m.built_on)]
+        found = [self.rows(ref) for e in before for ref in e.tables.get(table, [])]
+        return None if any(rows is None for rows in found) else [rows for rows in found if rows is not None]
+
+
+def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
+    """Rows whose parent is gone. What a damaged table would have held is not missed: that table is named already."""
+    m = opened.manifest
+    for (table, column), parents in PARENTS.items():
+        known = opened.tables(*parents)
+        if (table, column) in EARLIER:
+            earlier = shelf.earlier(opened, *EARLIER[table, column])
+            known = None if known is None or earlier is None else known + earlier
+        if known is not None:
+            ids = pa.chunked_array([chunk for rows in known for chunk in rows["id"].chunks], pa.string())
+            yield from _unknown(opened, table, column, ids, f"a row of {' or '.join(parents)}")
+    weights = {ref.digest for ref in (m.base, m.champion, m.candidate) if ref}
+    for table, digests in (("attempts", {m.champion.digest}), ("evaluations", weights)):
+        yield from _unknown(opened, table, "checkpoint", pa.array(digests, pa.string()), "weights of the round")
+
+
+def _unknown(opened: Opened, table: str, column: str, known: pa.Array, what: str) -> Iterator[Damage]:
+    for ref in opened.manifest.tables.get(table, []):
+        if (rows := opened.rows.get(ref.path)) is None:
+            continue
+        values, owners = rows[column], rows["id"]
+        if pa.types.is_list(values.type):  # a row's few-shots, each with the row's id
+            together = values.combine_chunks()
+            owners = owners.combine_chunks().take(pc.list_parent_indices(together))
+            values = pc.list_flatten(together)
+        gone = pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=known)))
+        if count := pc.sum(gone).as_py():
+            first, parent = owners.filter(gone)[0].as_py(), values.filter(gone)[0].as_py()
+            found = f"gone for {count:,} row{'s' * (count > 1)}, first {first}, which names {parent}"
+            yield opened.damage(ref.path, f"{column}: {what}", found, table)

@@ -1,0 +1,58 @@
+"""Damage: one thing of a store that is not as it was published, and what cannot be relied on for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from schemas.manifest import Manifest
+from tasks.store.descent import descendants
+
+LATER = {  # who reads a round's table in a later round
+    "questions": "novelty of every later round",
+    "selections": "few-shots of later rounds",
+    "sft_examples": "later training, while the round is held",
+    "preference_pairs": "later training, while the round is held",
+    "dropped": "few-shots and training of later rounds",
+    "evaluations": "comparisons with the same weights in later rounds",
+}
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is not as it was published."""
+
+    owner: str
+    """The round (`recipe/n`), or the lineage."""
+    place: str
+    """Path in the store."""
+    expected: str
+    found: str
+    unusable: str
+    """What cannot be relied on."""
+
+
+def name_of(m: Manifest) -> str:
+    return f"{m.recipe}/{m.round}"
+
+
+def rows_unusable(m: Manifest, table: str, manifests: Iterable[Manifest]) -> str:
+    later = f"; {LATER[table]}" if table in LATER else ""
+    return f"{table} of {name_of(m)}, their ancestry and their figures{later}{_heirs(m, manifests)}"
+
+
+def round_unusable(m: Manifest, manifests: Iterable[Manifest]) -> str:
+    return f"what {name_of(m)} says of itself{_heirs(m, manifests)}"
+
+
+def weights_unusable(digest: str, manifests: Iterable[Manifest]) -> str:
+    roles = [
+        f"{name_of(m)} ({role})"
+        for m in manifests
+        for role, ref in (("base", m.base), ("champion", m.champion), ("candidate", m.candidate))
+        if ref and ref.digest == digest
+    ]
+    return f"the weights of {', '.join(roles)}; a run that would start from them"
+
+
+def _heirs(m: Manifest, manifests: Iterable[Manifest]) -> str:
+    heirs = [name_of(heir) for heir in descendants(manifests, m.round)]
+    return f"; what descends from it: {', '.join(heirs)}" if heirs else ""

@@ -1,0 +1,106 @@
+"""Examine: every check over all that is published in a store, a round at a time. Nothing is written."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.errors import BadInput
+from schemas.manifest import Manifest
+from tasks.audit.closure import Shelf, orphans
+from tasks.audit.damage import Damage
+from tasks.audit.integrity import Opened, faults_of_weights, open_tables, weights_of
+from tasks.audit.leaks import Protected, leaks
+from tasks.audit.manifests import contradictions
+from tasks.audit.markers import read_markers
+from tasks.audit.records import faults_of_chain, faults_of_records
+from tasks.audit.suites import broken_expectations
+from tasks.checks.suites import Suites
+from tasks.store.chain import Fault
+from tasks.store.gc import lineage_names
+from tasks.store.lineage import Lineage, read_lineage
+from tasks.store.naming import parts_of
+from tasks.store.records import record_chain
+
+Report = Callable[[int, int, str], None]
+Read = list[tuple[Lineage, tuple[Fault, ...]]]
+STEPS = 5  # of a round
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was looked at, and what is not as it was published."""
+
+    rounds: int
+    files: int
+    objects: int
+    damage: tuple[Damage, ...]
+
+
+def examine_store(store: Path, only: str = "", report: Report = lambda done, total, unit: None) -> Examined:
+    """All published rounds and the weights that they name, or those of one round; manifests and records in any case.
+    Drafts are not looked at. Raises BadInput if there is no such store or round."""
+    if not (store / "store.json").exists():
+        raise BadInput(f"{store}: not a store; expected the store.json that a first run writes")
+    read, chosen = _chosen(store, only)
+    weights = {
+        digest: (lineage, owner)
+        for lineage, _ in read
+        for digest, owner in weights_of(lineage, [m for at, m in chosen if at is lineage]).items()
+    }
+    total, done = len(chosen) * STEPS + len(weights), 0
+
+    def looked(at: str) -> None:
+        nonlocal done
+        done += 1
+        report(done, total, at)
+
+    damage = [found for lineage, faults in read for found in faults_of_chain(lineage, faults)]
+    damage += [found for lineage, _ in read for found in faults_of_records(lineage)]
+    for lineage, _ in read:
+        damage += _of_rounds(lineage, [m for at, m in chosen if at is lineage], looked)
+    for digest, (lineage, owner) in weights.items():
+        damage += faults_of_weights(lineage, digest, owner)
+        looked("weights")
+    files = sum(len(m.files) + sum(len(ref.files) for refs in m.tables.values() for ref in refs) for _, m in chosen)
+    return Examined(len(chosen), files, len(weights), tuple(damage))
+
+
+def _chosen(store: Path, only: str) -> tuple[Read, list[tuple[Lineage, Manifest]]]:
+    """The lineages asked for, and their rounds asked for, as they were published."""
+    recipe, number = parts_of(only) if only else ("", 0)
+    read = [read_lineage(store, name) for name in lineage_names(store) if recipe in ("", name)]
+    read = [(lineage, faults) for lineage, faults in read if lineage.manifests or faults]
+    if only and len(read) > 1:
+        named = ", ".join(f"{lineage.recipe}/{number}" for lineage, _ in read)
+        raise BadInput(f"{only}: of which recipe? one of {named}")
+    chosen = [(lineage, m) for lineage, _ in read for m in _published(lineage) if number in (0, m.round)]
+    if only and not chosen and not any(faults for _, faults in read):
+        raise BadInput(f"{only}: no published round of this name in {store}")
+    return read, chosen
+
+
+def _published(lineage: Lineage) -> list[Manifest]:
+    """Manifests without what records say of their rounds."""
+    paths = [lineage.round_folder(m.round) / "manifest.json" for m in lineage.manifests]
+    return [Manifest.model_validate_json(path.read_bytes()) for path in paths]
+
+
+def _of_rounds(lineage: Lineage, rounds: list[Manifest], looked: Callable[[str], None]) -> Iterator[Damage]:
+    published, records = _published(lineage), record_chain(lineage.folder)
+    shelf, protected, suites = Shelf(lineage), Protected(), Suites() if rounds else None
+    for m in rounds:
+        opened = Opened(lineage, m)
+        yield from open_tables(opened)
+        looked("files")
+        markers, faults = read_markers(opened)
+        yield from faults
+        before = [earlier for earlier in published if earlier.round < m.round]
+        yield from contradictions(opened, markers, before, list(records.digests))
+        looked("manifests and stages")
+        yield from orphans(opened, shelf)
+        looked("parents")
+        yield from leaks(opened, markers, shelf, protected)
+        looked("contamination")
+        assert suites
+        yield from broken_expectations(opened, markers, suites)
+        looked("suites")

@@ -1,0 +1,72 @@
+"""Manifests: what a round says of itself against what its stages' markers say, and against the rounds before it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from schemas.manifest import GateResult, Manifest, StageRecord
+from tasks.audit.damage import Damage, name_of
+from tasks.audit.integrity import Opened
+from tasks.store.lineage import Lineage
+from tasks.store.records import as_recorded
+
+ROLES = ("base", "champion", "candidate")
+
+
+def contradictions(
+    opened: Opened, markers: dict[str, StageRecord], before: list[Manifest], digests: list[str]
+) -> Iterator[Damage]:
+    """Where a manifest contradicts its stages or its lineage. `before`: the rounds before it, as they were published;
+    `digests`: of the lineage's records, in their order."""
+    place = f"round-{opened.manifest.round:04d}/manifest.json"
+    every = (*_of_the_decision(opened.manifest), *_of_the_stages(opened.manifest, markers))
+    for expected, found in (*every, *_of_the_lineage(opened, before, digests)):
+        yield opened.damage(place, expected, found)
+
+
+def _of_the_decision(m: Manifest) -> Iterator[tuple[str, str]]:
+    by_gate = m.gate.decision if m.gate else "failed"
+    if m.decision != by_gate:
+        yield f"decision = {by_gate}, as the gate's result says", f"decision = {m.decision}"
+    if m.gate and m.gate.decision == "promoted" and (m.gate.difference <= 0 or m.candidate is None):
+        yield "a promotion for a gain", f"a difference of {m.gate.difference:+.1%}"
+
+
+def _of_the_stages(m: Manifest, markers: dict[str, StageRecord]) -> Iterator[tuple[str, str]]:
+    if markers.keys() != m.stages.keys():
+        return  # what is gone is named already
+    figures = {shown: marker.figures for shown, marker in markers.items()}
+    trained = figures.get("train", {}).get("checkpoint")
+    if (m.candidate.digest if m.candidate else None) != trained:
+        yield (
+            f"the candidate that train made: {str(trained)[:16]}...",
+            f"{m.candidate.digest[:16] if m.candidate else None}...",
+        )
+    gate = figures.get("gate")
+    if m.gate != (GateResult.model_validate(gate) if gate else None):
+        yield "the gate's result, as its marker has it", "another"
+    scores: dict[str, dict[str, Any]] = {}
+    for role in ROLES:
+        for benchmark, score in figures.get(f"evaluate.{role}", {}).get("scores", {}).items():
+            scores.setdefault(benchmark, {})[role] = score
+    if {b: {r: s.model_dump() for r, s in roles.items()} for b, roles in m.scores.items()} != scores:
+        yield "the scores of its evaluations", "others"
+    named = {ref.path for marker in markers.values() for ref in marker.tables.values()}
+    for path in sorted({ref.path for refs in m.tables.values() for ref in refs} - named):
+        yield f"{path}, written by a stage", "no stage's marker names it"
+
+
+def _of_the_lineage(opened: Opened, before: list[Manifest], digests: list[str]) -> Iterator[tuple[str, str]]:
+    """The champion that a round began with, from the rounds and records that it found."""
+    m, lineage = opened.manifest, opened.lineage
+    if m.recipe != lineage.recipe:
+        yield f"a round of {lineage.recipe}", f"a round of {m.recipe}"
+    if len(before) != m.round - 1 or (m.record and m.record not in digests):
+        return  # what is gone is named already
+    seen = lineage.records[: digests.index(m.record) + 1] if m.record else ()
+    then = Lineage(lineage.store, lineage.recipe, as_recorded(before, seen))
+    parent = name_of(then.champion_round) if then.champion_round else None
+    if (then.champion(m.base), parent) != (m.champion, m.parent):
+        expected = f"{then.champion(m.base).digest[:16]}..., of {parent or 'the base model'}"
+        yield f"champion {expected}", f"{m.champion.digest[:16]}..., of {m.parent or 'the base model'}"
+    if unknown := set(m.built_on) - {e.round for e in then.manifests if e.decision in ("promoted", "held")}:
+        yield "built_on: promoted or held rounds before it", ", ".join(map(str, sorted(unknown)))

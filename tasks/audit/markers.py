@@ -1,0 +1,69 @@
+"""Stage markers: each key made anew from what its marker says, every input known, the manifest in agreement."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from schemas.manifest import StageRecord
+from tasks.audit.damage import Damage
+from tasks.audit.integrity import Opened
+from tasks.prompts import Prompt
+from tasks.store.keys import stage_key
+
+
+def read_markers(opened: Opened) -> tuple[dict[str, StageRecord], list[Damage]]:
+    """The markers that a manifest names, by the stage as it was played, and those that do not hold."""
+    markers: dict[str, StageRecord] = {}
+    damage: list[Damage] = []
+    known = _known(opened)
+    for shown, key in opened.manifest.stages.items():
+        path = opened.lineage.marker(opened.manifest.round, stage := shown.split(".")[0], key)
+        place = f"{path.parent.parent.name}/stages/{path.name}"
+        try:
+            marker = StageRecord.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            damage.append(opened.damage(place, "the marker of a whole stage", "gone"))
+            continue
+        except ValidationError:
+            damage.append(opened.damage(place, "the marker of a whole stage", "not one this version can read"))
+            continue
+        markers[shown] = marker
+        for expected, found in _faults(opened, marker, stage, key, known):
+            damage.append(opened.damage(place, expected, found))
+    return markers, damage
+
+
+def _faults(opened: Opened, marker: StageRecord, stage: str, key: str, known: set[str]) -> Iterator[tuple[str, str]]:
+    """What is expected and found where a marker does not hold."""
+    parts = (marker.inputs | marker.facts, marker.settings, marker.code, marker.versions)
+    made = stage_key(marker.stage, *parts)
+    if (marker.stage, marker.key, made) != (stage, key, key):
+        yield f"{stage} of key {key}, made of what it says", f"{marker.stage} of key {marker.key}, made of {made}"
+    prompts = {Prompt(name, text).digest: name for name, text in marker.prompts.items()}
+    inputs = [
+        (name, digest)
+        for name, value in marker.inputs.items()
+        for digest in (value if isinstance(value, list) else [value])
+    ]
+    for missing in prompts.keys() - {digest for _, digest in inputs}:
+        yield f"the text of prompt {prompts[missing]} that is in the key", "another text"
+    for name, digest in inputs:
+        if _is_digest(digest) and digest not in known and digest not in prompts:
+            yield f"{name}: rows or weights of the lineage", f"{digest[:16]}..., which no round holds"
+    for ref in marker.tables.values():
+        if ref not in opened.manifest.tables.get(ref.table, []):
+            yield f"{ref.table} as the manifest names it", f"{ref.rows:,} rows of digest {ref.digest[:16]}..."
+
+
+def _known(opened: Opened) -> set[str]:
+    """What a stage of this round can have been made from."""
+    m = opened.manifest
+    rounds = [e for e in opened.lineage.manifests if e.round <= m.round]
+    tables = {ref.digest for e in rounds for refs in e.tables.values() for ref in refs}
+    weights = {ref.digest for ref in (m.base, m.champion, m.candidate) if ref}
+    return tables | weights | {m.inputs.get("digest", "")}
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")

@@ -1,0 +1,117 @@
+"""Chains: manifests and records are sealed, and each names the one before by its digest, so that an edit is found."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from schemas.errors import BadInput, Damaged
+from schemas.document import Record
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A document of a chain that is not as it was written."""
+
+    path: Path
+    expected: str
+    found: str
+    newer: bool = False
+    """It is whole, but this version cannot read it."""
+
+    def refuse(self) -> None:
+        """Raises Damaged, or BadInput where a newer version wrote it."""
+        if self.newer:
+            raise BadInput(f"{self.path}: {self.found}; update the checkout")
+        raise Damaged(f"{self.path}: {self.found}; restore it from a copy; `selfplay audit` names all damage")
+
+
+@dataclass(frozen=True)
+class Chain(Generic[R]):
+    """Documents in their order: those that can be read, faulty or not."""
+
+    documents: tuple[R, ...]
+    digests: tuple[str, ...]
+    """SHA-256 of each file that is there."""
+    faults: tuple[Fault, ...]
+
+    @property
+    def last(self) -> str:
+        """What the next document names as the one before it; "" for the first."""
+        return self.digests[-1] if self.digests else ""
+
+
+def sealed(document: Mapping[str, Any]) -> bytes:
+    """A document as it is written: its seal is the SHA-256 of all else in it."""
+    whole = {**document, "seal": _seal(document)}
+    return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+
+
+def read_chain(files: Mapping[Path, bytes | None], kind: type[R], what: str, number: Callable[[R], int]) -> Chain[R]:
+    """Documents 1, 2, 3, ... in their order; None is one that is gone. At most one fault a file; never raises."""
+    parsed = {path: _parsed(content) for path, content in files.items()}
+    read = {path: _validated(content, kind) for path, content in files.items() if content is not None}
+    faults: dict[Path, Fault] = {}
+    for place, (path, content) in enumerate(files.items(), 1):
+        document = read.get(path)
+        fault = _fault(what, content, parsed[path], document)
+        if not fault and document and number(document) != place:
+            fault = f"it is number {number(document)}, in another's place"
+            del read[path]
+        if fault:
+            newer = fault.endswith("this version can read")
+            faults[path] = Fault(path, f"{what} {place}, as it was written", fault, newer)
+    for before, after in pairwise(files):
+        content, named = files[before], str(parsed[after].get("previous", ""))
+        if content is not None and after not in faults and before not in faults and _sha256(content) != named:
+            expected = f"SHA-256 {named[:16]}..., named by {after.parent.name}/{after.name}"
+            faults[before] = Fault(
+                before, expected, f"another file, with a seal that fits it: SHA-256 {_sha256(content)[:16]}..."
+            )
+    return Chain(
+        documents=tuple(document for document in read.values() if document),
+        digests=tuple(_sha256(content) for content in files.values() if content is not None),
+        faults=tuple(faults[path] for path in files if path in faults),
+    )
+
+
+def _fault(what: str, content: bytes | None, parsed: dict[str, Any], document: Record | None) -> str:
+    """What is wrong with a file by itself; "" if nothing."""
+    if content is None:
+        return "gone, though a later one is there"
+    if not parsed:
+        return "not readable as JSON"
+    if parsed.get("seal") != _seal(parsed):
+        return "edited since it was written: its seal is not of what it says"
+    return "" if document else f"not a {what} this version can read"
+
+
+def _parsed(content: bytes | None) -> dict[str, Any]:
+    try:
+        document = orjson.loads(content or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _validated(content: bytes, kind: type[R]) -> R | None:
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def _seal(document: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in document.items() if name != "seal"}
+    return _sha256(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS))
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

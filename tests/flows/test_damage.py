@@ -1,0 +1,277 @@
+"""Two real rounds, and each way in which a store can be damaged: `audit` names it, `run` builds nothing on it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from flows.console import Console
+from flows.run import run_recipe
+from schemas.errors import BadInput, Damaged
+from schemas.manifest import Manifest
+from schemas.tables import TABLES
+from tasks.audit.examine import examine_store
+from tasks.store.chain import sealed
+from tasks.store.lineage import make_store, open_lineage, read_lineage
+from tasks.store.objects import file_digest
+from tasks.store.parquet import table_ref, write_part
+from tasks.store.place import store_at
+from tasks.store.records import add_record
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory, prefect_server, quickstart, written_recipe):
+    """A recipe and its two rounds, with a record between them; played once, and copied by each test."""
+    folder = tmp_path_factory.mktemp("played")
+    path = written_recipe(folder, quickstart, "small", evaluate__num_samples=0)
+    run_recipe(path, folder / "store", 1, Console(to_stderr=True))
+    add_record(folder / "store/small", "withdraw", 1, "a try", [1])
+    add_record(folder / "store/small", "restore", 1, "a try")
+    run_recipe(path, folder / "store", 1, Console(to_stderr=True))
+    return path, folder / "store"
+
+
+@pytest.fixture
+def store(played, tmp_path):
+    return Path(shutil.copytree(played[1], tmp_path / "copy"))
+
+
+def damage(store, only=""):
+    return examine_store(store_at(store), only).damage
+
+
+def part(store, table, number=1):
+    m = read_lineage(store, "small")[0].manifests[number - 1]
+    ref = m.tables[table][0]
+    return store / "small" / ref.path / min(ref.files)
+
+
+def files(store):
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in store.rglob("*") if path.is_file()}
+
+
+def rewrite(store, table, change, number=1):
+    """Change a table's rows and everything that speaks of them, as an error in the code would: marker, manifest,
+    and the chain from there on."""
+    lineage = read_lineage(store, "small")[0]
+    documents = {
+        m.round: json.loads((lineage.round_folder(m.round) / "manifest.json").read_bytes()) for m in lineage.manifests
+    }
+    (ref,) = lineage.manifests[number - 1].tables[table]
+    folder = store / "small" / ref.path
+    rows = pa.concat_tables([pq.read_table(folder / name, partitioning=None) for name in sorted(ref.files)])
+    for name in sorted(ref.files)[1:]:
+        (folder / name).unlink()
+    write_part(folder / min(ref.files), TABLES[table], change(rows.sort_by("id")).to_pylist())
+    new = table_ref(store / "small", folder, TABLES[table]).model_dump()
+    documents[number]["tables"][table] = [new]
+    home = lineage.round_folder(number)
+    for name in [name for name in documents[number]["files"] if name.startswith("stages/")]:
+        marker = json.loads((home / name).read_bytes())
+        if marker["tables"].get(table, {}).get("path") == ref.path:
+            marker["tables"][table] = new
+            (home / name).write_text(json.dumps(marker))
+            documents[number]["files"][name] = file_digest(home / name)
+    previous = documents[1]["previous"]
+    for round, document in documents.items():
+        path = lineage.round_folder(round) / "manifest.json"
+        path.write_bytes(sealed(document | {"previous": previous}))
+        previous = file_digest(path)
+
+
+def flip(path, at=-20):
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+def edit(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | changes))
+
+
+def swap_weights(store):
+    """The champion's folder holds the candidate's weights, whose own folder is whole."""
+    m = read_lineage(store, "small")[0].manifests[0]
+    source, target = (store / "objects" / ref.digest for ref in (m.candidate, m.base))
+    for name in ("model.safetensors", "object.json"):
+        shutil.copyfile(source / name, target / name)
+    return target / "object.json"
+
+
+DAMAGES = {
+    "a flipped byte": lambda store: flip(part(store, "attempts")),
+    "a flipped byte of the seeds": lambda store: flip(part(store, "inputs/seeds", 2)),
+    "a missing shard": lambda store: part(store, "evaluations").unlink(),
+    "a truncated file": lambda store: cut(part(store, "questions")),
+    "an edited manifest": lambda store: edit(store / "small/round-0002/manifest.json", decision="promoted"),
+    "an edited record": lambda store: edit(store / "small/records/0002.json", kind="approve"),
+    "a lost record": lambda store: (store / "small/records/0001.json").unlink(),
+    "a lost manifest": lambda store: (store / "small/round-0001/manifest.json").unlink(),
+    "an edited recipe": lambda store: flip(store / "small/round-0002/recipe.toml"),
+    "a swapped checkpoint": swap_weights,
+}
+PLACES = {
+    "a flipped byte": "small/round-0001/attempts/",
+    "a flipped byte of the seeds": "small/round-0002/inputs/seeds/",
+    "a missing shard": "small/round-0001/evaluations/",
+    "a truncated file": "small/round-0001/questions/",
+    "an edited manifest": "small/round-0002/manifest.json",
+    "an edited record": "small/records/0002.json",
+    "a lost record": "small/records/0001.json",
+    "a lost manifest": "small/round-0001/manifest.json",
+    "an edited recipe": "small/round-0002/recipe.toml",
+    "a swapped checkpoint": "objects/",
+}
+
+
+def test_what_was_played_is_whole_and_looking_at_it_writes_nothing(store):
+    before, steps = files(store), []
+    examined = examine_store(store_at(store), report=lambda *step: steps.append(step))
+    assert (examined.rounds, examined.damage) == (2, ())
+    assert examined.files > 60
+    assert examined.objects == 3
+    assert [done for done, _, _ in steps] == list(range(1, steps[-1][1] + 1)), "progress to the end"
+    assert files(store) == before
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_each_damage_is_named_with_what_it_makes_unusable_and_a_run_builds_nothing_on_it(store, played, kind):
+    DAMAGES[kind](store)
+    before = files(store)
+    found = damage(store)
+    first = found[0]
+    assert first.place.startswith(PLACES[kind])
+    assert first.expected
+    assert first.found
+    assert first.unusable
+    with pytest.raises(Damaged) as refused:
+        run_recipe(played[0], store, 1, Console(to_stderr=True))
+    assert PLACES[kind] in str(refused.value)
+    assert "\n" not in str(refused.value)
+    after = {path: content for path, content in files(store).items() if "/lock/" not in str(path)}
+    assert after == {path: content for path, content in before.items() if "/lock/" not in str(path)}
+
+
+def test_a_row_whose_parent_is_gone_is_found_though_every_digest_fits(store, played):
+    gone = pq.read_table(part(store, "questions"), partitioning=None)["proposal_id"][0].as_py()
+    rewrite(store, "proposals", lambda rows: rows.filter(pc.not_equal(rows["id"], gone)))
+    found = [d for d in damage(store) if "/questions/" in d.place]
+    assert [(d.owner, d.expected) for d in found] == [("small/1", "proposal_id: a row of proposals")]
+    assert gone in found[0].found
+    with pytest.raises(Damaged, match=rf"small/round-0001/questions/.*names {gone}"):
+        run_recipe(played[0], store, 1, Console(to_stderr=True))
+
+
+def test_a_benchmark_item_among_the_training_rows_is_found(store):
+    items = pq.read_table(part(store, "inputs/benchmark_items"), partitioning=None).to_pylist()
+    sealed_item = next(row["question"] for row in items if row["sealed"])
+    trained = pq.read_table(part(store, "sft_examples"), partitioning=None)["question_id"][0].as_py()
+
+    def poison(rows):
+        texts = [sealed_item if row["id"] == trained else row["text"] for row in rows.to_pylist()]
+        return rows.set_column(rows.schema.names.index("text"), rows.schema.field("text"), [texts])
+
+    rewrite(store, "questions", poison)
+    found = {d.place.split("/")[2]: d.found for d in damage(store) if "repeats a benchmark" in d.expected}
+    assert "sft_examples" in found
+    assert f"first {trained}: exact of inputs" not in found["sft_examples"]
+    assert "(sums-sealed)" in found["sft_examples"]
+
+
+def test_a_kept_row_that_its_suite_refuses_is_found(store):
+    def empty(rows):
+        texts = ["", *rows["completion"].to_pylist()[1:]]
+        return rows.set_column(rows.schema.names.index("completion"), rows.schema.field("completion"), [texts])
+
+    rewrite(store, "sft_examples", empty)
+    found = [(d.place.split("/")[2], d.expected) for d in damage(store)]
+    assert ("sft_examples", "expect_column_value_lengths_to_be_between(completion)") in found
+
+
+def test_a_key_that_is_not_made_of_what_its_marker_says_is_found(store):
+    (marker,) = (store / "small/round-0001/stages").glob("judge-*.json")
+    settings = json.loads(marker.read_bytes())["settings"]
+    edit(
+        marker, settings=settings | {"settings": settings["settings"] | {"equivalence": "canonical", "rule": "other"}}
+    )
+    found = [(d.place, d.expected[:5]) for d in damage(store)]
+    place = f"small/round-0001/stages/{marker.name}"
+    assert found == [(place, "SHA-2"), (place, "judge")]
+
+
+def test_a_manifest_that_contradicts_its_gate_is_found_though_it_was_sealed_anew(store):
+    path = store / "small/round-0002/manifest.json"
+    m = Manifest.model_validate_json(path.read_bytes())
+    path.write_bytes(sealed(json.loads(path.read_bytes()) | {"decision": "promoted"}))
+    (found,) = damage(store)
+    assert m.decision == "held"
+    assert (found.place, found.expected) == (
+        "small/round-0002/manifest.json",
+        "decision = held, as the gate's result says",
+    )
+    path.write_bytes(sealed(json.loads(m.model_dump_json(exclude={"weights_dropped"})) | {"parent": "small/1"}))
+    (found,) = damage(store)
+    assert found.expected.startswith("champion ")
+
+
+def test_one_round_alone_can_be_examined(store):
+    flip(part(store, "attempts", 2))
+    assert examine_store(store_at(store), "small/1").rounds == 1
+    assert damage(store, "1") == ()
+    assert [d.owner for d in damage(store, "small/2")] == ["small/2"]
+    for name, words in (
+        ("small/9", "no published round"),
+        ("other/1", "no published round"),
+        ("x", "expected a round"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            damage(store, name)
+
+
+def test_what_is_no_store_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="not a store"):
+        examine_store(store_at(tmp_path / "nowhere"))
+    make_store(tmp_path / "empty")
+    assert examine_store(tmp_path / "empty").damage == ()
+
+
+def selfplay(*arguments):
+    command = [sys.executable, "-c", "from flows.main import main; main()", *map(str, arguments)]
+    ended = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=300)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_the_command_says_what_it_found_and_exits_1_and_run_with_one_line(store, played):
+    code, said, _ = selfplay("audit", "--store", store)
+    assert (code, said.splitlines()[-1]) == (0, "examined: 2 rounds, 76 files, 3 checkpoints; all as published")
+    path = part(store, "selections", 2)
+    flip(path)
+    (path.parent / "part-\x1b[31m.parquet").write_bytes(b"")
+    code, said, _ = selfplay("audit", "2", "--store", store)
+    assert code == 1
+    assert f"damaged: {path.relative_to(store)}  (small/2)\n  expected  SHA-256 " in said
+    assert said.endswith("; 2 damaged\n")
+    assert "\x1b" not in said
+    code, said, _ = selfplay("audit", "--store", store, "--json")
+    found = json.loads(said)["damage"]
+    assert (code, [entry["owner"] for entry in found]) == (1, ["small/2", "small/2"])
+    assert set(found[0]) == {"owner", "place", "expected", "found", "unusable"}
+    code, _, line = selfplay("run", played[0], "--store", store, "--rounds", "1", "--json")
+    lines = [told for told in line.splitlines() if told.startswith("selfplay: ")]
+    assert (code, len(lines)) == (1, 1)
+    assert str(path.relative_to(store)) in lines[0]
+    assert open_lineage(store, "small").next_round == 3
