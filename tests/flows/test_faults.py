@@ -409,9 +409,11 @@ def test_a_full_disk_stops_the_run_and_with_room_again_a_rerun_goes_on(
 
 def test_a_store_that_is_read_only_stops_the_run_soon(write_recipe, played, disk):
     fixed = disk(4000)
+    if not fixed.mounted:
+        pytest.skip("mounting is not allowed here; permissions are in test_bad_input.py")
     fixed.make_read_only()
     began = time.monotonic()
-    assert_stopped(played(write_recipe(), fixed.folder), fixed.folder, "Read-only file system|Permission denied")
+    assert_stopped(played(write_recipe(), fixed.folder), fixed.folder, "Read-only file system")
     assert time.monotonic() - began < 60
     assert not list(fixed.folder.iterdir())
 
