@@ -1,6 +1,7 @@
 """Where a store lies: a folder, or s3://bucket/path. A path at a URL has pathlib's methods too (universal_pathlib):
 the project's annotations say Path for both."""
 
+import errno
 import hashlib
 import os
 import re
@@ -9,7 +10,7 @@ from typing import cast
 
 from upath import UPath
 
-from schemas.errors import BadInput
+from schemas.errors import BadInput, Stopped
 
 BUCKET = r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}"  # what the S3 client takes
 WORLD = ("botocore", "aiobotocore", "aiohttp")  # errors of the network that are no OSError
@@ -47,10 +48,13 @@ def at_url(path: Path) -> UPath:
 
 
 def check_writable(folder: Path) -> None:
-    """Raises BadInput unless a file can be made in a folder of this machine, or the folder itself can be made."""
+    """Raises BadInput unless a file can be made in a folder of this machine, or the folder itself can be made;
+    Stopped where the disk is read-only."""
     home = next(place for place in (folder, *folder.parents) if os.path.exists(place))
     if not home.is_dir():
         raise BadInput(f"{folder}: no folder can be made there: {home} is a file")
+    if os.statvfs(home).f_flag & os.ST_RDONLY:
+        raise Stopped(f"{home}: {os.strerror(errno.EROFS)}; mend the mount, then run again")
     if not os.access(home, os.W_OK | os.X_OK):
         raise BadInput(f"{folder}: no permission to write in {home}")
 

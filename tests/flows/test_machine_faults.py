@@ -76,7 +76,11 @@ def test_a_store_that_is_read_only_stops_the_run_soon(write_recipe, played, disk
     fixed = disk(4000)
     fixed.make_read_only()
     began = time.monotonic()
-    assert_stopped(played(write_recipe(), fixed.folder), fixed.folder, "Read-only file system|Permission denied")
+    ended = played(write_recipe(), fixed.folder)
+    if fixed.mounted:
+        assert_stopped(ended, fixed.folder, "Read-only file system")
+    else:  # a folder that this user may not write to
+        assert ended[0] == 2
     assert time.monotonic() - began < 60
     assert not list(fixed.folder.iterdir())
 
