@@ -9,7 +9,6 @@ import glob
 import json
 import resource
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 MEMORY_BYTES = 256 * 1024**2
@@ -79,17 +78,18 @@ def _opened(tables: dict[str, list[str]]) -> Any:
     import duckdb
 
     database = duckdb.connect(config=LOCKED)
-    for name, files in tables.items():
-        listed = _texts(glob.escape(path) for path in files)
-        reading = f"read_parquet({listed}, hive_partitioning = false)"  # a store may lie below /data/run=3
+    escaped = {name: [glob.escape(path) for path in files] for name, files in tables.items()}
+    for name, files in escaped.items():
+        reading = f"read_parquet({_texts(files)}, hive_partitioning = false)"  # a store may lie below /data/run=3
         database.execute(f"create view {_name(name)} as select * from {reading}")
-    database.execute(f"set allowed_paths = {_texts(path for files in tables.values() for path in files)}")
+    allowed = [path for files in (*tables.values(), *escaped.values()) for path in files]
+    database.execute(f"set allowed_paths = {_texts(allowed)}")
     database.execute("set enable_external_access = false")
     database.execute("set lock_configuration = true")
     return database
 
 
-def _texts(texts: Iterable[str]) -> str:
+def _texts(texts: list[str]) -> str:
     return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"
 
 
