@@ -15,6 +15,8 @@ MEMORY_BYTES = 256 * 1024**2
 """What DuckDB plans with."""
 MAX_ADDRESS_BYTES = 2 * 1024**3
 """What the kernel allows, libraries included."""
+MAX_CPU_SECONDS = 120
+"""Should whoever has the clock be killed itself."""
 MAX_ROWS_BYTES = 64 * 1024**2
 """Of the rows, as JSON."""
 LOCKED: dict[str, str | bool | int | float | list[str]] = {
@@ -43,6 +45,7 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_BYTES, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
     try:
         answer = _answered(asked["tables"], asked["table"], asked["where"], asked["limit"])
     except Refused as refused:
