@@ -155,7 +155,7 @@ class _Part:
 
     def column(self, name: str) -> pa.Array:
         if name not in self._columns:
-            chunks = self._file.read(columns=[name]).column(0).chunks
+            chunks = self._file.read(columns=[name], use_threads=False).column(0).chunks
             self._columns[name] = pa.concat_arrays(chunks) if chunks else _NOTHING
             self.size += self._columns[name].nbytes
         return self._columns[name]
@@ -171,7 +171,7 @@ class _Part:
     def rows(self, places: list[int], columns: list[str] | None) -> Iterator[Row]:
         """A batch at a time: a part may hold far more text than anyone asked for."""
         begin = taken = 0
-        for batch in self._file.iter_batches(BATCH_ROWS, columns=columns) if places else ():
+        for batch in self._file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False) if places else ():
             end = begin + len(batch)
             until = bisect_left(places, end)
             for place in places[taken:until]:
