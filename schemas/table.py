@@ -1,5 +1,6 @@
 """A table: its name, its columns with their meaning, and the key that makes its rows unique and sorted."""
 
+import hashlib
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -15,6 +16,11 @@ class Table:
     @property
     def id_prefix(self) -> str:
         return self.name.rsplit("/", 1)[-1]
+
+    def row_id(self, round: int, key: str, *parents: object) -> str:
+        """`<table>-<round>-<hash of stage key, parents' ids, item index>`: the same in a rerun."""
+        text = "\0".join([key, *map(str, parents)])
+        return f"{self.id_prefix}-{round:04d}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
 def column(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False) -> pa.Field:

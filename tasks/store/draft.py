@@ -135,9 +135,8 @@ class Draft:
         self.spend(tokens)
 
     def row_id(self, table: Table, *parents: object) -> str:
-        """`<table>-<round>-<hash of stage key, parents' ids, item index>`: the same in a rerun."""
-        text = "\0".join([self.key, *map(str, parents)])
-        return f"{table.id_prefix}-{self.round:04d}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+        """The id of a row that this stage writes: the same in a rerun."""
+        return table.row_id(self.round, self.key, *parents)
 
     def random_seed(self, *parents: object) -> int:
         """63 bits for a random choice, from the recipe's seed, the round and what is chosen for."""
