@@ -16,11 +16,13 @@ from tasks.store.lineage import Lineage
 from tasks.store.objects import write_whole
 
 PAGES = Path(__file__).parent / "pages"
-ASSETS = ("report.css", "vega.js", "charts.js", "tables.js", "rows.js", "vega.licences.txt")
+ASSETS = ("report.css", "vega.js", "charts.js", "tables.js", "why.js", "rows.js", "vega.licences.txt")
 POLICY = (  # from a disk a page's own origin is not 'self' in every browser: hence file:
     "default-src 'none'; script-src 'self' file:; style-src 'self' file:; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'"
 )
+SHORT = 300  # characters of a text in a table
+FLIPS = 40  # relabelled questions that a page lists
 UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 Progress = Callable[[int, int, str], None]
@@ -29,7 +31,7 @@ Progress = Callable[[int, int, str], None]
 def write_report(lineages: list[Lineage], folder: Path, progress: Progress) -> Path:
     """Write the pages of these lineages below a folder; what else is there stays. Returns the page to open."""
     jinja = _templates()
-    shared = {"several": len(lineages) > 1, "policy": POLICY, "store": str(lineages[0].store), "made": _now()}
+    shared = {"several": len(lineages) > 1, "policy": POLICY, "store": str(lineages[0].store), "made": _now()} | {"flips": FLIPS}
     pages = [lineage_page(lineage) for lineage in lineages]
     _write_assets(folder / "assets")
     for lineage, page in zip(lineages, pages, strict=True):
@@ -65,6 +67,11 @@ def shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def _distribution(figures: dict[str, float] | None) -> str:
+    """The figures of a distribution, or its shares, in one line."""
+    return ", ".join(f"{name} {shown(value)}" for name, value in (figures or {}).items())
+
+
 def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
@@ -81,6 +88,8 @@ def _templates() -> Environment:
         "embedded": embedded,
         "shown": shown,
         "duration": duration,
+        "short": lambda text: text if len(text) <= SHORT else f"{text[:SHORT]}…",
+        "distribution": _distribution,
         "percent": lambda share: f"{share:.1%}",
         "words": lambda name: name.replace("_", " "),
         "day": lambda at: at[:16].replace("T", " "),

@@ -3,13 +3,13 @@
 
 const SANS = "system-ui, -apple-system, 'Segoe UI', 'Liberation Sans', sans-serif";
 const LOOK = {
-  background: "transparent", font: SANS, view: { stroke: null }, autosize: { type: "fit-x", contains: "padding" },
+  background: "transparent", font: SANS, view: { stroke: null },
   axis: {
     labelColor: "var(--soft)", titleColor: "var(--soft)", domainColor: "var(--line)", tickColor: "var(--line)",
     gridColor: "var(--line)", gridOpacity: 0.7, labelFontSize: 11, titleFontSize: 11, titleFontWeight: "normal",
     titlePadding: 8, labelPadding: 5,
   },
-  axisX: { grid: false, labelOverlap: true }, axisY: { domain: false, ticks: false, tickCount: 5 },
+  axisX: { grid: false, labelOverlap: true }, axisY: { domain: false, ticks: false },
   legend: {
     orient: "top", labelColor: "var(--ink)", labelFontSize: 11.5, symbolSize: 70, symbolStrokeWidth: 0,
     columnPadding: 14, offset: 10,

@@ -9,6 +9,8 @@ Spec = dict[str, Any]
 
 DECISIONS = {"promoted": "triangle-up", "held": "square", "failed": "cross", "withdrawn": "diamond"}
 COLOURS = 8
+COUNTS: Spec = {"labelExpr": "format(datum.value, '~s')", "tickMinStep": 1, "tickCount": 5}
+SHARES: Spec = {"format": ".0%", "tickCount": 5}
 ROUND: Spec = {"field": "round", "type": "ordinal", "title": "round", "axis": {"labelAngle": 0}}
 
 
@@ -25,12 +27,13 @@ class Chart:
 
     @property
     def drawn(self) -> Spec:
-        return {"width": "container", "height": 220, "data": {"values": self.values}} | self.spec
+        fitted = {"type": "fit-x", "contains": "padding"}
+        return {"width": "container", "height": 220, "autosize": fitted, "data": {"values": self.values}} | self.spec
 
 
 def scores_by_round(id: str, title: str, note: str, values: Values, base: float | None) -> Chart:
     """A point a round with its interval, its shape and colour telling the decision; `base` is a dashed line."""
-    share = {"type": "quantitative", "axis": {"format": ".0%"}, "scale": {"zero": False}, "title": None}
+    share = {"type": "quantitative", "axis": SHARES, "scale": {"zero": False}, "title": None}
     decided = {
         "field": "decision",
         "scale": {"domain": list(DECISIONS), "range": [f"var(--{name})" for name in DECISIONS]},
@@ -65,7 +68,7 @@ def scores_by_round(id: str, title: str, note: str, values: Values, base: float 
 
 def shares_by_round(id: str, title: str, note: str, values: Values, threshold: float | None = None) -> Chart:
     """A share a round with its interval, and what it has to reach."""
-    share = {"type": "quantitative", "axis": {"format": ".0%"}, "scale": {"zero": False}, "title": None}
+    share = {"type": "quantitative", "axis": SHARES, "scale": {"zero": False}, "title": None}
     told = [_told("round"), *(_told(name, ".1%") for name in ("share", "low", "high"))]
     layers: list[Spec] = [
         {
@@ -119,7 +122,7 @@ def stacked_by_round(id: str, title: str, note: str, values: Values, part: str, 
         "mark": {"type": "bar", "stroke": "var(--panel)", "strokeWidth": 1, "width": {"band": 0.68}},
         "encoding": {
             "x": ROUND,
-            "y": {"field": amount, "type": "quantitative", "title": None, "axis": {"format": "~s"}},
+            "y": {"field": amount, "type": "quantitative", "title": None, "axis": COUNTS},
             "color": {
                 "field": part,
                 "scale": {"domain": shown, "range": [f"var(--c{n})" for n in range(1, len(shown) + 1)]},
@@ -133,8 +136,9 @@ def stacked_by_round(id: str, title: str, note: str, values: Values, part: str, 
 
 
 def bars(id: str, title: str, note: str, values: Values, name: str, amount: str) -> Chart:
-    """A lying bar a name, the longest first, with its figure at its end."""
-    y = {"field": name, "type": "nominal", "sort": "-x", "title": None, "axis": {"labelLimit": 150}}
+    """A lying bar a name, in the order given, with its figure at its end."""
+    names = [row[name] for row in values]
+    y = {"field": name, "type": "nominal", "sort": names, "title": None, "axis": {"labelLimit": 150}}
     told = [_told(name), _told(amount, ",")]
     x = {"field": amount, "type": "quantitative", "title": None, "axis": None, "scale": {"padding": 24}}
     spec: Spec = {
@@ -146,29 +150,35 @@ def bars(id: str, title: str, note: str, values: Values, name: str, amount: str)
                 "encoding": {"text": {"field": amount, "type": "quantitative", "format": ","}},
             },
         ],
-        "height": {"step": 24},
+        "height": 24 * len(values),
     }
     return Chart(id, title, note, values, spec)
 
 
 def histogram(id: str, title: str, note: str, values: Values, axis: str, kinds: Mapping[str, str]) -> Chart:
-    """Bins that were counted already (`from`, `to`, `kind`, `count`), stacked by kind: kind -> colour."""
+    """Bins that were counted already (`from`, `to`, `kind`, `count`, and what the axis is called: the middle), stacked by kind: kind -> colour."""
     shown = [kind for kind in kinds if any(row["kind"] == kind for row in values)]
     rows = [{**row, "order": shown.index(row["kind"])} for row in values]
     spec: Spec = {
         "data": {"values": rows},
-        "mark": {"type": "bar", "stroke": "var(--panel)", "strokeWidth": 1},
+        "mark": {"type": "bar", "orient": "vertical", "stroke": "var(--panel)", "strokeWidth": 1},
         "encoding": {
-            "x": {"field": "from", "type": "quantitative", "title": axis, "bin": {"binned": True}},
+            "x": {
+                "field": "from",
+                "type": "quantitative",
+                "title": axis,
+                "axis": {"format": ".0%", "tickCount": 5, "values": [0, 0.25, 0.5, 0.75, 1]},
+                "scale": {"domain": [min(0, *(r["from"] for r in values)), max(1, *(r["to"] for r in values))]},
+            },
             "x2": {"field": "to"},
-            "y": {"field": "count", "type": "quantitative", "title": None, "axis": {"format": "~s"}},
+            "y": {"field": "count", "type": "quantitative", "title": None, "axis": COUNTS, "stack": "zero"},
             "color": {
                 "field": "kind",
                 "scale": {"domain": shown, "range": [kinds[kind] for kind in shown]},
                 "legend": {"title": None},
             },
             "order": {"field": "order", "type": "quantitative"},
-            "tooltip": [_told("from", ".2~f"), _told("to", ".2~f"), _told("kind"), _told("count", ",")],
+            "tooltip": [_told(axis, ".1%"), _told("kind"), _told("count", ",")],
         },
     }
     return Chart(id, title, note, values, spec)
@@ -176,10 +186,12 @@ def histogram(id: str, title: str, note: str, values: Values, axis: str, kinds: 
 
 def intervals(id: str, title: str, note: str, values: Values) -> Chart:
     """Accuracy with its interval, a line a checkpoint."""
-    x = {"type": "quantitative", "title": None, "scale": {"zero": False}, "axis": {"format": ".0%", "tickCount": 5}}
+    x = {"type": "quantitative", "title": None, "scale": {"zero": False}, "axis": SHARES}
     told = [_told("checkpoint"), *(_told(name, ".1%") for name in ("accuracy", "low", "high"))]
     spec: Spec = {
-        "encoding": {"y": {"field": "checkpoint", "type": "nominal", "sort": None, "title": None}},
+        "encoding": {
+            "y": {"field": "checkpoint", "type": "nominal", "sort": [r["checkpoint"] for r in values], "title": None}
+        },
         "layer": [
             {
                 "mark": {"type": "rule", "strokeWidth": 2, "color": "var(--c1)"},
@@ -190,13 +202,13 @@ def intervals(id: str, title: str, note: str, values: Values) -> Chart:
                 "encoding": {"x": {"field": "accuracy", **x}, "tooltip": told},
             },
         ],
-        "height": {"step": 34},
+        "height": 34 * len(values),
     }
     return Chart(id, title, note, values, spec)
 
 
 def lines(id: str, title: str, note: str, values: Values, x: str, y: str, series: str) -> Chart:
-    """A line a series, over rounds or steps."""
+    """A line a series: counts over rounds, figures over steps."""
     names = list(dict.fromkeys(row[series] for row in values))
     along = ROUND if x == "round" else {"field": x, "type": "quantitative", "title": x}
     colours = [f"var(--c{n})" for n in range(1, len(names) + 1)]
@@ -204,7 +216,13 @@ def lines(id: str, title: str, note: str, values: Values, x: str, y: str, series
         "mark": {"type": "line", "strokeWidth": 1.75, "point": {"size": 40} if x == "round" else False},
         "encoding": {
             "x": along,
-            "y": {"field": y, "type": "quantitative", "title": None, "axis": {"format": "~s"}},
+            "y": {
+                "field": y,
+                "type": "quantitative",
+                "title": None,
+                "axis": COUNTS if x == "round" else {"format": "~g", "tickCount": 5},
+                "scale": {"zero": x == "round"},
+            },
             "color": {"field": series, "scale": {"domain": names, "range": colours}, "legend": {"title": None}},
             "tooltip": [_told(series), _told(x), _told(y, ",.4~r")],
         },

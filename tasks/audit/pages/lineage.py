@@ -9,6 +9,15 @@ from tasks.audit.pages import charts
 from tasks.audit.pages.charts import Chart
 from tasks.store.lineage import Lineage
 
+DIVERSITY = {  # what the alarms measure: title, what it says, form
+    "answer_entropy": ("Answer entropy", "Of the answers to a question, of the greatest it could be.", ".3f"),
+    "unanimous": ("Unanimous questions", "Share of the questions whose attempts all agree.", ".0%"),
+    "distinct_2": ("Distinct word pairs", "Of the new questions, over those of equally many pairs of the seeds.", ".2f"),
+    "near_duplicates": ("Not new", "Share of the questions that were too near to the seeds or an earlier one.", ".0%"),
+    "same_answer": ("The commonest answer", "Share of all attempts, whatever the question, that give it.", ".0%"),
+    "mean_tokens": ("Length of an attempt", "Tokens, on average.", ".0f"),
+}
+
 
 def lineage_page(lineage: Lineage) -> dict[str, Any]:
     """What the lineage's template is given."""
@@ -19,7 +28,8 @@ def lineage_page(lineage: Lineage) -> dict[str, Any]:
         "champion": champion,
         "base": _base(lineage),
         "now": _last_accuracy(lineage),
-        "charts": [*_score_charts(lineage), *_precision_chart(lineage), *_cost_charts(lineage)],
+        "charts": [*_score_charts(lineage), *_precision_chart(lineage), *_volume_charts(lineage), *_cost_charts(lineage)],
+        "diversity": _diversity_charts(lineage),
         "records": lineage.records,
         "alarms": any(alarms_of(m) for m in lineage.manifests),
     }
@@ -106,7 +116,7 @@ def _precision_chart(lineage: Lineage) -> list[Chart]:
     return [charts.shares_by_round("precision", "Vote precision", note, values, needed)]
 
 
-def _cost_charts(lineage: Lineage) -> list[Chart]:
+def _volume_charts(lineage: Lineage) -> list[Chart]:
     dropped = [
         {"round": m.round, "reason": reason, "rows": rows}
         for m in lineage.manifests
@@ -122,6 +132,28 @@ def _cost_charts(lineage: Lineage) -> list[Chart]:
             ("trained on", sum(m.trained_on.values())),
         )
     ]
+    note = "From what was proposed to what was trained on."
+    return [
+        charts.lines("volumes", "Volumes", note, volumes, "round", "rows", "of"),
+        charts.stacked_by_round(
+            "dropped", "Dropped, by reason", "Every row that was not kept has one.", dropped, "reason", "rows"
+        ),
+    ]
+
+
+def _diversity_charts(lineage: Lineage) -> list[Chart]:
+    """What the stage `alarms` measured, of the rounds that played it."""
+    records = ((m.round, lineage.stage_record(m.round, "alarms", m.stages.get("alarms", ""))) for m in lineage.manifests)
+    measured = {round: record.figures["measured"] for round, record in records if record}
+    found = []
+    for name, (title, note, form) in DIVERSITY.items():
+        values = [{"round": n, "figure": row[name]} for n, row in measured.items() if row.get(name) is not None]
+        if values:
+            found.append(charts.line_by_round(name, title, note, values, form))
+    return found
+
+
+def _cost_charts(lineage: Lineage) -> list[Chart]:
     seconds = [
         {"round": m.round, "stage": stage, "seconds": total}
         for m in lineage.manifests
@@ -135,9 +167,7 @@ def _cost_charts(lineage: Lineage) -> list[Chart]:
     ]
     stacked = charts.stacked_by_round
     return [
-        charts.lines("volumes", "Volumes", "From what was proposed to what was trained on.", volumes, "round", "rows", "of"),
-        stacked("dropped", "Dropped, by reason", "Every row that was not kept has one.", dropped, "reason", "rows"),
-        stacked("seconds", "Time, by stage", "Seconds; what was reused cost none.", seconds, "stage", "seconds"),
+        stacked("seconds", "Seconds, by stage", "What was reused cost none.", seconds, "stage", "seconds"),
         stacked("tokens", "Tokens, by stage", "Generated, retries included.", tokens, "stage", "tokens"),
     ]
 

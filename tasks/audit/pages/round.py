@@ -36,11 +36,12 @@ def round_page(lineage: Lineage, m: Manifest, progress: Progress) -> dict[str, A
         "line": round_line(m),
         "charts": found,
         "sample": sample_rows(lineage, m, progress),
+        "diff": _since_parent(lineage, m),
         "stages": _stages(lineage, m),
         "validation": _validation(m),
         "recipe_text": (lineage.round_folder(m.round) / "recipe.toml").read_text(encoding="utf-8"),
-        "before": _beside(lineage, m, -1),
-        "after": _beside(lineage, m, 1),
+        "earlier": _beside(lineage, m, -1),
+        "later": _beside(lineage, m, 1),
     }
 
 
@@ -71,16 +72,16 @@ def _vote_charts(lineage: Lineage, m: Manifest, low: float, high: float) -> list
     if len(votes):
         kinds = [_kind_of_vote(*row, low, high) for row in _columns(votes, "agreement", "tied", "answer")]
         note = f"Share of attempts behind the answer; a question is kept from {low:.0%} to {high:.0%}."
-        values = _binned(votes["agreement"].to_numpy(), kinds)
+        values = _binned(votes, kinds)
         found.append(charts.histogram("votes", "Votes on the questions", note, values, "agreement", VOTES))
         sizes = Counter(len(classes) for classes in votes["classes"].to_pylist())
-        values = [{"different answers": str(n), "questions": count, "order": n} for n, count in sorted(sizes.items())]
+        values = [{"different answers": str(n), "questions": count} for n, count in sorted(sizes.items())]
         note = "How many different answers the attempts at a question gave."
         found.append(charts.bars("classes", "Answers a question", note, values, "different answers", "questions"))
     if len(probe):
         kinds = [{True: "right", False: "wrong", None: "no verdict"}[right] for right in probe["correct"].to_pylist()]
         note = "The same vote where the answer is known: agreement should go with being right."
-        values = _binned(probe["agreement"].to_numpy(), kinds)
+        values = _binned(probe, kinds)
         found.append(charts.histogram("probe", "Votes on the probe", note, values, "agreement", PROBE))
     return found
 
@@ -91,13 +92,14 @@ def _kind_of_vote(agreement: float, tied: bool, answer: str | None, low: float, 
     return "below the band" if agreement < low else "above the band" if agreement > high else "in the band"
 
 
-def _binned(values: np.ndarray[Any, Any], kinds: list[str]) -> list[dict[str, Any]]:
-    """Counts by bin and kind; a value of 1 belongs to the last bin."""
-    bins = np.minimum((values * BINS + 1e-9).astype(int), BINS - 1)
-    counts = Counter(zip(bins.tolist(), kinds, strict=True))
+def _binned(votes: pa.Table, kinds: list[str]) -> list[dict[str, Any]]:
+    """Counts by agreement and kind. Few attempts have few shares, and each is a bin of its own; else twenty."""
+    attempts = max(votes["num_attempts"].to_pylist())
+    bins = attempts if attempts <= BINS else BINS
+    places = np.rint(votes["agreement"].to_numpy() * bins).astype(int).tolist()
     return [
-        {"from": place / BINS, "to": (place + 1) / BINS, "kind": kind, "count": count}
-        for (place, kind), count in sorted(counts.items())
+        {"agreement": place / bins, "kind": kind, "count": count, "from": (place - 0.4) / bins, "to": (place + 0.4) / bins}
+        for (place, kind), count in sorted(Counter(zip(places, kinds, strict=True)).items())
     ]
 
 
@@ -114,6 +116,11 @@ def _loss_chart(lineage: Lineage, m: Manifest) -> list[Chart]:
     every = -(-len(steps) // STEPS)
     values = steps.select(["method", "step", "loss"]).take(list(range(0, len(steps), every))).to_pylist()
     return [charts.lines("loss", "Training loss", "As the trainer logged it.", values, "step", "loss", "method")]
+
+
+def _since_parent(lineage: Lineage, m: Manifest) -> None:
+    """TODO join"""
+    return None
 
 
 def _rows(lineage: Lineage, m: Manifest, table: str) -> pa.Table:

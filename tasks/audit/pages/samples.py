@@ -1,10 +1,10 @@
 """The rows that a round's page shows, each with its story: some of every kind, the same ones each time, and no more
 than a page can carry."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -19,9 +19,9 @@ from tasks.store.lineage import Lineage
 from tasks.store.parquet import read_table
 
 ROWS = 240
-BYTES = 3_000_000  # of a page's rows and stories, as JSON
+BYTES = 2_000_000  # of a page's rows and stories, as JSON
 LONGEST = 2_000  # characters of one text
-SHARED = 120  # a text of more characters that many rows name is written once
+SHARED = 100  # bytes of what is worth a place of its own
 KEPT = {"selections": "text", "sft_examples": "completion", "preference_pairs": "chosen"}
 
 Row = dict[str, Any]
@@ -33,14 +33,10 @@ class Sample:
     """Rows of a round, and how many there are of each kind."""
 
     rows: list[Row]
-    texts: list[str]
-    """What `{"$": n}` stands for in a row or its story."""
+    shared: list[Any]
+    """What `{"$": n}` stands for in a row, in its story, or in another of these."""
     kinds: list[Row]
-    """Of each kind: its name, whether it was kept, how many are shown, and of how many."""
-
-    @property
-    def shown(self) -> int:
-        return len(self.rows)
+    """Of each kind: its name, how many rows of it are shown, and of how many."""
 
     @property
     def total(self) -> int:
@@ -50,27 +46,52 @@ class Sample:
 def sample_rows(lineage: Lineage, m: Manifest, progress: Progress) -> Sample:
     """The first row of every kind, then the second, and so on. Ids are hashes: the first of them are a fair draw."""
     kinds = dict(_kinds(lineage, m))
-    texts: dict[str, int] = {}
-    found: dict[str, list[Row]] = defaultdict(list)
-    rows, spent, shown = Rows(lineage), 0, 0
-    wanted = min(ROWS, sum(len(listed) for listed in kinds.values()))
-    for kind, row in _in_turn({kind: listed.slice(0, ROWS).to_pylist() for kind, listed in kinds.items()}):
-        story = asdict(explain(lineage, row["id"], rows))
-        entry = _shared({**_listed(kind, row), "why": story}, texts)
+    rows, shared, found, spent = Rows(lineage), _Shared(), [], 0
+    wanted = min(ROWS, sum(map(len, kinds.values())))
+    for kind, row in islice(_in_turn(kinds), ROWS):
+        entry = shared.of({**_listed(kind, row), "why": vars(explain(lineage, row["id"], rows))})
         spent += len(orjson.dumps(entry))
-        if shown == ROWS or spent + sum(map(len, texts)) > BYTES:
+        if spent + shared.bytes > BYTES:
             break
-        found[kind].append(entry)
-        shown += 1
-        progress(shown, wanted, "rows")
+        found.append(entry)
+        progress(len(found), wanted, "rows")
+    shown = Counter(entry["kind"] for entry in found)
     return Sample(
-        rows=[entry for kind in kinds for entry in found[kind]],
-        texts=list(texts),
-        kinds=[
-            {"kind": kind, "kept": not kind.startswith("dropped"), "shown": len(found[kind]), "total": len(listed)}
-            for kind, listed in kinds.items()
-        ],
+        rows=found,
+        shared=shared.values,
+        kinds=[{"kind": kind, "shown": shown[kind], "total": len(listed)} for kind, listed in kinds.items()],
     )
+
+
+class _Shared:
+    """Texts and records that several stories name: cut to what a page can carry, and written once."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.bytes = 0
+        self._places: dict[bytes, int] = {}
+
+    def of(self, row: Row) -> Row:
+        return {name: self._of(value) for name, value in row.items() if value is not None}
+
+    def _of(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return self._once(self.of(value))
+        if isinstance(value, list | tuple):
+            return [self._of(part) for part in value]
+        if isinstance(value, str) and len(value) > LONGEST:
+            value = f"{value[:LONGEST]}… ({len(value):,} characters in all)"
+        return self._once(value) if isinstance(value, str) else value
+
+    def _once(self, value: Any) -> Any:
+        written = orjson.dumps(value)
+        if len(written) < SHARED:
+            return value
+        if written not in self._places:
+            self._places[written] = len(self.values)
+            self.values.append(value)
+            self.bytes += len(written)
+        return {"$": self._places[written]}
 
 
 def _kinds(lineage: Lineage, m: Manifest) -> Iterator[tuple[str, pa.Table]]:
@@ -85,9 +106,11 @@ def _kinds(lineage: Lineage, m: Manifest) -> Iterator[tuple[str, pa.Table]]:
             yield f"dropped: {reason}", together.filter(pc.equal(together["reason"], reason))
 
 
-def _in_turn(kinds: dict[str, list[Row]]) -> Iterator[tuple[str, Row]]:
-    for abreast in zip_longest(*kinds.values()):
-        yield from ((kind, row) for kind, row in zip(kinds, abreast, strict=True) if row is not None)
+def _in_turn(kinds: dict[str, pa.Table]) -> Iterator[tuple[str, Row]]:
+    for place in range(max(map(len, kinds.values()), default=0)):
+        for kind, rows in kinds.items():
+            if place < len(rows):
+                yield kind, rows.slice(place, 1).to_pylist()[0]
 
 
 def _listed(kind: str, row: Row) -> Row:
@@ -95,15 +118,3 @@ def _listed(kind: str, row: Row) -> Row:
     text = row.get(KEPT.get(kind, "text")) or ""
     facts = {name: row[name] for name in ("answer", "agreement", "figure", "threshold", "correct") if row.get(name) is not None}
     return {"id": row["id"], "kind": kind, "table": row.get("table", kind), "stage": row.get("stage"), "text": text} | facts
-
-
-def _shared(value: Any, texts: dict[str, int]) -> Any:
-    """A row's story as the page keeps it: texts cut, long ones written once."""
-    if isinstance(value, dict):
-        return {name: _shared(part, texts) for name, part in value.items() if part is not None}
-    if isinstance(value, list | tuple):
-        return [_shared(part, texts) for part in value]
-    if isinstance(value, str) and len(value) > SHARED:
-        cut = value if len(value) <= LONGEST else f"{value[:LONGEST]}… ({len(value):,} characters in all)"
-        return {"$": texts.setdefault(cut, len(texts))}
-    return value
