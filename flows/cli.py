@@ -11,8 +11,8 @@ from flows.commands.keeping import approve, gc  # noqa: E402
 from flows.commands.playing import plan, run  # noqa: E402
 from flows.commands.report import report  # noqa: E402
 from flows.commands.services import doctor, down, up  # noqa: E402
-from flows.commands.versions import log  # noqa: E402
+from flows.commands.versions import diff, log, show  # noqa: E402
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-for command in (run, plan, log, why, where, report, approve, gc, up, down, doctor):
+for command in (run, plan, log, show, diff, why, where, report, approve, gc, up, down, doctor):
     app.command()(command)

@@ -101,6 +101,15 @@ def open_lineages(store: Path | str) -> list[Lineage]:
     return [lineage for name in names if (lineage := open_lineage(root, name)).manifests]
 
 
+def existing_store(place: Path | str) -> Path:
+    """The root of a store. Raises BadInput if there is none at this place."""
+    root = store_at(place)
+    _check_format(root)
+    if not (root / "store.json").exists():
+        raise BadInput(f"{root}: not a store: no store.json, which a first run writes; give --store where it ran")
+    return root
+
+
 def make_store(store: Path) -> None:
     """Create the store's folder and its format file, if they are not there. Raises Stopped for an unusable bucket."""
     try:
@@ -126,6 +135,8 @@ def _check_format(store: Path) -> None:
         found = orjson.loads(path.read_bytes()).get("format")
     except FileNotFoundError:
         return
+    except (orjson.JSONDecodeError, AttributeError) as error:
+        raise BadInput(f'{path}: cut off or overwritten: expected {{"format": {STORE_FORMAT}}}') from error
     if found != STORE_FORMAT:
         raise BadInput(f"{path}: format = {found}: this version reads format {STORE_FORMAT}; update the checkout")
 

@@ -111,6 +111,12 @@ def whole_file(path: Path, digest: str) -> bytes:
     )
 
 
+def whole_copy(path: Path, digest: str) -> Path:
+    """Where those bytes lie on this machine: the file itself, or the copy of it. Raises Damaged as `whole_file`."""
+    whole_file(path, digest)
+    return path if on_disk(path) else local_cache() / "files" / digest
+
+
 def folder_digests(folder: Path) -> dict[str, str]:
     """File name -> SHA-256, of the files directly in a checkpoint folder. Pickles and code are refused."""
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and p.name != LISTING)

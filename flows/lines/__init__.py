@@ -1,0 +1,1 @@
+"""What the reading commands print: a function a topic, which gives lines of text."""

@@ -1,0 +1,79 @@
+"""The log: a round an entry, the newest first."""
+
+from collections.abc import Iterator
+
+import typer
+
+from flows.lines.plain import counted, plain, points, value, when
+from schemas.diff import Change
+from schemas.manifest import Manifest
+from schemas.records import LineageRecord
+from tasks.audit.changes import changes, made_with, recipe_values
+from tasks.store.lineage import Lineage
+
+TABLES = ("questions", "attempts", "selections", "sft_examples", "preference_pairs")
+COLOURS = {"promoted": "green", "held": "yellow", "failed": "red", "withdrawn": "red"}
+CHANGES = 6
+
+
+def log_entry(lineage: Lineage, m: Manifest) -> Iterator[str]:
+    """A round as the log tells it."""
+    yield from heading(lineage, m)
+    yield f"changed  {'; '.join(_changed(lineage, m))}"
+    for record in lineage.records:
+        if record.round == m.round:
+            yield f"record   {recorded(record)}"
+    yield ""
+    yield f"    {plain(m.reason, 500)}"
+    yield ""
+
+
+def heading(lineage: Lineage, m: Manifest) -> Iterator[str]:
+    """What a round is, where it comes from, and what came of it."""
+    champion = " (champion)" if (found := lineage.champion_round) and found.round == m.round else ""
+    decision = typer.style(f"{m.decision}{champion}", fg=COLOURS[m.decision])
+    yield f"{typer.style(f'round {m.recipe}/{m.round}', bold=True)}  {decision}"
+    yield f"parent   {m.parent or 'the base model'}"
+    yield (
+        f"played   {when(m.finished)}, {m.method}, {sum(m.seconds.values()):,.0f} s, "
+        f"{sum(m.tokens.values()):,} tokens, {plain(m.device)}"
+    )
+    if m.gate:
+        gate, scores = m.gate, m.scores.get(m.gate.benchmark, {})
+        of = " -> ".join(f"{scores[role].accuracy:.1%}" for role in ("champion", "candidate") if role in scores)
+        interval = f"[{points(gate.low)}, {points(gate.high)}]"
+        items = f"{gate.n:,} items of {plain(gate.benchmark)}"
+        yield f"gain     {points(gate.difference)} points {interval} on {items}: {of}"
+    rows = {table: sum(ref.rows for ref in m.tables[table]) for table in TABLES if table in m.tables}
+    yield f"rows     {counted({**rows, 'dropped': sum(m.dropped.values())})}"
+
+
+def recorded(record: LineageRecord) -> str:
+    """What was said of a round later, by whom."""
+    return f"{record.number}, {record.kind} by {plain(record.by)}, {when(record.at)}: {plain(record.reason)}"
+
+
+def _changed(lineage: Lineage, m: Manifest) -> list[str]:
+    """Recipe, code and libraries against the round before."""
+    earlier = [other for other in lineage.manifests if other.round < m.round]
+    if not earlier:
+        return ["first round of its lineage"]
+    before, after = recipe_values(lineage, earlier[-1]), recipe_values(lineage, m)
+    unread = ["recipe unknown: a recipe.toml cannot be read"] if before is None or after is None else []
+    recipe = changes(before, after) if before is not None and after is not None else []
+    code = changes(made_with(earlier[-1]), made_with(m))
+    told = [f"{plain(change.name)} {from_to(change)}" for change in (*recipe, *code)]
+    more = [f"and {len(told) - CHANGES} more: selfplay diff {m.recipe}/{earlier[-1].round} {m.recipe}/{m.round}"]
+    return [*unread, *told[:CHANGES], *(more if len(told) > CHANGES else [])] or ["nothing"]
+
+
+def from_to(change: Change) -> str:
+    """Digests and commits by their first characters."""
+    before, after = ("none" if side is None else _short(value(side)) for side in (change.before, change.after))
+    return f"{before} -> {after}"
+
+
+def _short(text: str) -> str:
+    digits = text.removesuffix("+changes")
+    is_digest = len(digits) >= 16 and set(digits) <= set("0123456789abcdef")
+    return f"{digits[:10]}{text[len(digits) :]}" if is_digest else text

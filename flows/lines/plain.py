@@ -1,0 +1,46 @@
+"""Text that may come from a model or a user, made fit for a terminal, and how figures are written."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from schemas.manifest import Score
+
+LINES, CHARACTERS = 12, 1_000
+
+
+def plain(text: str, most: int = 200) -> str:
+    """On one line, cut: what is not printable (control, formatting and direction marks) as an escape."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
+    return shown if len(text) <= most else f"{shown}... ({len(text):,} characters)"
+
+
+def paragraph(text: str) -> Iterator[str]:
+    """With its own line breaks, the first LINES lines and CHARACTERS characters of it."""
+    lines = text[:CHARACTERS].split("\n")
+    yield from (plain(line, CHARACTERS) for line in lines[:LINES])
+    if len(text) > CHARACTERS or len(lines) > LINES:
+        yield f"... ({len(text):,} characters)"
+
+
+def value(found: Any) -> str:
+    """A value of a recipe or a row."""
+    if isinstance(found, float):
+        return f"{found:.6g}"
+    return plain(found if isinstance(found, str) else str(found))
+
+
+def when(moment: str) -> str:
+    """2026-11-23 13:45 UTC, of ISO 8601."""
+    return plain(f"{moment[:16].replace('T', ' ')} UTC") if moment else "at an unknown time"
+
+
+def worded(score: Score | None) -> str:
+    return f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}]" if score else "-"
+
+
+def points(share: float) -> str:
+    return f"{100 * share:+.1f}"
+
+
+def counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{rows:,} {plain(name)}" for name, rows in counts.items())

@@ -1,0 +1,113 @@
+"""A round, and rows of its tables."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import typer
+
+from flows.lines.log import heading, recorded
+from flows.lines.plain import counted, paragraph, plain, value, worded
+from schemas.manifest import Manifest, StageRecord
+from tasks.audit.query import Found
+from tasks.store.lineage import Lineage
+
+ORDER = (
+    "collect", "propose", "solve", "judge", "select", "build", "validate", "train",
+    "evaluate.base", "evaluate.champion", "evaluate.candidate", "validate.scores", "gate",
+)  # fmt: skip
+ROLES = ("base", "champion", "candidate")
+
+
+def round_lines(lineage: Lineage, m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[str]:
+    """Scorecard, stages, tables, drops, validation, and what was recorded of a round."""
+    yield from heading(lineage, m)
+    yield f"reason   {plain(m.reason, 500)}"
+    yield from _titled("scores", _scores(m))
+    yield from _titled("stages", _stages(m, stages))
+    yield from _titled("tables", _tables(m))
+    dropped = sorted(m.dropped.items(), key=lambda found: -found[1])
+    yield from _titled("dropped", (f"{rows:>9,}  {plain(reason)}" for reason, rows in dropped))
+    yield from _titled("validation", _validation(m))
+    yield from _titled("weights", _weights(m))
+    yield from _titled("records", (recorded(record) for record in lineage.records if record.round == m.round))
+    yield ""
+    yield f"rows of a table: selfplay show {m.recipe}/{m.round} verdicts --where 'agreement < 0.5'"
+
+
+def row_lines(round_id: str, found: Found, limit: int) -> Iterator[str]:
+    """Rows one below the other, a column a line, each by its id."""
+    for row in found.rows:
+        yield typer.style(plain(row["id"]), bold=True)
+        width = max(map(len, row)) + 2
+        for column, content in row.items():
+            if column != "id":
+                first, *others = paragraph(content) if isinstance(content, str) else [value(content)]
+                yield f"  {column:<{width}}{first}"
+                yield from (f"  {'':<{width}}{line}" for line in others)
+        yield ""
+    more = f"; the others: --limit {found.matched}" if found.matched > limit else ""
+    yield f"{len(found.rows):,} of {found.matched:,} rows of {round_id} {plain(found.table)}{more}"
+
+
+def _titled(title: str, lines: Iterator[str]) -> Iterator[str]:
+    told = list(lines)
+    if told:
+        yield ""
+        yield typer.style(title, bold=True)
+        yield from (f"  {line}" for line in told)
+
+
+def _scores(m: Manifest) -> Iterator[str]:
+    for benchmark, roles in m.scores.items():
+        for role in ROLES:
+            if score := roles.get(role):
+                sampled = f", mean of {score.k} samples {score.mean_at_k:.1%}" if score.mean_at_k is not None else ""
+                undecided = f", {score.undecided:,} undecided" if score.undecided else ""
+                told = f"{worded(score)} of {score.n:,} items{sampled}{undecided}"
+                yield f"{plain(benchmark)} {role:<12}{told}"
+    if precision := m.vote_precision:
+        yield f"{'vote precision':<17}{worded(precision)} of {precision.n:,} probe rows"
+    if m.band:
+        yield f"{'difficulty':<17}{', '.join(f'{share:.0%} {plain(name)}' for name, share in m.band.items())}"
+
+
+def _stages(m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[str]:
+    for shown, key in sorted(m.stages.items(), key=lambda found: (_place(found[0]), found[0])):
+        record = stages[shown]
+        if record is None:
+            told = "its marker cannot be read"
+        elif record.reused_from:
+            told = f"reused from {plain(record.reused_from)}"
+        elif shown not in m.seconds:
+            told = "reused, it was whole already"
+        else:
+            told = f"{record.seconds:8.1f} s" + (f"  {record.tokens:,} tokens" if record.tokens else "")
+        yield f"{plain(shown):<20}{key[:10]}  {told}"
+
+
+def _place(shown: str) -> int:
+    """In a round, of its stage; those of other methods come last."""
+    return ORDER.index(shown) if shown in ORDER else len(ORDER)
+
+
+def _tables(m: Manifest) -> Iterator[str]:
+    for name, refs in sorted(m.tables.items()):
+        for ref in refs:
+            yield f"{plain(name):<24}{ref.rows:>9,}  {ref.digest[:16]}  {plain(ref.path)}"
+
+
+def _validation(m: Manifest) -> Iterator[str]:
+    for name, found in m.validation.items():
+        failing = sum(table.get("failing_rows", 0) for table in found.get("tables", {}).values())
+        told = f"{len(found.get('tables', {}))} tables, {failing:,} failing rows"
+        yield f"{plain(name):<20}{'passed' if found.get('passed') else 'failed'}, {told}"
+        yield from (f"  {plain(str(failure))}" for failure in found.get("failures", []))
+
+
+def _weights(m: Manifest) -> Iterator[str]:
+    weights: dict[str, Any] = {"base": m.base, "champion": m.champion, "candidate": m.candidate}
+    for role, ref in weights.items():
+        gone = "  dropped, by a record" if role == "candidate" and m.weights_dropped else ""
+        yield f"{role:<12}{f'objects/{ref.digest}' if ref else 'none'}{gone}"
+    if m.trained_on:
+        yield f"{'trained on':<12}{counted(m.trained_on)} rows"

@@ -1,0 +1,154 @@
+"""What changed from one round to another: rows, labels, distributions, recipe, prompts, code, validation, scores."""
+
+from typing import Any
+
+from schemas.diff import Diff, Flip, Label, Questions, ScoreChange
+from schemas.manifest import Manifest, Score
+from schemas.tables import TABLES
+from tasks.audit.changes import (
+    Round,
+    changes,
+    code_of_stages,
+    made_with,
+    prompt_changes,
+    recipe_values,
+    stage_records,
+)
+from tasks.audit.drift import drifts
+from tasks.store.lineage import Lineage
+from tasks.store.parquet import read_columns
+
+Vote = tuple[str | None, int, int]
+"""Answer, votes, attempts."""
+Labels = dict[str, Vote | None]
+
+FLIPS, EXAMPLES = 1_000, 10
+EXAMPLE_CHARACTERS = 2_000
+MET_BY = {  # set of questions -> the table with their texts, its column, and the verdicts on them
+    "questions": ("questions", "text", "verdicts"),
+    "selections": ("selections", "text", "verdicts"),
+    "probe": ("inputs/probe", "question", "probe_verdicts"),
+}
+
+
+def diff_rounds(a: Round, b: Round) -> Diff:
+    """From round a to round b, of one lineage or of two. Raises Damaged if a table's file is not what was written;
+    a recipe or marker that cannot be read is named in `unread`."""
+    (_, before), (_, after) = a, b
+    recipes, records = [recipe_values(*side) for side in (a, b)], [stage_records(*side) for side in (a, b)]
+    code = [made_with(m) | code_of_stages(found) for (_, m), found in zip((a, b), records, strict=True)]
+    return Diff(
+        a=f"{before.recipe}/{before.round}",
+        b=f"{after.recipe}/{after.round}",
+        round=changes(_of_the_round(before), _of_the_round(after)),
+        rows=changes(_rows(before), _rows(after)),
+        dropped=changes(before.dropped, after.dropped),
+        questions=_questions(a, b),
+        columns=drifts(a, b),
+        recipe=changes(recipes[0], recipes[1]) if recipes[0] is not None and recipes[1] is not None else [],
+        prompts=prompt_changes(*records),
+        code=changes(*code),
+        validation=changes(_validations(before), _validations(after)),
+        scores=_score_changes(before, after),
+        unread=[*_unread(a, recipes[0], records[0]), *_unread(b, recipes[1], records[1])],
+    )
+
+
+def _of_the_round(m: Manifest) -> dict[str, Any]:
+    return {
+        "decision": m.decision,
+        "parent": m.parent,
+        "method": m.method,
+        "base": m.base.digest,
+        "champion": m.champion.digest,
+        "candidate": m.candidate.digest if m.candidate else None,
+        "inputs": m.inputs.get("digest"),
+        **{f"trained on, {method}": rows for method, rows in m.trained_on.items()},
+        "device": m.device,
+        "seed": m.seed,
+    }
+
+
+def _rows(m: Manifest) -> dict[str, int]:
+    return {table: sum(ref.rows for ref in refs) for table, refs in m.tables.items()}
+
+
+def _questions(a: Round, b: Round) -> dict[str, Questions]:
+    votes = {
+        (side, table): _votes(*(a, b)[side], table) for side in (0, 1) for table in ("verdicts", "probe_verdicts")
+    }
+    return {
+        name: _compared(_labels(*a, name, votes[0, ruled]), _labels(*b, name, votes[1, ruled]))
+        for name, (_, _, ruled) in MET_BY.items()
+    }
+
+
+def _compared(before: Labels, after: Labels) -> Questions:
+    both = before.keys() & after.keys()
+    flips = [
+        Flip(question=text[:EXAMPLE_CHARACTERS], before=_label(was), after=_label(now))
+        for text in both
+        if (was := before[text]) and (now := after[text]) and was[0] != now[0]
+    ]
+    flips.sort(key=lambda flip: (-flip.before.votes - flip.after.votes, flip.question))
+    return Questions(
+        added=len(after) - len(both),
+        gone=len(before) - len(both),
+        both=len(both),
+        relabelled=len(flips),
+        flips=flips[:FLIPS],
+        added_examples=_examples(after.keys() - both),
+        gone_examples=_examples(before.keys() - both),
+    )
+
+
+def _label(vote: Vote) -> Label:
+    answer, votes, num_attempts = vote
+    return Label(answer=answer, votes=votes, num_attempts=num_attempts)
+
+
+def _votes(lineage: Lineage, m: Manifest, table: str) -> dict[str, Vote]:
+    """Question -> the vote on it."""
+    columns = ["question_id", "answer", "votes", "num_attempts"]
+    question, *vote = (
+        read_columns(lineage.folder, m.tables.get(table, []), TABLES[table], columns).to_pydict().values()
+    )
+    return dict(zip(question, zip(*vote, strict=True), strict=True))
+
+
+def _labels(lineage: Lineage, m: Manifest, name: str, votes: dict[str, Vote]) -> Labels:
+    """Text -> the vote on it, if there was one. Of questions with one text, the last by id speaks."""
+    table, column, _ = MET_BY[name]
+    by = "question_id" if table == "selections" else "id"
+    rows = read_columns(lineage.folder, m.tables.get(table, []), TABLES[table], [by, column]).sort_by(by)
+    return {text: votes.get(key) for key, text in zip(*rows.select([by, column]).to_pydict().values(), strict=True)}
+
+
+def _examples(texts: set[str]) -> list[str]:
+    return [text[:EXAMPLE_CHARACTERS] for text in sorted(texts)[:EXAMPLES]]
+
+
+def _validations(m: Manifest) -> dict[str, Any]:
+    """Validation -> whether it passed, and its failures."""
+    return {
+        name: {"passed": found.get("passed"), "failures": found.get("failures", [])}
+        for name, found in m.validation.items()
+    }
+
+
+def _score_changes(before: Manifest, after: Manifest) -> list[ScoreChange]:
+    was, now = _scores(before), _scores(after)
+    names = [*was, *(name for name in now if name not in was)]
+    return [ScoreChange(name=name, before=was.get(name), after=now.get(name)) for name in names]
+
+
+def _scores(m: Manifest) -> dict[str, Score]:
+    scores = {f"{benchmark} {role}": score for benchmark, roles in m.scores.items() for role, score in roles.items()}
+    return scores | ({"vote precision": m.vote_precision} if m.vote_precision else {})
+
+
+def _unread(side: Round, recipe: Any, records: dict[str, Any]) -> list[str]:
+    lineage, m = side
+    folder = f"{m.recipe}/{lineage.round_folder(m.round).name}"
+    missing = [f"{folder}/stages/{name.split('.')[0]}-{m.stages[name]}.json" for name in records if not records[name]]
+    return missing if recipe is not None else [f"{folder}/recipe.toml", *missing]
