@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from flows.console import FIGURES
+from flows.console import FIGURES, worded
 from schemas.manifest import Manifest
 from tasks.store.lineage import Lineage
 
@@ -74,7 +74,8 @@ def _rounds_table(manifests: Sequence[Manifest]) -> str:
 def _decision(name: str, manifest: Manifest) -> str:
     figures = [f"| {label} | {as_markdown(str(figure(manifest)))} |" for label, figure in FIGURES.items()]
     head = [f"# {as_markdown(name)}: {manifest.decision}", "", as_markdown(manifest.reason), ""]
-    return "\n".join([*head, "| figure | value |", "|---|---|", *figures])
+    alarms = [f"- {as_markdown(worded(alarm))}" for alarm in manifest.alarms]
+    return "\n".join([*head, *alarms, "", "| figure | value |", "|---|---|", *figures])
 
 
 class _Progress:

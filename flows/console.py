@@ -1,6 +1,7 @@
 """What a run shows: a live bar a stage on a terminal, plain lines elsewhere, and the table of rounds at the end."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from schemas.alarms import Alarm
 from schemas.manifest import Manifest, Score, StageRecord
 
 NAME = 20
@@ -77,6 +79,7 @@ class Console:
     def reused(self, shown: str, record: StageRecord) -> None:
         where = f"from {record.reused_from}" if record.reused_from else "it was whole already"
         self.note(f"  {shown:<{NAME}} reused, {where}")
+        self._alarms(record)
 
     def played(self, shown: str, record: StageRecord, why: list[str]) -> None:
         """`why`: where the stage was resumed, or which part of its key changed."""
@@ -89,6 +92,12 @@ class Console:
             words.append(f"{record.tokens:,} tokens ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
         after = f"  ({'; '.join(why)})" if why else ""
         self.note(f"  {shown:<{NAME}} {record.seconds:6.1f} s  {', '.join(words)}{after}")
+        self._alarms(record)
+
+    def _alarms(self, record: StageRecord) -> None:
+        """Those a stage raised, as soon as it has: there may be hours of training to come."""
+        for alarm in record.figures.get("raised", []):
+            self.note(f"  {'':<{NAME}} {worded(Alarm.model_validate(alarm))}")
 
     def rounds_table(self, manifests: list[Manifest]) -> None:
         """A column a round, a line a figure; as many rounds abreast as the terminal is wide."""
@@ -108,6 +117,13 @@ class Console:
         self.rich.print()
         for m in manifests:
             self.note(f"{m.recipe}/{m.round} {m.decision}: {m.reason}")
+            for alarm in m.alarms:
+                self.note(f"{m.recipe}/{m.round} {worded(alarm)}")
+
+
+def worded(alarm: Alarm) -> str:
+    """An alarm in one line."""
+    return f"alarm ({alarm.level}): {alarm.name}: {alarm.text}"
 
 
 def _before(m: Manifest) -> Score | None:
@@ -118,8 +134,13 @@ def _after(m: Manifest) -> Score | None:
     return m.scores.get(m.gate.benchmark, {}).get("candidate") if m.gate else None
 
 
-def _worded(score: Score | None) -> str:
+def _scored(score: Score | None) -> str:
     return f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}]" if score else "-"
+
+
+def _alarms_by_level(m: Manifest) -> str:
+    counts = Counter(alarm.level for alarm in m.alarms)
+    return ", ".join(f"{counts[level]} {level}" for level in ("hold", "warning") if counts[level]) or "-"
 
 
 def _decision(m: Manifest) -> Text:
@@ -128,12 +149,13 @@ def _decision(m: Manifest) -> Text:
 
 FIGURES: dict[str, Callable[[Manifest], str | Text]] = {
     "decision": _decision,
-    "accuracy before": lambda m: _worded(_before(m)),
-    "accuracy after": lambda m: _worded(_after(m)),
+    "alarms": _alarms_by_level,
+    "accuracy before": lambda m: _scored(_before(m)),
+    "accuracy after": lambda m: _scored(_after(m)),
     "proposed": lambda m: f"{m.proposed:,}",
     "kept": lambda m: f"{sum(ref.rows for ref in m.tables.get('questions', [])):,}",
     "in the band": lambda m: f"{m.band.get('in', 0):.0%}",
-    "vote precision": lambda m: _worded(m.vote_precision),
+    "vote precision": lambda m: _scored(m.vote_precision),
     "rows trained on": lambda m: f"{sum(m.trained_on.values()):,}",
     "tokens": lambda m: f"{sum(m.tokens.values()):,}",
     "seconds": lambda m: f"{sum(m.seconds.values()):.0f}",
@@ -170,6 +192,7 @@ def as_json(m: Manifest, path: str) -> dict[str, Any]:
             for benchmark, roles in m.scores.items()
         },
         "gate": m.gate.model_dump(mode="json") if m.gate else None,
+        "alarms": [alarm.model_dump(mode="json") for alarm in m.alarms],
         "seconds": m.seconds,
         "tokens": m.tokens,
         "manifest": path,

@@ -16,8 +16,15 @@ def round_published(manifest: Manifest) -> None:
     _emit(PUBLISHED, name, {"selfplay.decision": manifest.decision}, about | {"reason": manifest.reason})
 
 
+def alarms_raised(manifest: Manifest) -> None:
+    """An event for each alarm that a round was published with."""
+    for raised in manifest.alarms:
+        alarm(raised.name, f"{manifest.recipe}/{manifest.round}", f"{raised.level}: {raised.text}")
+
+
 def alarm(kind: str, subject: str, reason: str) -> None:
-    """Say that something in the store is not as it was published. `subject` is a store, a lineage or a round."""
+    """Say that someone should look: a round's own alarm, or something that is not as it was published. `subject` is
+    a store, a lineage or a round."""
     _emit(ALARM, subject, {"selfplay.alarm": kind}, {"alarm": kind, "subject": subject, "reason": reason})
 
 

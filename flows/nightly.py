@@ -10,7 +10,7 @@ from prefect import flow  # noqa: E402
 
 from flows.artifacts import round_artifacts  # noqa: E402
 from flows.console import CONSOLE, Console  # noqa: E402
-from flows.events import round_published  # noqa: E402
+from flows.events import alarms_raised, round_published  # noqa: E402
 from flows.methods import method_of  # noqa: E402
 from flows.plan import plan_round  # noqa: E402
 from flows.preflight import Plan, preflight  # noqa: E402
@@ -97,6 +97,7 @@ def _tell(plan: Plan, manifest: Manifest) -> None:
     drop_held_weights(lineage, plan.recipe.retention.keep_held)
     round_artifacts(lineage, manifest)
     round_published(manifest)
+    alarms_raised(manifest)
 
 
 def _check_from_stage(plan: Plan, from_stage: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.preflight import Plan
 from flows.round import Round
+from schemas.alarms import Alarm
 from schemas.manifest import CheckpointRef, GateResult, Manifest, Score, StageRecord, TableRef
 from tasks.publish import device_name, git_state, now
 
@@ -45,6 +46,7 @@ def manifest_of(
         scores=_scores(figures),
         gate=GateResult.model_validate(gate) if gate else None,
         validation={shown: found for shown, found in figures.items() if shown.split(".")[0] == "validate"},
+        alarms=[Alarm.model_validate(alarm) for alarm in figures.get("alarms", {}).get("raised", [])],
         seconds={shown: record.seconds for shown, record in played.items()},
         tokens={shown: record.tokens for shown, record in played.items()},
         started=started,

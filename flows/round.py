@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.beside import Rows
+from schemas.alarms import Measured
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
 from schemas.recipe import Recipe
 from tasks.collect import Sources
@@ -49,6 +50,12 @@ class Round:
         """A table of every earlier round, or of those that ended with this decision."""
         rounds = [m for m in self.lineage.manifests if decision in ("", m.decision)]
         return tuple(ref for m in rounds for ref in m.tables.get(table, []))
+
+    def measured(self) -> tuple[Measured, ...]:
+        """What the alarms of every earlier round rest on, but for rounds withdrawn or older than the stage."""
+        rounds = [m for m in self.lineage.manifests if "alarms" in m.stages and m.decision != "withdrawn"]
+        records = [self.lineage.stage_record(m.round, "alarms", m.stages["alarms"]) for m in rounds]
+        return tuple(Measured.model_validate(record.figures["measured"]) for record in records if record)
 
     def held_tables(self, table: str) -> tuple[TableRef, ...]:
         """A table of every round held since the champion."""

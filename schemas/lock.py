@@ -1,6 +1,6 @@
 """Who writes a lineage: an epoch for each writer in turn, created once, and the heart that beats beside it."""
 
-from schemas.manifest import Record
+from schemas.document import Record
 
 
 class Epoch(Record):

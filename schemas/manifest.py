@@ -2,15 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from schemas.alarms import Alarm
+from schemas.document import Record
 
 Decision = Literal["promoted", "held", "failed", "withdrawn"]
-
-
-class Record(BaseModel):
-    """A document of the store: frozen; unknown keys are refused, since a newer format bumps the store's version."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class TableRef(Record):
@@ -49,7 +46,7 @@ class StageRecord(Record):
     """Digest of the stage's syntax tree and of the project files it imports."""
     versions: dict[str, str]
     """Library -> version, of the libraries the stage uses."""
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = Field(default_factory=dict)
     """What else is in the key: the recipe's seed, and cpu or cuda where the stage computes with weights."""
     tables: dict[str, TableRef]
     figures: dict[str, Any]
@@ -98,7 +95,7 @@ class GateResult(Record):
     """95% interval of the difference, paired."""
     p_value: float
     awaiting_approval: bool = False
-    """Shown to be better, and held until `selfplay approve` promotes it."""
+    """Shown to be better, and held, by the recipe or by an alarm, until `selfplay approve` promotes it."""
 
 
 class Manifest(Record):
@@ -138,6 +135,8 @@ class Manifest(Record):
     gate: GateResult | None
     validation: dict[str, Any]
     """`validate` (the data, before training) and `validate.scores` (after evaluation): passed, failures, tables."""
+    alarms: list[Alarm] = Field(default_factory=list)
+    """Those raised, holds first. What was measured, raised or not, stands in the figures of the stage `alarms`."""
     seconds: dict[str, float]
     tokens: dict[str, int]
     started: str

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from schemas.alarms import Alarms
 from schemas.errors import BadInput
 from schemas.settings import (
     Budget,
@@ -84,6 +85,7 @@ class Recipe(Section):
     train: Train
     evaluate: Evaluate
     gate: Gate
+    alarms: Alarms = Alarms()
     budget: Budget = Budget()
     retention: Retention = Retention()
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.manifest import Record
+from schemas.document import Record
 
 
 class LineageRecord(Record):

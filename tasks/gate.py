@@ -1,5 +1,6 @@
 """Gate: a candidate is promoted only if it is shown to be better than the champion on the same items."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from schemas.manifest import GateResult, TableRef
@@ -9,12 +10,19 @@ from tasks.store.draft import Draft
 
 
 def gate(
-    draft: Draft, *, settings: Settings, champion: TableRef, candidate: TableRef, invalid: TableRef
+    draft: Draft,
+    *,
+    settings: Settings,
+    champion: TableRef,
+    candidate: TableRef,
+    invalid: TableRef,
+    alarms: Sequence[str],
 ) -> dict[str, Any]:
     """Compare greedy answers, item by item, on the recipe's benchmark.
 
     Items undecided for either, or invalid, are left out. Promoted if the gain is above zero, at least min_gain, and
-    its one-sided p-value is at most the level; with `approval`, held until someone approves it.
+    its one-sided p-value is at most the level; with `approval`, or with `alarms` that hold, held until someone
+    approves it.
     """
     dropped = set(draft.read(invalid)["id"].to_pylist())
     before, after = (_marks(draft, ref, settings.benchmark, dropped) for ref in (champion, candidate))
@@ -33,10 +41,13 @@ def gate(
         short = "p above the level of" if p_value > settings.level else "gain below the"
         wanted = settings.level if p_value > settings.level else settings.min_gain
         reason = f"not shown to be better: {reason}; {short} {wanted}"
-    awaiting = better and settings.approval
+    awaiting = better and (settings.approval or bool(alarms))
+    if awaiting:
+        held_by = f"held by {'; '.join(alarms)}; " if alarms else ""
+        reason = f"better, {held_by}awaiting approval: {reason}"
     return GateResult(
         decision="promoted" if better and not awaiting else "held",
-        reason=f"better, awaiting approval: {reason}" if awaiting else reason,
+        reason=reason,
         benchmark=settings.benchmark,
         test=settings.test,
         n=len(items),

@@ -15,7 +15,7 @@ from tasks.store.strays import remove_files, strays
 
 
 def publish(folder: Path, manifest: Manifest, prove: Callable[[], None] = lambda: None) -> None:
-    """Write scorecard and validation, then the manifest. Raises Locked if another run published this round first.
+    """Write scorecard, validation and alarms, then the manifest. Raises Locked if another run published this first.
 
     `prove` raises Locked unless this writer still holds the lineage: asked last of all. What a draft holds beside
     what the manifest names, from before its recipe or code changed, is removed afterwards: whoever reads a published
@@ -27,7 +27,8 @@ def publish(folder: Path, manifest: Manifest, prove: Callable[[], None] = lambda
     if not (folder / "manifest.json").exists():
         scorecard = {name: as_json[name] for name in ("scores", "gate")}
         write_whole(folder / "scorecard.json", orjson.dumps(scorecard, option=indent))
-        write_whole(folder / "validation.json", orjson.dumps(as_json["validation"], option=indent))
+        for name in ("validation", "alarms"):
+            write_whole(folder / f"{name}.json", orjson.dumps(as_json[name], option=indent))
     prove()
     if not create_once(folder / "manifest.json", orjson.dumps(as_json, option=indent)):
         raise Locked(f"{folder}: another run published this round first; run again to play the next one")

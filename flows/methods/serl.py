@@ -9,6 +9,7 @@ from functools import partial
 
 from flows.round import Round
 from schemas.manifest import CheckpointRef
+from tasks.alarms import alarms
 from tasks.build import build
 from tasks.collect import collect
 from tasks.evaluate import evaluate
@@ -54,6 +55,9 @@ def serl(round: Round) -> None:
 
     written = [ref for tables in (given, proposed, solved, judged, selected, built) for ref in tables.values()]
     checked = play(validate, settings=recipe.validation, tables=tuple(written))
+    watched = play(
+        alarms, settings=recipe.alarms, tables=(*written, checked.tables["dropped"]), earlier=round.measured()
+    )
     stop_if_invalid(checked.figures)
 
     held = round.held_tables if recipe.train.use_held_rounds else lambda table: ()
@@ -78,5 +82,5 @@ def serl(round: Round) -> None:
     stop_if_invalid(scored.figures)
     play(
         gate, settings=recipe.gate, champion=evaluated["champion"], candidate=evaluated["candidate"],
-        invalid=scored.tables["dropped"],
+        invalid=scored.tables["dropped"], alarms=watched.figures["holds"],
     )  # fmt: skip

@@ -46,6 +46,15 @@ def paired_difference(candidate: Sequence[bool], champion: Sequence[bool]) -> tu
     return mean, mean - reach, mean + reach
 
 
+def unpaired_difference(a: Score, b: Score) -> tuple[float, float, float]:
+    """How much greater the share a is than b, with its 95% interval for independent shares: Newcombe's hybrid of
+    Wilson's (Newcombe 1998, Statistics in Medicine 17:873, method 10)."""
+    difference = a.accuracy - b.accuracy
+    down = math.hypot(a.accuracy - a.low, b.high - b.accuracy)
+    up = math.hypot(a.high - a.accuracy, b.accuracy - b.low)
+    return difference, difference - down, difference + up
+
+
 def paired_bootstrap(candidate: Sequence[bool], champion: Sequence[bool], seed: int) -> float:
     """One-sided p-value of a paired bootstrap (Efron and Tibshirani 1993): the share of 10,000 resampled differences
     that are not above zero."""

@@ -16,7 +16,8 @@ def strays(folder: Path, manifest: Manifest) -> list[Path]:
         for file in ref.files
     }
     stages = {f"stages/{shown.split('.')[0]}-{key}.json" for shown, key in manifest.stages.items()}
-    own = {"recipe.toml", "scorecard.json", "validation.json", "manifest.json", *tables, *stages}
+    written = {"recipe.toml", "scorecard.json", "validation.json", "alarms.json", "manifest.json"}
+    own = {*written, *tables, *stages}
     return [p for p in sorted(folder.rglob("*")) if p.is_file() and p.relative_to(folder).as_posix() not in own]
 
 

@@ -27,7 +27,7 @@ SELFPLAY = [sys.executable, "-c", "from flows.main import main; main()"]
 LINEAGE = "small"
 MARK = "SELFPLAY_TEST_RUN"
 ORDER = (
-    *("collect", "propose", "solve", "judge", "select", "build", "validate", "train"),
+    *("collect", "propose", "solve", "judge", "select", "build", "validate", "alarms", "train"),
     *("evaluate.base", "evaluate.champion", "evaluate.candidate", "validate.scores", "gate"),
 )
 IN_CREATE, IN_MOVED_TO = 0x100, 0x80
@@ -57,7 +57,8 @@ MOMENTS = (
     Moment("judge", "voting", "stages/solve-*", within=0.15),
     Moment("select", "selecting", "stages/judge-*", within=0.1),
     Moment("validate", "Great Expectations", "stages/build-*", within=1.5),
-    Moment("train", "loading", "stages/validate-*", within=1.5),
+    Moment("alarms", "measuring", "stages/validate-*", within=0.2),
+    Moment("train", "loading", "stages/alarms-*", within=1.5),
     Moment("train", "a step is saved", "training/*/*/checkpoint-*", within=0.05),
     Moment("train", "a step is whole", "training/*/*/checkpoint-*/complete.json", within=0.3),
     Moment("train", "a method ends", "training/*/*/finished-*", within=0.05),
@@ -254,7 +255,7 @@ def where(victim: Victim, whole: Manifest) -> tuple[str, str]:
         return "start", "before it held the lineage"
     missing = [name for name in ORDER if not _marker(round, name, whole.stages[name]).exists()]
     if not missing:
-        written = [name for name in ("scorecard.json", "validation.json") if (round / name).exists()]
+        written = [name for name in ("scorecard.json", "validation.json", "alarms.json") if (round / name).exists()]
         written += ["the manifest's draft" for _ in round.glob(".manifest.json.*")]
         return "publish", f"{', '.join(written)}, no manifest" if written else "not begun"
     stage = missing[0]
@@ -292,7 +293,8 @@ def unaccounted(store: Path) -> list[Path]:
     known = {store / "store.json"}
     for manifest in store.glob("*/round-*/manifest.json"):
         round, read = manifest.parent, json.loads(manifest.read_bytes())
-        known |= {round / name for name in ("manifest.json", "recipe.toml", "scorecard.json", "validation.json")}
+        known |= {round / name for name in ("manifest.json", "recipe.toml")}
+        known |= {round / name for name in ("scorecard.json", "validation.json", "alarms.json")}
         known |= {round / "stages" / f"{name.split('.')[0]}-{key}.json" for name, key in read["stages"].items()}
         for ref in (ref for refs in read["tables"].values() for ref in refs):
             known |= {round.parent / ref["path"] / file for file in ref["files"]}

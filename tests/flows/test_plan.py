@@ -13,7 +13,7 @@ from tasks.store.lineage import open_lineage
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 ALL = [
-    *("collect", "propose", "solve", "judge", "select", "build", "validate", "train"),
+    *("collect", "propose", "solve", "judge", "select", "build", "validate", "alarms", "train"),
     *("evaluate.base", "evaluate.champion", "evaluate.candidate", "validate.scores", "gate"),
 ]
 STOPS_IN_SOLVE = {"budget__max_tokens": 9000, "solve__questions_per_shard": 16}
@@ -60,7 +60,7 @@ def test_a_plan_names_every_stage_of_the_next_round_and_writes_nothing(tmp_path,
     assert list(stages) == ALL
     assert (stages["collect"].state, stages["collect"].why) == ("running", "not in the store")
     assert (stages["propose"].state, stages["propose"].why) == ("running", "after collect")
-    assert stages["gate"].why == "after evaluate.candidate, evaluate.champion, validate.scores"
+    assert stages["gate"].why == "after alarms, evaluate.candidate, evaluate.champion, validate.scores"
     assert not (tmp_path / "store").exists()
 
 

@@ -57,7 +57,7 @@ def test_a_round_ends_in_a_manifest_that_names_all_it_wrote(two_rounds):
         on_disk = {p.relative_to(two_rounds.folder).as_posix() for p in folder.rglob("*.parquet")}
         named = {f"{ref.path}/{file}" for refs in m.tables.values() for ref in refs for file in ref.files}
         assert on_disk == named
-        for file in ("recipe.toml", "scorecard.json", "validation.json"):
+        for file in ("recipe.toml", "scorecard.json", "validation.json", "alarms.json"):
             assert (folder / file).is_file()
         assert len(list((folder / "stages").glob("*.json"))) == len(
             {(s.split(".")[0], k) for s, k in m.stages.items()}

@@ -16,13 +16,14 @@ def rows(checkpoint, marks, greedy=True, benchmark="sums"):
 
 @pytest.fixture
 def play(draft, given, recipe):
-    def run(champion, candidate, **changes):
+    def run(champion, candidate, alarms=(), **changes):
         return gate(
             draft,
             settings=recipe.gate.model_copy(update=changes),
             champion=given(EVALUATIONS, rows("old", champion)),
             candidate=given(EVALUATIONS, rows("new", candidate)),
             invalid=given(DROPPED, []),
+            alarms=alarms,
         )
 
     return run
@@ -80,5 +81,20 @@ def test_undecided_and_invalid_items_sampled_answers_and_other_benchmarks_do_not
         champion=given(EVALUATIONS, old),
         candidate=given(EVALUATIONS, new),
         invalid=given(DROPPED, [{"id": "new-sums-True-3"} | dropped]),
+        alarms=[],
     )
     assert (result["n"], result["gained"]) == (1, 1)
+
+
+def test_a_better_candidate_is_held_by_an_alarm_until_someone_approves_it(play):
+    better = [False] * 10 + [True] * 90, [True] * 100
+    result = play(*better, alarms=["same_answer: attempts that give one answer: 97.0%, above 50%"])
+    assert (result["decision"], result["awaiting_approval"]) == ("held", True)
+    assert result["reason"].startswith("better, held by same_answer: attempts that give one answer: 97.0%, above 50%; ")
+    assert "awaiting approval: +10.0% on 100 items" in result["reason"]
+
+
+def test_an_alarm_gives_a_candidate_that_is_not_better_nothing_to_approve(play):
+    result = play([True] * 50, [False] * 50, alarms=["same_answer: x"])
+    assert (result["decision"], result["awaiting_approval"]) == ("held", False)
+    assert result["reason"].startswith("not shown to be better")

@@ -48,7 +48,8 @@ def test_what_is_no_part_of_the_round_is_removed_once_it_is_published(rounds):
     (folder / "training/x/checkpoint-3").mkdir(parents=True)
     (folder / "training/x/checkpoint-3/optimizer.pt").write_bytes(b"")
     rounds.publish("held")
-    assert {path.name for path in folder.iterdir()} == {"scorecard.json", "validation.json", "manifest.json"}
+    written = {"scorecard.json", "validation.json", "alarms.json", "manifest.json"}
+    assert {path.name for path in folder.iterdir()} == written
 
 
 def test_what_is_only_read_from_records_is_not_in_the_file(rounds):

@@ -1,0 +1,98 @@
+"""Alarms: the recipe's rules for them, what a round measured, and those it was published with."""
+
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from schemas.document import Record
+from schemas.settings import Section, Share
+
+Level = Literal["warning", "hold"]
+
+
+class AlarmRule(Section):
+    """When a figure raises an alarm, and what that does."""
+
+    threshold: Share
+    """The figure must be beyond it; at the threshold there is no alarm yet."""
+    level: Level | Literal["off"]
+    """warning: it is shown; hold: a better candidate is held until someone types `selfplay approve`; off: neither."""
+
+
+class Alarms(Section):
+    """Each is raised by a figure above its threshold; the three marked so, below it. Figures are shares, measured in
+    every round whatever the level. What is left out, of an alarm too, is the default."""
+
+    vote_precision: AlarmRule = AlarmRule(threshold=0.5, level="warning")
+    """Below: the upper end of the 95% interval of the vote's precision on the probe: few rows raise nothing."""
+    reward_hacking: AlarmRule = AlarmRule(threshold=0.0, level="hold")
+    """Fall of vote precision since an earlier round whose reward was lower: the lower end of its 95% interval."""
+    unanimous: AlarmRule = AlarmRule(threshold=0.9, level="warning")
+    """Share of the questions whose attempts all agree: they teach little that the model does not do already."""
+    answer_entropy: AlarmRule = AlarmRule(threshold=0.05, level="warning")
+    """Below: entropy of the answers to a question, of the greatest it could be; 0 where all attempts agree."""
+    same_answer: AlarmRule = AlarmRule(threshold=0.5, level="hold")
+    """Share of the attempts, whatever the question, that give the commonest answer; a task of few answers needs a
+    higher threshold."""
+    distinct_2: AlarmRule = AlarmRule(threshold=0.5, level="warning")
+    """Below: distinct word pairs of the new questions, over those of equally many pairs of the seeds."""
+    near_duplicates: AlarmRule = AlarmRule(threshold=0.5, level="warning")
+    """Share of the questions held against the seeds and all earlier ones that were not new, by propose.novelty."""
+    length_drift: AlarmRule = AlarmRule(threshold=0.5, level="warning")
+    """How far the mean length of attempts is from its median over earlier rounds: one minus the shorter over the
+    longer; 0.5 is twice as long, or half."""
+    dropped: AlarmRule = AlarmRule(threshold=0.5, level="warning")
+    """Share of a table's rows that were dropped for one reason; those beyond a target or a cap do not count."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def what_is_left_out_is_the_default(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        defaults = {name: field.default.model_dump() for name, field in cls.model_fields.items()}
+        return {
+            name: defaults.get(name, {}) | rule if isinstance(rule, dict) else rule for name, rule in given.items()
+        }
+
+
+class Measured(Record):
+    """What the alarms of one round rest on; later rounds are held against it. None: there was nothing to measure.
+
+    A new field needs a default: earlier rounds were measured without it.
+    """
+
+    round: int
+    probe: str
+    """Digest of the probe's questions and answers: vote precision is compared on the same probe only."""
+    probe_decided: int
+    """Probe rows whose verdict is right or wrong."""
+    probe_right: int
+    reward: float | None
+    """Mean reward of an attempt at a new question."""
+    unanimous: float | None
+    """Share of the new questions whose attempts all agree."""
+    answer_entropy: float | None
+    """Entropy of the answers to a new question over the greatest it could be, mean over questions."""
+    same_answer: float | None
+    """Share of the attempts, mean over questions, that give the commonest answer of all."""
+    distinct_2: float | None
+    """Distinct word pairs of the new questions over those of equally many pairs of the seeds."""
+    near_duplicates: float | None
+    """Share of the questions held against the seeds and all earlier ones that were not new."""
+    mean_tokens: float | None
+    """Length of an attempt."""
+    dropped: dict[str, float]
+    """`table.reason` -> share of that table's rows, those dropped among them."""
+
+
+class Alarm(Record):
+    """A figure beyond its threshold, published with its round."""
+
+    name: str
+    """The key of `[alarms]` in the recipe."""
+    level: Level
+    figure: float
+    """What was held against the threshold."""
+    threshold: float | None
+    text: str
+    """The alarm in words of this project: nothing that a model wrote is in it."""
