@@ -1,0 +1,180 @@
+"""A lineage's page: every round beside the others, as the manifests and records have it."""
+
+import tomllib
+from collections import defaultdict
+from typing import Any
+
+from schemas.manifest import Manifest, Score
+from tasks.audit.pages import charts
+from tasks.audit.pages.charts import Chart
+from tasks.store.lineage import Lineage
+
+DIVERSITY = {  # what the alarms measure: title, what it says, form
+    "answer_entropy": ("Answer entropy", "Of the answers to a question, of the greatest it could be.", ".3f"),
+    "unanimous": ("Unanimous questions", "Share of the questions whose attempts all agree.", ".0%"),
+    "distinct_2": ("Distinct word pairs", "Of the new questions, over those of equally many pairs of the seeds.", ".2f"),
+    "near_duplicates": ("Not new", "Share of the questions that were too near to the seeds or an earlier one.", ".0%"),
+    "same_answer": ("The commonest answer", "Share of all attempts, whatever the question, that give it.", ".0%"),
+    "mean_tokens": ("Length of an attempt", "Tokens, on average.", ".0f"),
+}
+
+
+def lineage_page(lineage: Lineage) -> dict[str, Any]:
+    """What the lineage's template is given."""
+    champion = lineage.champion_round
+    return {
+        "recipe": lineage.recipe,
+        "rounds": [round_line(m) for m in lineage.manifests],
+        "champion": champion,
+        "base": _base(lineage),
+        "now": _last_accuracy(lineage),
+        "charts": [*_score_charts(lineage), *_precision_chart(lineage), *_volume_charts(lineage), *_cost_charts(lineage)],
+        "diversity": _diversity_charts(lineage),
+        "records": lineage.records,
+        "alarms": any(alarms_of(m) for m in lineage.manifests),
+    }
+
+
+def round_line(m: Manifest) -> dict[str, Any]:
+    """A round in one line of figures."""
+    before, after = score_of(m, "champion"), score_of(m, "candidate")
+    return {
+        "m": m,
+        "alarms": alarms_of(m),
+        "name": f"{m.recipe}/{m.round}",
+        "before": before,
+        "after": after,
+        "gain": m.gate.difference if m.gate else None,
+        "kept": rows_of(m, "questions"),
+        "trained": sum(m.trained_on.values()),
+        "dropped": sum(m.dropped.values()),
+        "tokens": sum(m.tokens.values()),
+        "seconds": sum(m.seconds.values()),
+    }
+
+
+def score_of(m: Manifest, role: str) -> Score | None:
+    """On the benchmark that the gate looks at."""
+    return m.scores.get(m.gate.benchmark, {}).get(role) if m.gate else None
+
+
+def alarms_of(m: Manifest) -> list[Any]:
+    return getattr(m, "alarms", [])
+
+
+def rows_of(m: Manifest, table: str) -> int:
+    return sum(ref.rows for ref in m.tables.get(table, []))
+
+
+def settings_of(lineage: Lineage, m: Manifest) -> dict[str, Any]:
+    """The recipe that a round was played by; whatever its age."""
+    text = (lineage.round_folder(m.round) / "recipe.toml").read_bytes()
+    return tomllib.loads(text.decode())
+
+
+def _base(lineage: Lineage) -> Score | None:
+    return next((score for m in lineage.manifests if (score := score_of(m, "base"))), None)
+
+
+def _last_accuracy(lineage: Lineage) -> Score | None:
+    champion = lineage.champion_round
+    return score_of(champion, "candidate") if champion else _base(lineage)
+
+
+def _score_charts(lineage: Lineage) -> list[Chart]:
+    """One a benchmark: the candidate of each round, and the base model's line."""
+    benchmarks = dict.fromkeys(name for m in lineage.manifests for name in m.scores)
+    found = []
+    for name in benchmarks:
+        values = [
+            {
+                "round": m.round, "decision": m.decision, "champion": m.decision == "promoted",
+                "accuracy": score.accuracy, "low": score.low, "high": score.high, "items": score.n,
+            }
+            for m in lineage.manifests
+            if (score := m.scores.get(name, {}).get("candidate"))
+        ]  # fmt: skip
+        base = next((m.scores[name]["base"] for m in lineage.manifests if "base" in m.scores.get(name, {})), None)
+        note = "Each round's candidate, with its 95% interval; the line joins the rounds that were promoted."
+        if values:
+            title = f"Accuracy on {name}"
+            id = f"accuracy-{len(found)}"
+            found.append(charts.scores_by_round(id, title, note, values, base.accuracy if base else None))
+    return found
+
+
+def _precision_chart(lineage: Lineage) -> list[Chart]:
+    values = [
+        {"round": m.round, "share": p.accuracy, "low": p.low, "high": p.high, "probe rows decided": p.n}
+        for m in lineage.manifests
+        if (p := m.vote_precision)
+    ]
+    if not values:
+        return []
+    needed = settings_of(lineage, lineage.manifests[-1]).get("validation", {}).get("min_vote_precision")
+    note = "How often the majority was right on the probe, whose answers are known; 95% interval."
+    return [charts.shares_by_round("precision", "Vote precision", note, values, needed)]
+
+
+def _volume_charts(lineage: Lineage) -> list[Chart]:
+    dropped = [
+        {"round": m.round, "reason": reason, "rows": rows}
+        for m in lineage.manifests
+        for reason, rows in m.dropped.items()
+    ]
+    volumes = [
+        {"round": m.round, "of": what, "rows": rows}
+        for m in lineage.manifests
+        for what, rows in (
+            ("proposed", m.proposed),
+            ("questions kept", rows_of(m, "questions")),
+            ("questions selected", rows_of(m, "selections")),
+            ("trained on", sum(m.trained_on.values())),
+        )
+    ]
+    note = "From what was proposed to what was trained on."
+    return [
+        charts.lines("volumes", "Volumes", note, volumes, "round", "rows", "of"),
+        charts.stacked_by_round(
+            "dropped", "Dropped, by reason", "Every row that was not kept has one.", dropped, "reason", "rows"
+        ),
+    ]
+
+
+def _diversity_charts(lineage: Lineage) -> list[Chart]:
+    """What the stage `alarms` measured, of the rounds that played it."""
+    records = ((m.round, lineage.stage_record(m.round, "alarms", m.stages.get("alarms", ""))) for m in lineage.manifests)
+    measured = {round: record.figures["measured"] for round, record in records if record}
+    found = []
+    for name, (title, note, form) in DIVERSITY.items():
+        values = [{"round": n, "figure": row[name]} for n, row in measured.items() if row.get(name) is not None]
+        if values:
+            found.append(charts.line_by_round(name, title, note, values, form))
+    return found
+
+
+def _cost_charts(lineage: Lineage) -> list[Chart]:
+    seconds = [
+        {"round": m.round, "stage": stage, "seconds": total}
+        for m in lineage.manifests
+        for stage, total in _by_stage(m.seconds).items()
+    ]
+    tokens = [
+        {"round": m.round, "stage": stage, "tokens": int(total)}
+        for m in lineage.manifests
+        for stage, total in _by_stage(m.tokens).items()
+        if total
+    ]
+    stacked = charts.stacked_by_round
+    return [
+        stacked("seconds", "Seconds, by stage", "What was reused cost none.", seconds, "stage", "seconds"),
+        stacked("tokens", "Tokens, by stage", "Generated, retries included.", tokens, "stage", "tokens"),
+    ]
+
+
+def _by_stage(amounts: dict[str, float] | dict[str, int]) -> dict[str, float]:
+    """`evaluate.base` and `evaluate.candidate` are one stage."""
+    together: dict[str, float] = defaultdict(float)
+    for played, amount in amounts.items():
+        together[played.split(".")[0]] += amount
+    return dict(together)

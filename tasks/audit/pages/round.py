@@ -1,0 +1,151 @@
+"""A round's page: its scores, its votes, its rows and what became of them, and what changed since its parent."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.manifest import Manifest, StageRecord
+from schemas.tables import TABLES
+from tasks.audit.pages import charts
+from tasks.audit.pages.charts import Chart
+from tasks.audit.pages.lineage import round_line, settings_of
+from tasks.audit.pages.samples import Progress, sample_rows
+from tasks.store.lineage import Lineage
+from tasks.store.parquet import read_table
+
+BINS = 20
+STEPS = 400  # points of a training curve
+VOTES = {"below the band": "var(--c2)", "in the band": "var(--c1)", "above the band": "var(--c3)", "tie": "var(--soft)"}
+PROBE = {"right": "var(--c1)", "wrong": "var(--c2)", "no verdict": "var(--soft)"}
+
+
+def round_page(lineage: Lineage, m: Manifest, progress: Progress) -> dict[str, Any]:
+    """What the round's template is given."""
+    band = settings_of(lineage, m).get("select", {})
+    found = [
+        *_score_charts(m),
+        *_vote_charts(lineage, m, band.get("min_agreement", 0.0), band.get("max_agreement", 1.0)),
+        *_dropped_chart(m),
+        *_loss_chart(lineage, m),
+    ]
+    return {
+        "recipe": lineage.recipe,
+        "m": m,
+        "line": round_line(m),
+        "charts": found,
+        "sample": sample_rows(lineage, m, progress),
+        "diff": _since_parent(lineage, m),
+        "stages": _stages(lineage, m),
+        "validation": _validation(m),
+        "recipe_text": (lineage.round_folder(m.round) / "recipe.toml").read_text(encoding="utf-8"),
+        "earlier": _beside(lineage, m, -1),
+        "later": _beside(lineage, m, 1),
+    }
+
+
+def _score_charts(m: Manifest) -> list[Chart]:
+    found = []
+    for benchmark, roles in m.scores.items():
+        greedy = [
+            {"checkpoint": role, "accuracy": s.accuracy, "low": s.low, "high": s.high, "items": s.n}
+            for role, s in roles.items()
+        ]
+        sampled = [
+            {"checkpoint": role, "accuracy": s.mean_at_k, "low": s.mean_low, "high": s.mean_high, "items": s.mean_n}
+            for role, s in roles.items()
+            if s.mean_at_k is not None
+        ]
+        number = len(found)
+        found.append(charts.intervals(f"greedy-{number}", f"{benchmark}, greedy", "Accuracy, 95% interval.", greedy))
+        if sampled:
+            k = max(s.k for s in roles.values())
+            note = f"Accuracy of {k} samples an item, 95% interval over items."
+            found.append(charts.intervals(f"mean-{number}", f"{benchmark}, mean of {k}", note, sampled))
+    return found
+
+
+def _vote_charts(lineage: Lineage, m: Manifest, low: float, high: float) -> list[Chart]:
+    votes, probe = _rows(lineage, m, "verdicts"), _rows(lineage, m, "probe_verdicts")
+    found = []
+    if len(votes):
+        kinds = [_kind_of_vote(*row, low, high) for row in _columns(votes, "agreement", "tied", "answer")]
+        note = f"Share of attempts behind the answer; a question is kept from {low:.0%} to {high:.0%}."
+        values = _binned(votes, kinds)
+        found.append(charts.histogram("votes", "Votes on the questions", note, values, "agreement", VOTES))
+        sizes = Counter(len(classes) for classes in votes["classes"].to_pylist())
+        values = [{"different answers": str(n), "questions": count} for n, count in sorted(sizes.items())]
+        note = "How many different answers the attempts at a question gave."
+        found.append(charts.bars("classes", "Answers a question", note, values, "different answers", "questions"))
+    if len(probe):
+        kinds = [{True: "right", False: "wrong", None: "no verdict"}[right] for right in probe["correct"].to_pylist()]
+        note = "The same vote where the answer is known: agreement should go with being right."
+        values = _binned(probe, kinds)
+        found.append(charts.histogram("probe", "Votes on the probe", note, values, "agreement", PROBE))
+    return found
+
+
+def _kind_of_vote(agreement: float, tied: bool, answer: str | None, low: float, high: float) -> str:
+    if tied or answer is None:
+        return "tie"
+    return "below the band" if agreement < low else "above the band" if agreement > high else "in the band"
+
+
+def _binned(votes: pa.Table, kinds: list[str]) -> list[dict[str, Any]]:
+    """Counts by agreement and kind. Few attempts have few shares, and each is a bin of its own; else twenty."""
+    attempts = max(votes["num_attempts"].to_pylist())
+    bins = attempts if attempts <= BINS else BINS
+    places = np.rint(votes["agreement"].to_numpy() * bins).astype(int).tolist()
+    return [
+        {"agreement": place / bins, "kind": kind, "count": count, "from": (place - 0.4) / bins, "to": (place + 0.4) / bins}
+        for (place, kind), count in sorted(Counter(zip(places, kinds, strict=True)).items())
+    ]
+
+
+def _dropped_chart(m: Manifest) -> list[Chart]:
+    values = [{"reason": reason, "rows": rows} for reason, rows in sorted(m.dropped.items(), key=lambda kv: -kv[1])]
+    note = "Rows that were not kept; each is in the list below, or in the store."
+    return [charts.bars("dropped", "Dropped, by reason", note, values, "reason", "rows")] if values else []
+
+
+def _loss_chart(lineage: Lineage, m: Manifest) -> list[Chart]:
+    steps = _rows(lineage, m, "train_steps").sort_by([("method", "ascending"), ("step", "ascending")])
+    if not len(steps):
+        return []
+    every = -(-len(steps) // STEPS)
+    values = steps.select(["method", "step", "loss"]).take(list(range(0, len(steps), every))).to_pylist()
+    return [charts.lines("loss", "Training loss", "As the trainer logged it.", values, "step", "loss", "method")]
+
+
+def _since_parent(lineage: Lineage, m: Manifest) -> None:
+    """TODO join"""
+    return None
+
+
+def _rows(lineage: Lineage, m: Manifest, table: str) -> pa.Table:
+    parts = [read_table(lineage.folder, ref, TABLES[table]) for ref in m.tables.get(table, [])]
+    return pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
+
+
+def _columns(table: pa.Table, *names: str) -> Any:
+    return zip(*(table[name].to_pylist() for name in names), strict=True)
+
+
+def _stages(lineage: Lineage, m: Manifest) -> list[tuple[str, StageRecord]]:
+    """The stages as they were played, with their records; one whose record this version cannot read is left out."""
+    found = ((shown, lineage.stage_record(m.round, shown.split(".")[0], key)) for shown, key in m.stages.items())
+    return [(shown, record) for shown, record in found if record]
+
+
+def _validation(m: Manifest) -> list[dict[str, Any]]:
+    return [
+        {"played": played, "passed": found.get("passed"), "failures": found.get("failures", []),
+         "tables": [{"table": "/".join(path.split("/")[1:-1]), **counts} for path, counts in found.get("tables", {}).items()]}
+        for played, found in m.validation.items()
+    ]  # fmt: skip
+
+
+def _beside(lineage: Lineage, m: Manifest, step: int) -> Manifest | None:
+    place = lineage.manifests.index(m) + step
+    return lineage.manifests[place] if 0 <= place < len(lineage.manifests) else None
