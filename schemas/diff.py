@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from schemas.manifest import Record, Score
+from schemas.document import Record
+from schemas.manifest import Score
 
 
 class Change(Record):
