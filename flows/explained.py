@@ -14,33 +14,26 @@ SHOWN = 3  # ids of a table
 
 def story(found: Explained) -> str:
     """A row's ancestry, section by section; empty sections are left out."""
-    sections = {
-        f"{found.id}  in {found.recipe}/{found.round} ({found.decision})": _columns(found.row),
-        "dropped": [f"{d['id']}  by {d['stage']} of {d['round']}: {_refusal(d)}" for d in found.dropped],
-        "came from": list(_origins(found)),
-        "repeats": [f"{hit['kind']} of {hit['protected_id']} ({hit['set_name']}): {quoted(hit['span'])}" for hit in found.contamination],
-        "parsed into": [f"{q['id']}  {quoted(q['text'])}  {q['refused'] or 'admitted'}" for q in found.questions],
-        f"attempts, by {_stage(found, 'solve')}": list(_attempts(found)),
-        "vote": list(_vote(found.verdict)),
-        "filters": [_filter(f) for f in found.filters],
-        "became": list(_became(found)),
-        "answers to it": [
-            f"{e['id']}  {'greedy' if e['greedy'] else 'sample ' + str(e['sample'])}  {quoted(e['answer'])}  "
-            f"{_mark(e['correct'])}  by {e['checkpoint'][:12]}"
-            for e in found.evaluations
-        ],
-        "checkpoints": [_weights(c) for c in found.checkpoints],
-    }  # fmt: skip
-    return _printed(sections)
+    return _printed(
+        {
+            f"{found.id}  in {found.recipe}/{found.round} ({found.decision})": _columns(found.row),
+            "dropped": [f"{d['id']}  {_refusal(d)}" for d in found.dropped],
+            "came from": list(_origins(found)),
+            "repeats": [_hit(hit) for hit in found.contamination],
+            "parsed into": [f"{q['id']}  {quoted(q['text'])}  {q['refused'] or 'admitted'}" for q in found.questions],
+            f"attempts, by {_asked(found, 'solve')}": list(_attempts(found)),
+            "vote": list(_vote(found.verdict)),
+            "filters": [_filter(f) for f in found.filters],
+            "became": list(_became(found)),
+            "answers to it": [_evaluation(e) for e in found.evaluations],
+            "checkpoints": [_weights(c) for c in found.checkpoints],
+        }
+    )
 
 
 def descent(found: Descent) -> str:
     """What was made of a row, round by round."""
-    sections = {
-        f"{found.id}  in {found.recipe}/{found.round}": [
-            f"dropped by {d['stage']} of {d['round']}: {_refusal(d)}" for d in found.dropped
-        ]
-    }
+    sections = {f"{found.id}  in {found.recipe}/{found.round}": [_refusal(d) for d in found.dropped]}
     for played in found.rounds:
         lines = [f"{len(ids):>7,}  {table:<17} {_few(ids)}" for table, ids in played["made"].items()]
         reasons = Counter(d["reason"] for d in played["dropped"])
@@ -63,7 +56,8 @@ def quoted(value: object) -> str:
 
 
 def _printed(sections: dict[str, list[str]]) -> str:
-    """The first section has a heading even if it is empty. Whatever a store holds, only printable characters leave."""
+    """Headings with their lines; the first stands alone if it must. Only printable characters leave, whatever a store
+    holds."""
     lines: list[str] = []
     for number, (heading, section) in enumerate(sections.items()):
         if section or not number:
@@ -89,16 +83,21 @@ def _origins(found: Explained) -> Iterator[str]:
         yield f"{shot['id']}  {quoted(shot.get('question') or shot.get('text'))}  few-shot"
     if proposal := found.proposal or (found.row if found.table == "proposals" else None):
         yield f"{proposal['id']}  prompt {quoted(proposal['prompt'])} (SHA-256 {proposal['prompt_digest'][:12]})"
-        yield f"  asked of {_stage(found, 'propose')}; it wrote {quoted(proposal['text'])}"
+        yield f"  asked of {_asked(found, 'propose')}; it wrote {quoted(proposal['text'])}"
     if found.question:
         yield f"{found.question['id']}  {quoted(found.question.get('text') or found.question['question'])}"
     if found.item:
-        yield f"{found.item['id']}  {quoted(found.item['question'])}, asked by {_stage(found, 'evaluate')}"
+        yield f"{found.item['id']}  {quoted(found.item['question'])}, asked by {_asked(found, 'evaluate')}"
+
+
+def _hit(hit: Row) -> str:
+    return f"{hit['protected_id']} of {hit['set_name']}, {hit['kind']}: {quoted(hit['span'])}"
 
 
 def _attempts(found: Explained) -> Iterator[str]:
     for a in found.attempts[:1]:
-        yield f"prompt {quoted(a['prompt'])} (SHA-256 {a['prompt_digest'][:12]}); {len(found.attempts)} of {a['num_planned']} planned"
+        yield f"prompt {quoted(a['prompt'])} (SHA-256 {a['prompt_digest'][:12]})"
+        yield f"{len(found.attempts)} of {a['num_planned']} planned"
     for a in found.attempts:
         yield f"{a['sample']:>3}  {a['id']}  {quoted(a['text'])}"
         vote = f"class {a['answer_class']}, reward {_figure(a['reward'])}" if a["valid"] else a["invalid_reason"]
@@ -112,12 +111,9 @@ def _vote(verdict: Row | None) -> Iterator[str]:
     classes = ", ".join(f"{quoted(c['answer'])}: {c['count']}" for c in verdict["classes"])
     yield f"{classes or 'no valid answer'}; {verdict['num_attempts']} attempts, {verdict['num_valid']} valid"
     label = "tied: no verdict" if verdict["tied"] else f"verdict {quoted(verdict['answer'])}"
-    truth = (
-        f"; the truth is {quoted(verdict['reference'])}: {_mark(verdict['correct'])}"
-        if "reference" in verdict
-        else ""
-    )
-    yield f"{verdict['id']}  {label}, agreement {_figure(verdict['agreement'])}{truth}"
+    yield f"{verdict['id']}  {label}, agreement {_figure(verdict['agreement'])}"
+    if "reference" in verdict:
+        yield f"the truth is {quoted(verdict['reference'])}: {_mark(verdict['correct'])}"
 
 
 def _filter(f: Row) -> str:
@@ -134,16 +130,19 @@ def _became(found: Explained) -> Iterator[str]:
         yield f"{row['id']}  of {', '.join(row['attempts'])}; read by {by}"
 
 
+def _evaluation(e: Row) -> str:
+    how = "greedy" if e["greedy"] else f"sample {e['sample']}"
+    return f"{e['id']}  {how} of {e['checkpoint'][:12]}: {quoted(e['answer'])}, {_mark(e['correct'])}"
+
+
 def _weights(c: Row) -> str:
     gone = ", weights dropped" if c["weights_dropped"] else ""
     decided = f" ({c['decision']}{gone}: {c['reason']})" if c["decision"] else ""
-    scores = "; ".join(
-        f"{name} {s['accuracy']:.1%} [{s['low']:.1%}, {s['high']:.1%}]" for name, s in c["scores"].items()
-    )
-    return f"{c['digest'][:12]}  {_named(c)}{decided}{'  ' + scores if scores else ''}"
+    scores = (f"  {name} {s['accuracy']:.1%} [{s['low']:.1%}, {s['high']:.1%}]" for name, s in c["scores"].items())
+    return f"{c['digest'][:12]}  {_named(c)}{decided}{''.join(scores)}"
 
 
-def _stage(found: Explained, stage: str) -> str:
+def _asked(found: Explained, stage: str) -> str:
     """Which checkpoint a stage asked, with which template."""
     played = next((s for s in found.stages if s["stage"].split(".")[0] == stage), None)
     if not played:
@@ -159,8 +158,8 @@ def _named(c: Row) -> str:
 def _refusal(d: Row) -> str:
     figure = f", {_figure(d['figure'])}" if d["figure"] is not None else ""
     against = f" against {_figure(d['threshold'])}" if d["threshold"] is not None else ""
-    text = f"  {quoted(d['text'])}" if d["text"] else ""
-    return f"{d['reason']}{figure}{against}{text}"
+    text = f"  {quoted(d['text'])}" if d["text"] is not None else ""
+    return f"by {d['stage']} of {d['round']}: {d['reason']}{figure}{against}{text}"
 
 
 def _few(ids: list[str]) -> str:

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from schemas.manifest import Manifest
 from tasks.audit.origins import items_of
-from tasks.audit.rows import Row, Rows
+from tasks.audit.rows import Row, Rows, strings
 from tasks.audit.weights import TRAINED_BY, checkpoint, trained_on
 from tasks.store.lineage import Lineage
 
@@ -82,7 +80,7 @@ def _made_in(rows: Rows, m: Manifest, known: Made) -> Made:
     for table, columns in PARENTS.items():
         for column, parents in columns.items():
             wanted = {row_id for parent in parents for row_id in made.get(parent, set()) | known.get(parent, set())}
-            if found := rows.ids_where(m, table, column, pa.array(wanted, pa.string())) if wanted else []:
+            if found := rows.ids_where(m, table, column, strings(wanted)) if wanted else []:
                 made.setdefault(table, set()).update(found)
         if table == "selections":
             chosen = [*made.get(table, ()), *known.get(table, ())]

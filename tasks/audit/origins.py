@@ -9,7 +9,6 @@ from schemas.errors import Damaged
 from schemas.manifest import Manifest, TableRef
 from schemas.questions import QUESTIONS
 from tasks.audit.rows import Row, Rows
-from tasks.checks.proposals import MAX_ITEMS
 from tasks.store.lineage import Lineage
 
 SOURCES = {"inputs/seeds": "seeds", "inputs/probe": "probe"}
@@ -73,5 +72,5 @@ def questions_of(rows: Rows, m: Manifest, proposal: Row) -> list[Row]:
 def items_of(m: Manifest, proposals: TableRef, proposal_id: str, text: str) -> Iterator[str]:
     """The ids that questions of a proposal may have: no more than it has lines."""
     key = proposals.path.rpartition("/")[2]
-    for item in range(min(MAX_ITEMS, len(text.splitlines()))):
+    for item in range(len(text.splitlines())):
         yield QUESTIONS.row_id(m.round, key, proposal_id, item)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -101,7 +102,7 @@ class Rows:
 
         Raises Damaged if a file is not what was written.
         """
-        wanted = pa.array(values, pa.string())
+        wanted = strings(values)
         found = [row for ref in m.tables.get(table, []) for row in self._of(ref, column, wanted, columns)]
         return sorted(found, key=lambda row: str(row["id"]))
 
@@ -154,7 +155,7 @@ class _Part:
 
     def column(self, name: str) -> pa.Array:
         if name not in self._columns:
-            chunks = self._file.read(columns=[name]).column(0).chunks
+            chunks = self._file.read(columns=[name], use_threads=False).column(0).chunks
             self._columns[name] = pa.concat_arrays(chunks) if chunks else _NOTHING
             self.size += self._columns[name].nbytes
         return self._columns[name]
@@ -169,13 +170,22 @@ class _Part:
 
     def rows(self, places: list[int], columns: list[str] | None) -> Iterator[Row]:
         """A batch at a time: a part may hold far more text than anyone asked for."""
-        begin = 0
-        for batch in self._file.iter_batches(BATCH_ROWS, columns=columns) if places else ():
-            inside = [place - begin for place in places if begin <= place < begin + len(batch)]
-            yield from map(_plain, batch.take(pa.array(inside, pa.int64())).to_pylist())
-            begin += len(batch)
-            if begin > places[-1]:
+        begin = taken = 0
+        for batch in self._file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False) if places else ():
+            end = begin + len(batch)
+            until = bisect_left(places, end)
+            for place in places[taken:until]:
+                yield from map(_plain, batch.slice(place - begin, 1).to_pylist())
+            begin, taken = end, until
+            if taken == len(places):
                 return
+
+
+def strings(values: Iterable[str]) -> pa.Array:
+    """The values as Arrow has them, without pa.array: it imports pandas, which takes half a second."""
+    builder = pa.lib.StringBuilder()
+    builder.append_values(list(values))
+    return builder.finish()
 
 
 def _parsed(row_id: str) -> tuple[Table, int]:
@@ -194,4 +204,4 @@ def _plain(row: Row) -> Row:
     return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
 
 
-_NOTHING = pa.array([], pa.string())
+_NOTHING = pa.nulls(0, pa.string())
