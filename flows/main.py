@@ -25,6 +25,7 @@ GRACE_SECONDS = 5.0
 ENDS = {signal.SIGINT: ("interrupted", 130), signal.SIGTERM: ("ended by SIGTERM", 143)}
 GO_ON = "what is whole stays, run again to go on"
 OF_THE_WORLD = tuple(os.strerror(n) for n in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO))
+PATHS = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)  # a run's own: 4
 
 _came: list[int] = []  # signals, as they came
 _unwinding = threading.Event()
@@ -100,6 +101,8 @@ def _ended() -> tuple[str, int]:
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own: a flag or an argument that cannot be used
             return f"{error.format_message().rstrip('.')}; see selfplay --help", 2
+        if isinstance(error, OSError) and error.errno in PATHS and error.filename:
+            return f"{error.filename}: {error.strerror}; give a path that this user may use", 2
         if _is_of_the_world(error):
             return f"{error}; {_mending(error) or GO_ON}", Stopped.exit_code
         kept = _kept(traceback.format_exc())

@@ -171,6 +171,12 @@ class Rounds:
         (folder / "config.json").write_text((folder / "config.json").read_text() + f'\n"{name}"')
         return keep_checkpoint(self.store / "objects", folder)
 
+    def table(self, table, rows, stage="1" * 32):
+        """Rows of the next round, as a stage wrote them."""
+        folder = self.lineage.round_folder(self.lineage.next_round) / table.name / stage
+        write_part(folder / "part-0000.parquet", table, rows)
+        return table_ref(self.lineage.folder, folder, table)
+
     def publish(self, decision, candidate: CheckpointRef | None = None, awaiting=False, **changes):
         lineage = self.lineage
         number = lineage.next_round

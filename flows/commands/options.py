@@ -1,14 +1,11 @@
 """Options that many commands have, and how a round is named and shown."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from flows.console import as_json
-from schemas.errors import BadInput
 from schemas.manifest import Manifest
 from tasks.store.lineage import Lineage
 from tasks.store.place import store_at
@@ -29,12 +26,3 @@ def folder_of(m: Manifest, store: str) -> Path:
 
 def entry(m: Manifest, store: str) -> dict[str, Any]:
     return as_json(m, str(folder_of(m, store) / "manifest.json"))
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """For commands that only read: a file that may not be read is the user's to mend."""
-    try:
-        yield
-    except PermissionError as error:
-        raise BadInput(f"{error.filename or error}: no permission to read it; ask whoever owns the store") from error

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands.options import JsonOption, RoundArgument, StoreOption, entry, folder_of, reading
+from flows.commands.options import JsonOption, RoundArgument, StoreOption, entry, folder_of
 from schemas.manifest import Manifest
-from tasks.store.lineage import Lineage, existing_store, open_lineages
+from tasks.store.lineage import Lineage, open_lineages
 from tasks.store.naming import open_round
 
 
@@ -19,18 +19,17 @@ def log(
     as_json_list: JsonOption = False,
 ) -> None:
     """Every published round: the newest first; with --json the oldest first."""
-    with reading():
-        rounds = [(lineage, m) for lineage in open_lineages(existing_store(store)) for m in lineage.manifests]
-        newest = sorted(rounds, key=lambda found: (found[1].finished, found[1].round), reverse=True)[:limit]
-        if as_json_list:
-            oldest_first = sorted((m for _, m in newest), key=lambda m: (m.recipe, m.round))
-            typer.echo(json.dumps([entry(m, store) for m in oldest_first], indent=2))
-        elif newest:
-            from flows.lines.log import log_entry
+    rounds = [(lineage, m) for lineage in open_lineages(store) for m in lineage.manifests]
+    newest = sorted(rounds, key=lambda found: (found[1].finished, found[1].round), reverse=True)[:limit]
+    if as_json_list:
+        oldest_first = sorted((m for _, m in newest), key=lambda m: (m.recipe, m.round))
+        typer.echo(json.dumps([entry(m, store) for m in oldest_first], indent=2))
+    elif newest:
+        from flows.lines.log import log_entry
 
-            _say(line for lineage, m in newest for line in log_entry(lineage, m))
-        else:
-            _say([f"no published round in {store}; begin with: selfplay run deployments/recipes/quickstart.toml"])
+        _say(line for lineage, m in newest for line in log_entry(lineage, m))
+    else:
+        _say([f"no published round in {store}; begin with: selfplay run deployments/recipes/quickstart.toml"])
 
 
 def show(
@@ -46,12 +45,11 @@ def show(
     """A round: scores, stages, tables, drops, validation, records. Or rows of one of its tables."""
     if where and not table:
         raise typer.BadParameter("it needs a table, such as verdicts", param_hint="--where")
-    with reading():
-        lineage, m = open_round(store, round)
-        if table:
-            _show_rows(lineage, m, table, where, limit, as_json_object)
-        else:
-            _show_round(lineage, m, as_json_object)
+    lineage, m = open_round(store, round)
+    if table:
+        _show_rows(lineage, m, table, where, limit, as_json_object)
+    else:
+        _show_round(lineage, m, as_json_object)
 
 
 def diff(
@@ -64,8 +62,7 @@ def diff(
     from flows.lines.diff import diff_lines
     from tasks.audit.diff import diff_rounds
 
-    with reading():
-        found = diff_rounds(open_round(store, a), open_round(store, b))
+    found = diff_rounds(open_round(store, a), open_round(store, b))
     if as_json_object:
         typer.echo(json.dumps(found.model_dump(mode="json"), indent=2))
     else:

@@ -33,9 +33,9 @@ def heading(lineage: Lineage, m: Manifest) -> Iterator[str]:
     champion = " (champion)" if (found := lineage.champion_round) and found.round == m.round else ""
     decision = typer.style(f"{m.decision}{champion}", fg=COLOURS[m.decision])
     yield f"{typer.style(f'round {m.recipe}/{m.round}', bold=True)}  {decision}"
-    yield f"parent   {m.parent or 'the base model'}"
+    yield f"parent   {plain(m.parent) if m.parent else 'the base model'}"
     yield (
-        f"played   {when(m.finished)}, {m.method}, {sum(m.seconds.values()):,.0f} s, "
+        f"played   {when(m.finished)}, {plain(m.method)}, {sum(m.seconds.values()):,.0f} s, "
         f"{sum(m.tokens.values()):,} tokens, {plain(m.device)}"
     )
     if m.gate:

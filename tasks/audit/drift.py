@@ -98,9 +98,11 @@ def _values(lineage: Lineage, m: Manifest, table: str, column: str) -> tuple["np
     by = "question_id" if "question_id" in TABLES[table].schema.names else "id"
     refs: list[TableRef] = m.tables.get(table, [])
     rows = read_columns(lineage.folder, refs, TABLES[table], [column, by])
+    if not len(rows):
+        return np.empty(0), 0
     found = rows[column]
     numbers = pc.utf8_length(found) if pa.types.is_string(found.type) else found
-    return np.from_dlpack(numbers.combine_chunks()), len(pc.unique(rows[by]))  # to_numpy would import pandas
+    return np.from_dlpack(numbers.combine_chunks()), len(pc.unique(rows[by]))  # the usual ways import pandas
 
 
 def _edges(before: "np.ndarray[Any, Any]", after: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":

@@ -9,13 +9,14 @@ import glob
 import json
 import resource
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 MEMORY_BYTES = 256 * 1024**2
 """What DuckDB plans with."""
 MAX_ADDRESS_BYTES = 2 * 1024**3
 """What the kernel allows, libraries included."""
+MAX_CPU_SECONDS = 120
+"""Should whoever has the clock be killed itself."""
 MAX_ROWS_BYTES = 64 * 1024**2
 """Of the rows, as JSON."""
 LOCKED: dict[str, str | bool | int | float | list[str]] = {
@@ -44,6 +45,7 @@ def main() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (MAX_ADDRESS_BYTES, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
     try:
         answer = _answered(asked["tables"], asked["table"], asked["where"], asked["limit"])
     except Refused as refused:
@@ -79,17 +81,18 @@ def _opened(tables: dict[str, list[str]]) -> Any:
     import duckdb
 
     database = duckdb.connect(config=LOCKED)
-    for name, files in tables.items():
-        listed = _texts(glob.escape(path) for path in files)
-        reading = f"read_parquet({listed}, hive_partitioning = false)"  # a store may lie below /data/run=3
+    escaped = {name: [glob.escape(path) for path in files] for name, files in tables.items()}
+    for name, files in escaped.items():
+        reading = f"read_parquet({_texts(files)}, hive_partitioning = false)"  # a store may lie below /data/run=3
         database.execute(f"create view {_name(name)} as select * from {reading}")
-    database.execute(f"set allowed_paths = {_texts(path for files in tables.values() for path in files)}")
+    allowed = [path for files in (*tables.values(), *escaped.values()) for path in files]
+    database.execute(f"set allowed_paths = {_texts(allowed)}")
     database.execute("set enable_external_access = false")
     database.execute("set lock_configuration = true")
     return database
 
 
-def _texts(texts: Iterable[str]) -> str:
+def _texts(texts: list[str]) -> str:
     return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"
 
 

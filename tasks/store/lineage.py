@@ -1,6 +1,7 @@
 """A lineage: the chain of a recipe's rounds. Champion and latest are derived from manifests and records, never
 pointed to."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,20 +95,11 @@ def open_lineage(store: Path | str, recipe: str) -> Lineage:
 
 
 def open_lineages(store: Path | str) -> list[Lineage]:
-    """Every lineage of a store that has a published round, by name."""
+    """Every lineage of a store that has a published round, by name. Raises BadInput if there is no store."""
     root = store_at(store)
-    _check_format(root)
-    names = sorted(p.name for p in root.iterdir() if p.name != "objects" and p.is_dir()) if root.exists() else []
+    refuse_no_store(root)
+    names = sorted(p.name for p in root.iterdir() if p.name != "objects" and p.is_dir())
     return [lineage for name in names if (lineage := open_lineage(root, name)).manifests]
-
-
-def existing_store(place: Path | str) -> Path:
-    """The root of a store. Raises BadInput if there is none at this place."""
-    root = store_at(place)
-    _check_format(root)
-    if not (root / "store.json").exists():
-        raise BadInput(f"{root}: not a store: no store.json, which a first run writes; give --store where it ran")
-    return root
 
 
 def make_store(store: Path) -> None:
@@ -127,18 +119,27 @@ def round_folders(lineage: Path) -> list[Path]:
     return sorted((p for p in lineage.iterdir() if re.fullmatch(r"round-\d{4,}", p.name)), key=lambda p: p.name)
 
 
-def _check_format(store: Path) -> None:
+def refuse_no_store(store: Path) -> None:
+    """Raises BadInput for a place that is no store that this version can read."""
+    if not _check_format(store):
+        raise BadInput(f"{store}: no store is there (no store.json); a first `selfplay run` with --store makes one")
+
+
+def _check_format(store: Path) -> bool:
+    """Whether there is a store. Raises BadInput for a file, a newer format, or a store.json that cannot be read."""
     path = store / "store.json"
-    if on_disk(store) and store.exists() and not store.is_dir():
+    if on_disk(store) and os.path.exists(store) and not store.is_dir():
         raise BadInput(f"{store}: not a folder; give --store a folder")
     try:
-        found = orjson.loads(path.read_bytes()).get("format")
+        found = orjson.loads(path.read_bytes())["format"]
     except FileNotFoundError:
-        return
-    except (orjson.JSONDecodeError, AttributeError) as error:
-        raise BadInput(f'{path}: cut off or overwritten: expected {{"format": {STORE_FORMAT}}}') from error
+        return False
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        mend = orjson.dumps({"format": STORE_FORMAT}).decode()
+        raise BadInput(f"{path}: cannot be read; if this is a store, it should hold {mend}") from error
     if found != STORE_FORMAT:
         raise BadInput(f"{path}: format = {found}: this version reads format {STORE_FORMAT}; update the checkout")
+    return True
 
 
 def _contents(paths: list[Path]) -> dict[Path, bytes]:
@@ -152,6 +153,9 @@ def _contents(paths: list[Path]) -> dict[Path, bytes]:
 
 def _manifest(path: Path, content: bytes) -> Manifest:
     try:
-        return Manifest.model_validate_json(content)
+        manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
         raise BadInput(f"{path}: not a manifest this version can read ({error.error_count()} faults)") from error
+    if (manifest.recipe, f"round-{manifest.round:04d}") != (path.parent.parent.name, path.parent.name):
+        raise BadInput(f"{path}: the manifest of {manifest.recipe}/{manifest.round}, in another round's folder")
+    return manifest

@@ -1,6 +1,7 @@
 """Where a store lies: a folder, or s3://bucket/path. A path at a URL has pathlib's methods too (universal_pathlib):
 the project's annotations say Path for both."""
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 from upath import UPath
 
-from schemas.errors import BadInput
+from schemas.errors import BadInput, Stopped
 
 WORLD = ("botocore", "aiobotocore", "aiohttp")  # errors of the network that are no OSError
 
@@ -21,8 +22,10 @@ def store_at(place: str | Path) -> Path:
     (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, ...).
     """
     text = str(place)
+    if not text.strip():
+        raise BadInput("--store '': expected a folder, or s3://bucket/path")
     if "://" not in text:
-        return Path(text).resolve()
+        return Path(os.path.realpath(text))
     url = urlsplit(text)
     if url.scheme != "s3" or not url.netloc:
         raise BadInput(f"--store {text.split('@')[-1]}: expected a folder, or s3://bucket/path")
@@ -40,6 +43,18 @@ def on_disk(path: Path) -> bool:
 def at_url(path: Path) -> UPath:
     """A path that is not on a disk, with its file system (`fs`) and its name there (`path`)."""
     return cast(UPath, path)
+
+
+def check_writable(folder: Path) -> None:
+    """Raises BadInput unless a file can be made in a folder of this machine, or the folder itself can be made;
+    Stopped where the disk is read-only."""
+    home = next(place for place in (folder, *folder.parents) if os.path.exists(place))
+    if not home.is_dir():
+        raise BadInput(f"{folder}: no folder can be made there: {home} is a file")
+    if os.statvfs(home).f_flag & os.ST_RDONLY:
+        raise Stopped(f"{home}: {os.strerror(errno.EROFS)}; mend the mount, then run again")
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise BadInput(f"{folder}: no permission to write in {home}")
 
 
 def local_cache() -> Path:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.store.lineage import make_store
+
 ROOT = Path(__file__).resolve().parents[2]
 SELFPLAY = [sys.executable, "-c", "from flows.main import main; main()"]
 
@@ -62,6 +64,7 @@ def test_a_flag_that_cannot_be_used_is_one_line_and_exit_2(tmp_path):
 
 
 def test_log_imports_neither_prefect_nor_torch(tmp_path):
+    make_store(tmp_path)
     code = (
         "import sys\nfrom flows.cli import app\n"
         f"app(['log', '--json', '--store', {str(tmp_path)!r}], standalone_mode=False)\n"
