@@ -7,15 +7,13 @@ from pydantic import model_validator
 from schemas.document import Record
 from schemas.settings import Section, Share
 
-Level = Literal["warning", "hold"]
-
 
 class AlarmRule(Section):
     """When a figure raises an alarm, and what that does."""
 
     threshold: Share
     """The figure must be beyond it; at the threshold there is no alarm yet."""
-    level: Level | Literal["off"]
+    level: Literal["warning", "hold", "off"]
     """warning: it is shown; hold: a better candidate is held until someone types `selfplay approve`; off: neither."""
 
 
@@ -62,11 +60,13 @@ class Measured(Record):
     """
 
     round: int
+    """The round that was measured."""
     probe: str
     """Digest of the probe's questions and answers: vote precision is compared on the same probe only."""
     probe_decided: int
     """Probe rows whose verdict is right or wrong."""
     probe_right: int
+    """Those that are right."""
     reward: float | None
     """Mean reward of an attempt at a new question."""
     unanimous: float | None
@@ -90,9 +90,11 @@ class Alarm(Record):
 
     name: str
     """The key of `[alarms]` in the recipe."""
-    level: Level
+    level: Literal["warning", "hold"]
+    """hold: it holds a better candidate."""
     figure: float
     """What was held against the threshold."""
     threshold: float | None
+    """The recipe's, when the round was played."""
     text: str
     """The alarm in words of this project: nothing that a model wrote is in it."""

@@ -5,7 +5,7 @@ import pytest
 import tomli_w
 from pydantic import BaseModel
 
-from schemas import recipe, settings
+from schemas import alarms, recipe, settings
 from schemas.errors import BadInput
 from schemas.recipe import load_recipe
 
@@ -21,7 +21,7 @@ def test_every_shipped_recipe_loads_and_begins_with_the_command_that_plays_it(pa
 
 
 def test_every_field_of_a_recipe_is_documented():
-    found = [*vars(recipe).values(), *vars(settings).values()]
+    found = [*vars(recipe).values(), *vars(settings).values(), *vars(alarms).values()]
     models = {m for m in found if isinstance(m, type) and issubclass(m, BaseModel)}
     undocumented = [
         f"{model.__name__}.{name}"
@@ -49,6 +49,13 @@ def test_every_field_of_a_recipe_is_documented():
         ({"propose__filters__min_words": 9}, r"propose\.filters: min_words must not exceed max_words"),
         ({"seed": 2**70}, r"seed = 1180591620717411303424: .*"),
         ({"name": "objects"}, r"recipe: name: 'objects' is the store's own folder"),
+        (
+            {"alarms__unanimous__level": "loud"},
+            r"alarms\.unanimous\.level = 'loud': Input should be 'warning', 'hold' or 'off'",
+        ),
+        ({"alarms__unanimous__threshold": 1.5}, r"alarms\.unanimous\.threshold = 1\.5: .*"),
+        ({"alarms__unheard_of__level": "off"}, r"alarms\.unheard_of: Extra inputs are not permitted"),
+        ({"alarms__unanimous": "off"}, r"alarms\.unanimous = 'off': .*"),
         ({"train__sft__rows_at_once": 5}, r"train\.sft: rows_at_once must divide batch_size"),
     ],
 )
@@ -71,3 +78,11 @@ def test_a_recipe_cannot_name_a_path_outside_its_store(write_recipe, quickstart)
     path.write_text(tomli_w.dumps(quickstart | {"name": "../elsewhere"}))
     with pytest.raises(BadInput, match=r"name = '\.\./elsewhere'"):
         load_recipe(path)
+
+
+def test_what_a_recipe_leaves_out_of_its_alarms_is_the_default(write_recipe):
+    asked = load_recipe(write_recipe(alarms__unanimous__level="hold", alarms__dropped__threshold=0.8))[0].alarms
+    assert load_recipe(write_recipe())[0].alarms == alarms.Alarms()
+    assert (asked.unanimous.threshold, asked.unanimous.level) == (alarms.Alarms().unanimous.threshold, "hold")
+    assert (asked.dropped.threshold, asked.dropped.level) == (0.8, "warning")
+    assert asked.same_answer == alarms.Alarms().same_answer

@@ -90,7 +90,9 @@ def test_a_better_candidate_is_held_by_an_alarm_until_someone_approves_it(play):
     better = [False] * 10 + [True] * 90, [True] * 100
     result = play(*better, alarms=["same_answer: attempts that give one answer: 97.0%, above 50%"])
     assert (result["decision"], result["awaiting_approval"]) == ("held", True)
-    assert result["reason"].startswith("better, held by same_answer: attempts that give one answer: 97.0%, above 50%; ")
+    assert result["reason"].startswith(
+        "better, held by same_answer: attempts that give one answer: 97.0%, above 50%; "
+    )
     assert "awaiting approval: +10.0% on 100 items" in result["reason"]
 
 

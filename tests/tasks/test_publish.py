@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from schemas.alarms import Alarm
 from schemas.errors import Locked
 from tasks.publish import publish
 
@@ -55,3 +56,20 @@ def test_what_is_no_part_of_the_round_is_removed_once_it_is_published(rounds):
 def test_what_is_only_read_from_records_is_not_in_the_file(rounds):
     rounds.publish("held")
     assert "weights_dropped" not in json.loads((rounds.lineage.round_folder(1) / "manifest.json").read_text())
+
+
+def test_alarms_are_published_in_the_manifest_and_beside_it(rounds):
+    alarm = Alarm(name="same_answer", level="hold", figure=0.97, threshold=0.5, text="x: 97.0%, above 50%")
+    rounds.publish("held", alarms=[alarm])
+    folder = rounds.lineage.round_folder(1)
+    assert json.loads((folder / "alarms.json").read_text()) == [alarm.model_dump()]
+    assert rounds.lineage.manifests[0].alarms == [alarm]
+
+
+def test_a_round_published_before_there_were_alarms_still_opens(rounds):
+    rounds.publish("held")
+    path = rounds.lineage.round_folder(1) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    assert manifest.pop("alarms") == []
+    path.write_text(json.dumps(manifest))
+    assert rounds.lineage.manifests[0].alarms == []

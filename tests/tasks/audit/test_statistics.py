@@ -3,7 +3,14 @@ import math
 import numpy as np
 import pytest
 
-from tasks.audit.statistics import mcnemar, mean_interval, paired_bootstrap, paired_difference, wilson
+from tasks.audit.statistics import (
+    mcnemar,
+    mean_interval,
+    paired_bootstrap,
+    paired_difference,
+    unpaired_difference,
+    wilson,
+)
 
 
 def test_wilson_agrees_with_its_published_values():
@@ -52,3 +59,10 @@ def test_the_mean_interval_is_over_items():
         == pytest.approx(mean - low)
         == pytest.approx(1.96 * np.std([0, 1, 0.5, 0.5], ddof=1) / 2, abs=1e-4)
     )
+
+
+def test_the_unpaired_difference_agrees_with_its_published_interval():
+    found = unpaired_difference(wilson(56, 70), wilson(48, 80))  # Newcombe 1998, table II (a), method 10
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
+    assert unpaired_difference(wilson(48, 80), wilson(56, 70)) == pytest.approx((-0.2, -0.3339, -0.0524), abs=1e-4)
+    assert unpaired_difference(wilson(10, 10), wilson(0, 10))[1:] == pytest.approx((0.6075, 1.0), abs=1e-4)
