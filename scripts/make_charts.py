@@ -1,9 +1,9 @@
-"""What made tasks/audit/pages/vega.js: Vega-Lite, Vega and their libraries in one file, with their licences beside it.
+"""What made tasks/audit/pages/vega.js: Vega-Lite, Vega and their libraries in one file, their licences beside it.
 
     python scripts/make_charts.py
 
-Needs npm. The versions, and the digest of every package, stand in scripts/charts/package-lock.json: the same file comes
-out each time.
+Needs npm. The versions, and the digest of every package, stand in scripts/charts/package-lock.json: the same file
+comes out each time.
 """
 
 import json

@@ -6,30 +6,32 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import JsonOption, StoreOption
+from flows.commands.options import JsonOption, StoreOption, reading
 from flows.console import Console
 from schemas.errors import BadInput
-from tasks.store.lineage import open_lineages
+from tasks.store.lineage import existing_store, open_lineages
 
 
 def report(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pages.")] = Path("report"),
+    output: Annotated[str, typer.Option("--output", "-o", help="Folder for the pages.")] = "report",
     store: StoreOption = "store",
     as_json_object: JsonOption = False,
 ) -> None:
-    """Write pages about every lineage and round of a store; they open from disk, without a network."""
+    """Pages about every lineage and round of a store: they open from disk, without a network."""
     from tasks.audit.report import write_report
 
+    if "://" in output:
+        raise BadInput(f"-o {output}: expected a folder of this machine")
     console = Console(to_stderr=as_json_object)
-    lineages = open_lineages(store)
-    if not lineages:
-        raise BadInput(f"no published round in {store}; begin with: selfplay run deployments/recipes/quickstart.toml")
-    try:
+    with reading():
+        lineages = open_lineages(existing_store(store))
+        if not lineages:
+            raise BadInput(
+                f"no published round in {store}; begin with: selfplay run deployments/recipes/quickstart.toml"
+            )
         with console.stage("report"):
-            page = write_report(lineages, output, console.progress("report")).resolve()
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise BadInput(f"-o {output}: {error.strerror}; give a folder that can be written") from error
+            page = write_report(lineages, Path(output).resolve(), console.progress("report"))
     if as_json_object:
-        typer.echo(json.dumps({"open": str(page), "uri": page.as_uri()}, indent=2))
+        typer.echo(json.dumps({"page": str(page), "url": page.as_uri()}, indent=2))
     else:
         console.note(f"open {page}")

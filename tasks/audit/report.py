@@ -10,8 +10,10 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from schemas.errors import BadInput
 from tasks.audit.pages.lineage import lineage_page
 from tasks.audit.pages.round import round_page
+from tasks.audit.pages.samples import ROWS
 from tasks.store.lineage import Lineage
 from tasks.store.objects import write_whole
 
@@ -22,27 +24,36 @@ POLICY = (  # from a disk a page's own origin is not 'self' in every browser: he
     "require-trusted-types-for 'script'"
 )
 SHORT = 300  # characters of a text in a table
-FLIPS = 40  # relabelled questions that a page lists
+FLIPS = 20  # relabelled questions that a page lists
+ALARMS = 10  # the newest, that a lineage's page lists openly
 UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 
 Progress = Callable[[int, int, str], None]
 
 
 def write_report(lineages: list[Lineage], folder: Path, progress: Progress) -> Path:
-    """Write the pages of these lineages below a folder; what else is there stays. Returns the page to open."""
-    jinja = _templates()
-    shared = {"several": len(lineages) > 1, "policy": POLICY, "store": str(lineages[0].store), "made": _now()} | {"flips": FLIPS}
+    """Write the pages of these lineages below a folder; what else is there stays. Returns the page to open.
+
+    Raises BadInput for a folder that cannot be written, Damaged if a file of the store is not what was written.
+    """
+    jinja = _templates(lineages)
+    for name in ASSETS:
+        _write(folder / "assets" / name, (PAGES / name).read_bytes())
+    rounds = [(lineage, m) for lineage in lineages for m in lineage.manifests]
+    for place, (lineage, m) in enumerate(rounds):
+
+        def step(done: int, place: int = place) -> None:
+            progress(place * ROWS + done, len(rounds) * ROWS, "rows")
+
+        page = round_page(lineage, m, step)
+        _write(folder / lineage.recipe / page_name(m.round), _filled(jinja, "round.jinja", "../assets", page))
+        step(ROWS)
     pages = [lineage_page(lineage) for lineage in lineages]
-    _write_assets(folder / "assets")
-    for lineage, page in zip(lineages, pages, strict=True):
-        home = folder / lineage.recipe
-        for m in lineage.manifests:
-            filled = round_page(lineage, m, progress)
-            _write(home / page_name(m.round), jinja, "round.jinja", shared | {"assets": "../assets"} | filled)
-        _write(home / "index.html", jinja, "lineage.jinja", shared | {"assets": "../assets"} | page)
-    if len(lineages) == 1:
-        return folder / lineages[0].recipe / "index.html"
-    _write(folder / "index.html", jinja, "index.jinja", shared | {"assets": "assets", "pages": pages})
+    for page in pages:
+        _write(folder / page["recipe"] / "index.html", _filled(jinja, "lineage.jinja", "../assets", page))
+    if len(pages) == 1:
+        return folder / pages[0]["recipe"] / "index.html"
+    _write(folder / "index.html", _filled(jinja, "index.jinja", "assets", {"pages": pages}))
     return folder / "index.html"
 
 
@@ -79,10 +90,18 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def _templates() -> Environment:
+def _templates(lineages: list[Lineage]) -> Environment:
     jinja = Environment(
         loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    jinja.globals |= {
+        "policy": POLICY,
+        "store": str(lineages[0].store),
+        "several": len(lineages) > 1,
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "flips": FLIPS,
+        "newest": ALARMS,
+    }
     jinja.filters |= {
         "page": page_name,
         "embedded": embedded,
@@ -97,14 +116,12 @@ def _templates() -> Environment:
     return jinja
 
 
-def _write_assets(folder: Path) -> None:
-    for name in ASSETS:
-        write_whole(folder / name, (PAGES / name).read_bytes())
+def _filled(jinja: Environment, template: str, assets: str, page: dict[str, Any]) -> bytes:
+    return jinja.get_template(template).render(page, assets=assets).encode()
 
 
-def _write(path: Path, jinja: Environment, template: str, values: dict[str, Any]) -> None:
-    write_whole(path, jinja.get_template(template).render(values).encode())
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_whole(path, content)
+    except (PermissionError, NotADirectoryError, FileExistsError, IsADirectoryError) as error:
+        raise BadInput(f"{path}: {error.strerror}; give -o a folder that can be written") from error

@@ -9,8 +9,10 @@ Spec = dict[str, Any]
 
 DECISIONS = {"promoted": "triangle-up", "held": "square", "failed": "cross", "withdrawn": "diamond"}
 COLOURS = 8
+SCORES_HEIGHT = 280
 COUNTS: Spec = {"labelExpr": "format(datum.value, '~s')", "tickMinStep": 1, "tickCount": 5}
 SHARES: Spec = {"format": ".0%", "tickCount": 5}
+TREND: Spec = {"type": "line", "aria": False, "color": "var(--soft)", "strokeWidth": 1.25, "strokeOpacity": 0.6}
 ROUND: Spec = {"field": "round", "type": "ordinal", "title": "round", "axis": {"labelAngle": 0}}
 
 
@@ -32,7 +34,8 @@ class Chart:
 
 
 def scores_by_round(id: str, title: str, note: str, values: Values, base: float | None) -> Chart:
-    """A point a round with its interval, its shape and colour telling the decision; `base` is a dashed line."""
+    """A point a round with its interval, its shape and colour telling the decision, at the foot if it has no score;
+    `base` is a dashed line."""
     share = {"type": "quantitative", "axis": SHARES, "scale": {"zero": False}, "title": None}
     decided = {
         "field": "decision",
@@ -43,12 +46,12 @@ def scores_by_round(id: str, title: str, note: str, values: Values, base: float 
     told = [_told("round"), _told("decision"), *(_told(name, ".1%") for name in ("accuracy", "low", "high"))]
     layers: list[Spec] = [
         {
-            "transform": [{"filter": "datum.champion"}],
-            "mark": {"type": "line", "color": "var(--soft)", "strokeWidth": 1.25, "strokeOpacity": 0.6},
+            "transform": [{"filter": "datum.champion && datum.accuracy != null"}],
+            "mark": TREND,
             "encoding": {"y": {"field": "accuracy", **share}},
         },
         {
-            "mark": {"type": "rule", "strokeWidth": 2},
+            "mark": {"type": "rule", "aria": False, "strokeWidth": 2},
             "encoding": {"y": {"field": "low", **share}, "y2": {"field": "high"}, "color": decided},
         },
         {
@@ -61,9 +64,18 @@ def scores_by_round(id: str, title: str, note: str, values: Values, base: float 
             },
         },
     ]
+    unscored = {"color": decided, "shape": shape, "y": {"value": SCORES_HEIGHT - 8}}
+    layers.append(
+        {
+            "transform": [{"filter": "datum.accuracy == null"}],
+            "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
+            "encoding": unscored | {"tooltip": [_told("round"), _told("decision")]},
+        }
+    )
     if base is not None:
         layers.insert(0, _line_at(base, f"base {base:.1%}"))
-    return Chart(id, title, note, values, {"encoding": {"x": ROUND}, "layer": layers, "height": 280}, wide=True)
+    spec: Spec = {"encoding": {"x": ROUND}, "layer": layers, "height": SCORES_HEIGHT}
+    return Chart(id, title, note, values, spec, wide=True)
 
 
 def shares_by_round(id: str, title: str, note: str, values: Values, threshold: float | None = None) -> Chart:
@@ -72,11 +84,11 @@ def shares_by_round(id: str, title: str, note: str, values: Values, threshold: f
     told = [_told("round"), *(_told(name, ".1%") for name in ("share", "low", "high"))]
     layers: list[Spec] = [
         {
-            "mark": {"type": "line", "color": "var(--soft)", "strokeWidth": 1.25, "strokeOpacity": 0.6},
+            "mark": TREND,
             "encoding": {"y": {"field": "share", **share}},
         },
         {
-            "mark": {"type": "rule", "strokeWidth": 2, "color": "var(--c1)"},
+            "mark": {"type": "rule", "aria": False, "strokeWidth": 2, "color": "var(--c1)"},
             "encoding": {"y": {"field": "low", **share}, "y2": {"field": "high"}},
         },
         {
@@ -116,7 +128,9 @@ def stacked_by_round(id: str, title: str, note: str, values: Values, part: str, 
     for row in values:
         key = (row["round"], row[part] if row[part] in named else "other")
         folded[key] = folded.get(key, 0) + row[amount]
-    rows = [{"round": n, part: name, amount: total, "order": shown.index(name)} for (n, name), total in folded.items()]
+    rows = [
+        {"round": n, part: name, amount: total, "order": shown.index(name)} for (n, name), total in folded.items()
+    ]
     spec: Spec = {
         "data": {"values": rows},
         "mark": {"type": "bar", "stroke": "var(--panel)", "strokeWidth": 1, "width": {"band": 0.68}},
@@ -156,7 +170,8 @@ def bars(id: str, title: str, note: str, values: Values, name: str, amount: str)
 
 
 def histogram(id: str, title: str, note: str, values: Values, axis: str, kinds: Mapping[str, str]) -> Chart:
-    """Bins that were counted already (`from`, `to`, `kind`, `count`, and what the axis is called: the middle), stacked by kind: kind -> colour."""
+    """Bins that were counted already, stacked by kind (kind -> colour): `from`, `to`, `kind`, `count`, and under the
+    axis's name the middle."""
     shown = [kind for kind in kinds if any(row["kind"] == kind for row in values)]
     rows = [{**row, "order": shown.index(row["kind"])} for row in values]
     spec: Spec = {
@@ -194,7 +209,7 @@ def intervals(id: str, title: str, note: str, values: Values) -> Chart:
         },
         "layer": [
             {
-                "mark": {"type": "rule", "strokeWidth": 2, "color": "var(--c1)"},
+                "mark": {"type": "rule", "aria": False, "strokeWidth": 2, "color": "var(--c1)"},
                 "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},
             },
             {
@@ -210,7 +225,11 @@ def intervals(id: str, title: str, note: str, values: Values) -> Chart:
 def lines(id: str, title: str, note: str, values: Values, x: str, y: str, series: str) -> Chart:
     """A line a series: counts over rounds, figures over steps."""
     names = list(dict.fromkeys(row[series] for row in values))
-    along = ROUND if x == "round" else {"field": x, "type": "quantitative", "title": x}
+    along = (
+        ROUND
+        if x == "round"
+        else {"field": x, "type": "quantitative", "title": x, "axis": {"format": ",d", "tickMinStep": 1}}
+    )
     colours = [f"var(--c{n})" for n in range(1, len(names) + 1)]
     spec: Spec = {
         "mark": {"type": "line", "strokeWidth": 1.75, "point": {"size": 40} if x == "round" else False},

@@ -12,8 +12,16 @@ from tasks.store.lineage import Lineage
 DIVERSITY = {  # what the alarms measure: title, what it says, form
     "answer_entropy": ("Answer entropy", "Of the answers to a question, of the greatest it could be.", ".3f"),
     "unanimous": ("Unanimous questions", "Share of the questions whose attempts all agree.", ".0%"),
-    "distinct_2": ("Distinct word pairs", "Of the new questions, over those of equally many pairs of the seeds.", ".2f"),
-    "near_duplicates": ("Not new", "Share of the questions that were too near to the seeds or an earlier one.", ".0%"),
+    "distinct_2": (
+        "Distinct word pairs",
+        "Of the new questions, over those of equally many pairs of the seeds.",
+        ".2f",
+    ),
+    "near_duplicates": (
+        "Not new",
+        "Share of the questions that were too near to the seeds or an earlier one.",
+        ".0%",
+    ),
     "same_answer": ("The commonest answer", "Share of all attempts, whatever the question, that give it.", ".0%"),
     "mean_tokens": ("Length of an attempt", "Tokens, on average.", ".0f"),
 }
@@ -28,10 +36,17 @@ def lineage_page(lineage: Lineage) -> dict[str, Any]:
         "champion": champion,
         "base": _base(lineage),
         "now": _last_accuracy(lineage),
-        "charts": [*_score_charts(lineage), *_precision_chart(lineage), *_volume_charts(lineage), *_cost_charts(lineage)],
+        "charts": [
+            *_score_charts(lineage),
+            *_precision_chart(lineage),
+            *_volume_charts(lineage),
+            *_cost_charts(lineage),
+        ],
         "diversity": _diversity_charts(lineage),
         "records": lineage.records,
-        "alarms": any(alarms_of(m) for m in lineage.manifests),
+        "alarms": [
+            (f"{m.recipe}/{m.round}", m.round, alarm) for m in reversed(lineage.manifests) for alarm in m.alarms
+        ],
     }
 
 
@@ -40,7 +55,6 @@ def round_line(m: Manifest) -> dict[str, Any]:
     before, after = score_of(m, "champion"), score_of(m, "candidate")
     return {
         "m": m,
-        "alarms": alarms_of(m),
         "name": f"{m.recipe}/{m.round}",
         "before": before,
         "after": after,
@@ -56,10 +70,6 @@ def round_line(m: Manifest) -> dict[str, Any]:
 def score_of(m: Manifest, role: str) -> Score | None:
     """On the benchmark that the gate looks at."""
     return m.scores.get(m.gate.benchmark, {}).get(role) if m.gate else None
-
-
-def alarms_of(m: Manifest) -> list[Any]:
-    return getattr(m, "alarms", [])
 
 
 def rows_of(m: Manifest, table: str) -> int:
@@ -84,23 +94,20 @@ def _last_accuracy(lineage: Lineage) -> Score | None:
 def _score_charts(lineage: Lineage) -> list[Chart]:
     """One a benchmark: the candidate of each round, and the base model's line."""
     benchmarks = dict.fromkeys(name for m in lineage.manifests for name in m.scores)
-    found = []
+    found: list[Chart] = []
     for name in benchmarks:
-        values = [
-            {
-                "round": m.round, "decision": m.decision, "champion": m.decision == "promoted",
-                "accuracy": score.accuracy, "low": score.low, "high": score.high, "items": score.n,
-            }
-            for m in lineage.manifests
-            if (score := m.scores.get(name, {}).get("candidate"))
-        ]  # fmt: skip
+        values = [_scored(m, m.scores.get(name, {}).get("candidate")) for m in lineage.manifests]
         base = next((m.scores[name]["base"] for m in lineage.manifests if "base" in m.scores.get(name, {})), None)
         note = "Each round's candidate, with its 95% interval; the line joins the rounds that were promoted."
-        if values:
-            title = f"Accuracy on {name}"
-            id = f"accuracy-{len(found)}"
-            found.append(charts.scores_by_round(id, title, note, values, base.accuracy if base else None))
+        title, id = f"Accuracy on {name}", f"accuracy-{len(found)}"
+        found.append(charts.scores_by_round(id, title, note, values, base.accuracy if base else None))
     return found
+
+
+def _scored(m: Manifest, score: Score | None) -> dict[str, Any]:
+    decided = {"round": m.round, "decision": m.decision, "champion": m.decision == "promoted"}
+    figures = ("accuracy", "low", "high", "n")
+    return decided | {name: getattr(score, name) if score else None for name in figures}
 
 
 def _precision_chart(lineage: Lineage) -> list[Chart]:
@@ -143,7 +150,9 @@ def _volume_charts(lineage: Lineage) -> list[Chart]:
 
 def _diversity_charts(lineage: Lineage) -> list[Chart]:
     """What the stage `alarms` measured, of the rounds that played it."""
-    records = ((m.round, lineage.stage_record(m.round, "alarms", m.stages.get("alarms", ""))) for m in lineage.manifests)
+    records = (
+        (m.round, lineage.stage_record(m.round, "alarms", m.stages.get("alarms", ""))) for m in lineage.manifests
+    )
     measured = {round: record.figures["measured"] for round, record in records if record}
     found = []
     for name, (title, note, form) in DIVERSITY.items():

@@ -6,27 +6,36 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.diff import Diff
 from schemas.manifest import Manifest, StageRecord
 from schemas.tables import TABLES
+from tasks.audit.diff import diff_rounds
 from tasks.audit.pages import charts
 from tasks.audit.pages.charts import Chart
 from tasks.audit.pages.lineage import round_line, settings_of
-from tasks.audit.pages.samples import Progress, sample_rows
+from tasks.audit.pages.samples import Step, sample_rows
 from tasks.store.lineage import Lineage
+from tasks.store.naming import open_round
 from tasks.store.parquet import read_table
 
 BINS = 20
 STEPS = 400  # points of a training curve
-VOTES = {"below the band": "var(--c2)", "in the band": "var(--c1)", "above the band": "var(--c3)", "tie": "var(--soft)"}
+VOTES = {
+    "below the band": "var(--c2)",
+    "in the band": "var(--c1)",
+    "above the band": "var(--c3)",
+    "tie": "var(--soft)",
+}
 PROBE = {"right": "var(--c1)", "wrong": "var(--c2)", "no verdict": "var(--soft)"}
 
 
-def round_page(lineage: Lineage, m: Manifest, progress: Progress) -> dict[str, Any]:
+def round_page(lineage: Lineage, m: Manifest, step: Step) -> dict[str, Any]:
     """What the round's template is given."""
     band = settings_of(lineage, m).get("select", {})
     found = [
         *_score_charts(m),
         *_vote_charts(lineage, m, band.get("min_agreement", 0.0), band.get("max_agreement", 1.0)),
+        *_probe_chart(lineage, m),
         *_dropped_chart(m),
         *_loss_chart(lineage, m),
     ]
@@ -35,7 +44,7 @@ def round_page(lineage: Lineage, m: Manifest, progress: Progress) -> dict[str, A
         "m": m,
         "line": round_line(m),
         "charts": found,
-        "sample": sample_rows(lineage, m, progress),
+        "sample": sample_rows(lineage, m, step),
         "diff": _since_parent(lineage, m),
         "stages": _stages(lineage, m),
         "validation": _validation(m),
@@ -46,7 +55,7 @@ def round_page(lineage: Lineage, m: Manifest, progress: Progress) -> dict[str, A
 
 
 def _score_charts(m: Manifest) -> list[Chart]:
-    found = []
+    found: list[Chart] = []
     for benchmark, roles in m.scores.items():
         greedy = [
             {"checkpoint": role, "accuracy": s.accuracy, "low": s.low, "high": s.high, "items": s.n}
@@ -67,29 +76,33 @@ def _score_charts(m: Manifest) -> list[Chart]:
 
 
 def _vote_charts(lineage: Lineage, m: Manifest, low: float, high: float) -> list[Chart]:
-    votes, probe = _rows(lineage, m, "verdicts"), _rows(lineage, m, "probe_verdicts")
-    found = []
-    if len(votes):
-        kinds = [_kind_of_vote(*row, low, high) for row in _columns(votes, "agreement", "tied", "answer")]
-        note = f"Share of attempts behind the answer; a question is kept from {low:.0%} to {high:.0%}."
-        values = _binned(votes, kinds)
-        found.append(charts.histogram("votes", "Votes on the questions", note, values, "agreement", VOTES))
-        sizes = Counter(len(classes) for classes in votes["classes"].to_pylist())
-        values = [{"different answers": str(n), "questions": count} for n, count in sorted(sizes.items())]
-        note = "How many different answers the attempts at a question gave."
-        found.append(charts.bars("classes", "Answers a question", note, values, "different answers", "questions"))
-    if len(probe):
-        kinds = [{True: "right", False: "wrong", None: "no verdict"}[right] for right in probe["correct"].to_pylist()]
-        note = "The same vote where the answer is known: agreement should go with being right."
-        values = _binned(probe, kinds)
-        found.append(charts.histogram("probe", "Votes on the probe", note, values, "agreement", PROBE))
-    return found
+    votes = _rows(lineage, m, "verdicts")
+    if not len(votes):
+        return []
+    kinds = [_kind_of_vote(vote, low, high) for vote in votes.select(["agreement", "answer"]).to_pylist()]
+    note = f"Share of attempts behind the answer; a question is kept from {low:.0%} to {high:.0%}."
+    sizes = Counter(len(classes) for classes in votes["classes"].to_pylist())
+    values = [{"different answers": str(n), "questions": count} for n, count in sorted(sizes.items())]
+    several = "How many different answers the attempts at a question gave."
+    return [
+        charts.histogram("votes", "Votes on the questions", note, _binned(votes, kinds), "agreement", VOTES),
+        charts.bars("classes", "Answers a question", several, values, "different answers", "questions"),
+    ]
 
 
-def _kind_of_vote(agreement: float, tied: bool, answer: str | None, low: float, high: float) -> str:
-    if tied or answer is None:
-        return "tie"
-    return "below the band" if agreement < low else "above the band" if agreement > high else "in the band"
+def _kind_of_vote(vote: dict[str, Any], low: float, high: float) -> str:
+    if vote["answer"] is None:
+        return "no verdict"
+    return "below the band" if vote["agreement"] < low else "above it" if vote["agreement"] > high else "in the band"
+
+
+def _probe_chart(lineage: Lineage, m: Manifest) -> list[Chart]:
+    votes = _rows(lineage, m, "probe_verdicts")
+    if not len(votes):
+        return []
+    kinds = [{True: "right", False: "wrong", None: "no verdict"}[right] for right in votes["correct"].to_pylist()]
+    note = "The same vote where the answer is known: agreement should go with being right."
+    return [charts.histogram("probe", "Votes on the probe", note, _binned(votes, kinds), "agreement", PROBE)]
 
 
 def _binned(votes: pa.Table, kinds: list[str]) -> list[dict[str, Any]]:
@@ -98,7 +111,13 @@ def _binned(votes: pa.Table, kinds: list[str]) -> list[dict[str, Any]]:
     bins = attempts if attempts <= BINS else BINS
     places = np.rint(votes["agreement"].to_numpy() * bins).astype(int).tolist()
     return [
-        {"agreement": place / bins, "kind": kind, "count": count, "from": (place - 0.4) / bins, "to": (place + 0.4) / bins}
+        {
+            "agreement": place / bins,
+            "kind": kind,
+            "count": count,
+            "from": (place - 0.4) / bins,
+            "to": (place + 0.4) / bins,
+        }
         for (place, kind), count in sorted(Counter(zip(places, kinds, strict=True)).items())
     ]
 
@@ -118,18 +137,14 @@ def _loss_chart(lineage: Lineage, m: Manifest) -> list[Chart]:
     return [charts.lines("loss", "Training loss", "As the trainer logged it.", values, "step", "loss", "method")]
 
 
-def _since_parent(lineage: Lineage, m: Manifest) -> None:
-    """TODO join"""
-    return None
+def _since_parent(lineage: Lineage, m: Manifest) -> Diff | None:
+    """None where the champion was the base model."""
+    return diff_rounds(open_round(lineage.store, m.parent), (lineage, m)) if m.parent else None
 
 
 def _rows(lineage: Lineage, m: Manifest, table: str) -> pa.Table:
     parts = [read_table(lineage.folder, ref, TABLES[table]) for ref in m.tables.get(table, [])]
     return pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
-
-
-def _columns(table: pa.Table, *names: str) -> Any:
-    return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
 def _stages(lineage: Lineage, m: Manifest) -> list[tuple[str, StageRecord]]:
@@ -140,10 +155,19 @@ def _stages(lineage: Lineage, m: Manifest) -> list[tuple[str, StageRecord]]:
 
 def _validation(m: Manifest) -> list[dict[str, Any]]:
     return [
-        {"played": played, "passed": found.get("passed"), "failures": found.get("failures", []),
-         "tables": [{"table": "/".join(path.split("/")[1:-1]), **counts} for path, counts in found.get("tables", {}).items()]}
+        {
+            "played": played,
+            "passed": found.get("passed"),
+            "failures": found.get("failures", []),
+            "tables": [{"table": _table_at(path), **counts} for path, counts in found.get("tables", {}).items()],
+        }
         for played, found in m.validation.items()
-    ]  # fmt: skip
+    ]
+
+
+def _table_at(path: str) -> str:
+    """round-0003/inputs/seeds/<key>: inputs/seeds."""
+    return "/".join(path.split("/")[1:-1])
 
 
 def _beside(lineage: Lineage, m: Manifest, step: int) -> Manifest | None:

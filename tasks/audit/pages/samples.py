@@ -25,7 +25,7 @@ SHARED = 100  # bytes of what is worth a place of its own
 KEPT = {"selections": "text", "sft_examples": "completion", "preference_pairs": "chosen"}
 
 Row = dict[str, Any]
-Progress = Callable[[int, int, str], None]
+Step = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,17 @@ class Sample:
         return sum(int(kind["total"]) for kind in self.kinds)
 
 
-def sample_rows(lineage: Lineage, m: Manifest, progress: Progress) -> Sample:
+def sample_rows(lineage: Lineage, m: Manifest, step: Step) -> Sample:
     """The first row of every kind, then the second, and so on. Ids are hashes: the first of them are a fair draw."""
     kinds = dict(_kinds(lineage, m))
     rows, shared, found, spent = Rows(lineage), _Shared(), [], 0
-    wanted = min(ROWS, sum(map(len, kinds.values())))
     for kind, row in islice(_in_turn(kinds), ROWS):
         entry = shared.of({**_listed(kind, row), "why": vars(explain(lineage, row["id"], rows))})
         spent += len(orjson.dumps(entry))
         if spent + shared.bytes > BYTES:
             break
         found.append(entry)
-        progress(len(found), wanted, "rows")
+        step(len(found))
     shown = Counter(entry["kind"] for entry in found)
     return Sample(
         rows=found,
@@ -116,5 +115,15 @@ def _in_turn(kinds: dict[str, pa.Table]) -> Iterator[tuple[str, Row]]:
 def _listed(kind: str, row: Row) -> Row:
     """What the list shows of a row."""
     text = row.get(KEPT.get(kind, "text")) or ""
-    facts = {name: row[name] for name in ("answer", "agreement", "figure", "threshold", "correct") if row.get(name) is not None}
-    return {"id": row["id"], "kind": kind, "table": row.get("table", kind), "stage": row.get("stage"), "text": text} | facts
+    facts = {
+        name: row[name]
+        for name in ("answer", "agreement", "figure", "threshold", "correct")
+        if row.get(name) is not None
+    }
+    return {
+        "id": row["id"],
+        "kind": kind,
+        "table": row.get("table", kind),
+        "stage": row.get("stage"),
+        "text": text,
+    } | facts
