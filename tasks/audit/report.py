@@ -92,7 +92,11 @@ def duration(seconds: float) -> str:
 
 def _templates(lineages: list[Lineage]) -> Environment:
     jinja = Environment(
-        loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(PAGES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     jinja.globals |= {
         "policy": POLICY,
