@@ -80,7 +80,7 @@ def _show(lineage: Lineage, record: LineageRecord, rounds: tuple[int, ...], as_j
     touched: list[dict[str, Any]] = [
         {"round_id": f"{m.recipe}/{m.round}", "decision": m.decision}
         | {"checkpoint": m.candidate.digest if m.candidate else None}
-        | {"why": way(m, record.round) if m.round != record.round else f"record {record.number}: {record.reason}"}
+        | {"why": way(m, rounds) if m.round != record.round else f"record {record.number}: {record.reason}"}
         for m in lineage.manifests
         if m.round in rounds
     ]

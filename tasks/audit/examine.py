@@ -86,8 +86,10 @@ def _published(lineage: Lineage) -> list[Manifest]:
 
 
 def _of_rounds(lineage: Lineage, rounds: list[Manifest], looked: Callable[[str], None]) -> Iterator[Damage]:
+    if not rounds:
+        return
     published, records = _published(lineage), record_chain(lineage.folder)
-    shelf, protected, suites = Shelf(lineage), Protected(), Suites() if rounds else None
+    shelf, protected, suites = Shelf(lineage), Protected(), Suites()
     for m in rounds:
         opened = Opened(lineage, m)
         yield from open_tables(opened)
@@ -101,6 +103,5 @@ def _of_rounds(lineage: Lineage, rounds: list[Manifest], looked: Callable[[str],
         looked("parents")
         yield from leaks(opened, markers, shelf, protected)
         looked("contamination")
-        assert suites
         yield from broken_expectations(opened, markers, suites)
         looked("suites")

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from schemas.errors import BadInput, Damaged
 from schemas.document import Record
+from schemas.errors import BadInput, Damaged
 
 R = TypeVar("R", bound=Record)
 

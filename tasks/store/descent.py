@@ -23,9 +23,9 @@ def descendants(manifests: Iterable[Manifest], round: int) -> list[Manifest]:
     return list(found.values())
 
 
-def way(m: Manifest, round: int) -> str:
-    """How a round came of another, in words."""
-    by_weights = m.parent is not None and m.parent.endswith(f"/{round}")
-    if by_weights:
+def way(m: Manifest, marked: Iterable[int]) -> str:
+    """How a round came of some of these, in words."""
+    above = parents(m) & set(marked)
+    if m.parent and int(m.parent.rpartition("/")[2]) in above:
         return f"its champion came from {m.parent}"
-    return f"it trained on rows of {m.recipe}/{round}, or was shown them" if round in m.built_on else "through those"
+    return f"it trained on rows of {', '.join(f'{m.recipe}/{n}' for n in sorted(above))}, or was shown them"

@@ -9,6 +9,7 @@ import pytest
 from flows.console import Console
 from flows.run import run_recipe
 from schemas.errors import BadInput
+from tasks.audit.examine import examine_store
 from tasks.store.lineage import open_lineage
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -153,6 +154,7 @@ def test_a_failing_suite_publishes_a_failed_round_and_the_next_run_goes_on(play,
     (nextone,) = play()
     assert (nextone.round, nextone.decision in ("held", "promoted")) == (2, True)
     assert nextone.champion == nextone.base
+    assert examine_store(tmp_path / "store").damage == (), "a failed round can be audited too"
     after = published(open_lineage(tmp_path / "store", "small"))
     assert {path: after[path] for path in before} == before, "a published round is never edited"
 

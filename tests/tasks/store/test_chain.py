@@ -5,6 +5,7 @@ import json
 import pytest
 
 from schemas.errors import BadInput, Damaged
+from tasks.audit.records import faults_of_chain
 from tasks.store.chain import sealed
 from tasks.store.lineage import open_lineage, read_lineage
 from tasks.store.records import add_record
@@ -111,3 +112,17 @@ def test_a_whole_manifest_of_a_newer_version_is_no_damage(three):
     edit(manifest(three, 3), anew=True, invented="later")
     with pytest.raises(BadInput, match="not a manifest this version can read; update the checkout"):
         open_lineage(three.store, "small")
+
+
+@pytest.mark.usefixtures("s3_server")
+def test_a_chain_in_object_storage_is_read_and_goes_on_the_same_way(s3_rounds):
+    s3_rounds.publish("promoted")
+    s3_rounds.publish("promoted", parent="small/1")
+    add_record(s3_rounds.lineage.folder, "withdraw", 1, "x", [1, 2])
+    assert [m.decision for m in s3_rounds.lineage.manifests] == ["withdrawn", "withdrawn"]
+    add_record(s3_rounds.lineage.folder, "restore", 1, "x")
+    assert [m.decision for m in s3_rounds.lineage.manifests] == ["promoted", "promoted"]
+    edit(manifest(s3_rounds, 1), reason="edited")
+    (s3_rounds.store / "small/records/0001.json").unlink()
+    found = [damage.place for damage in faults_of_chain(*read_lineage(s3_rounds.store, "small"))]
+    assert found == ["small/round-0001/manifest.json", "small/records/0001.json"]
