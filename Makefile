@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup quickstart test test-slow lint bench smollm2
+.PHONY: setup quickstart test test-slow lint bench smollm2 chromium
 
 setup: $(STAMP)
 
@@ -17,8 +17,15 @@ $(STAMP): pyproject.toml constraints.txt
 quickstart: setup
 	$(BIN)/selfplay run deployments/recipes/quickstart.toml
 
-test: setup lint
+test: setup lint chromium
 	$(BIN)/pytest
+
+# the browser that the report's tests read it in: Debian's, installed where this may be done without a question
+chromium:
+	@command -v chromium > /dev/null || test "$$(id -u)" = 0 || \
+		{ echo "no chromium: type  sudo apt-get install chromium fonts-liberation"; exit 1; }
+	@command -v chromium > /dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 
 test-slow: setup smollm2
 	$(BIN)/pytest -m slow
