@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
+<<<<<<< HEAD
 .PHONY: setup quickstart test test-slow lint bench smollm2 debian
+=======
+.PHONY: setup quickstart test test-slow lint bench smollm2 chromium
+>>>>>>> i5-report
 
 setup: $(STAMP)
 
@@ -17,10 +21,21 @@ $(STAMP): pyproject.toml constraints.txt
 quickstart: setup
 	$(BIN)/selfplay run deployments/recipes/quickstart.toml
 
-test: setup lint
+test: setup lint chromium
 	$(BIN)/pytest
 
+<<<<<<< HEAD
 test-slow: setup smollm2 debian
+=======
+# the browser that the report's tests read it in: Debian's, installed where this may be done without a question
+chromium:
+	@command -v chromium > /dev/null || test "$$(id -u)" = 0 || \
+		{ echo "no chromium: type  sudo apt-get install chromium fonts-liberation"; exit 1; }
+	@command -v chromium > /dev/null || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
+
+test-slow: setup smollm2
+>>>>>>> i5-report
 	$(BIN)/pytest -m slow
 
 # what the slow tests start beside Python: PostgreSQL's programs, and a compiler for a clock that jumps.

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import JsonOption, StoreOption, reading
+from flows.commands.options import JsonOption, StoreOption
 from flows.console import Console
 from schemas.errors import BadInput
-from tasks.store.lineage import existing_store, open_lineages
+from tasks.store.lineage import open_lineages
 
 
 def report(
@@ -23,14 +23,11 @@ def report(
     if "://" in output:
         raise BadInput(f"-o {output}: expected a folder of this machine")
     console = Console(to_stderr=as_json_object)
-    with reading():
-        lineages = open_lineages(existing_store(store))
-        if not lineages:
-            raise BadInput(
-                f"no published round in {store}; begin with: selfplay run deployments/recipes/quickstart.toml"
-            )
-        with console.stage("report"):
-            page = write_report(lineages, Path(output).resolve(), console.progress("report"))
+    lineages = open_lineages(store)
+    if not lineages:
+        raise BadInput(f"no published round in {store}; begin with: selfplay run deployments/recipes/quickstart.toml")
+    with console.stage("report"):
+        page = write_report(lineages, Path(output).resolve(), console.progress("report"))
     if as_json_object:
         typer.echo(json.dumps({"page": str(page), "url": page.as_uri()}, indent=2))
     else:

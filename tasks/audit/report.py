@@ -10,12 +10,12 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from schemas.errors import BadInput
 from tasks.audit.pages.lineage import lineage_page
 from tasks.audit.pages.round import round_page
 from tasks.audit.pages.samples import ROWS
 from tasks.store.lineage import Lineage
 from tasks.store.objects import write_whole
+from tasks.store.place import check_writable
 
 PAGES = Path(__file__).parent / "pages"
 ASSETS = ("report.css", "vega.js", "charts.js", "tables.js", "why.js", "rows.js", "vega.licences.txt")
@@ -36,9 +36,10 @@ def write_report(lineages: list[Lineage], folder: Path, progress: Progress) -> P
 
     Raises BadInput for a folder that cannot be written, Damaged if a file of the store is not what was written.
     """
+    check_writable(folder)
     jinja = _templates(lineages)
     for name in ASSETS:
-        _write(folder / "assets" / name, (PAGES / name).read_bytes())
+        write_whole(folder / "assets" / name, (PAGES / name).read_bytes())
     rounds = [(lineage, m) for lineage in lineages for m in lineage.manifests]
     for place, (lineage, m) in enumerate(rounds):
 
@@ -46,14 +47,14 @@ def write_report(lineages: list[Lineage], folder: Path, progress: Progress) -> P
             progress(place * ROWS + done, len(rounds) * ROWS, "rows")
 
         page = round_page(lineage, m, step)
-        _write(folder / lineage.recipe / page_name(m.round), _filled(jinja, "round.jinja", "../assets", page))
+        write_whole(folder / lineage.recipe / page_name(m.round), _filled(jinja, "round.jinja", "../assets", page))
         step(ROWS)
     pages = [lineage_page(lineage) for lineage in lineages]
     for page in pages:
-        _write(folder / page["recipe"] / "index.html", _filled(jinja, "lineage.jinja", "../assets", page))
-    if len(pages) == 1:
-        return folder / pages[0]["recipe"] / "index.html"
-    _write(folder / "index.html", _filled(jinja, "index.jinja", "assets", {"pages": pages}))
+        write_whole(folder / page["recipe"] / "index.html", _filled(jinja, "lineage.jinja", "../assets", page))
+    if len(lineages) == 1:
+        return folder / lineages[0].recipe / "index.html"
+    write_whole(folder / "index.html", _filled(jinja, "index.jinja", "assets", {"pages": pages}))
     return folder / "index.html"
 
 
@@ -122,10 +123,3 @@ def _templates(lineages: list[Lineage]) -> Environment:
 
 def _filled(jinja: Environment, template: str, assets: str, page: dict[str, Any]) -> bytes:
     return jinja.get_template(template).render(page, assets=assets).encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_whole(path, content)
-    except (PermissionError, NotADirectoryError, FileExistsError, IsADirectoryError) as error:
-        raise BadInput(f"{path}: {error.strerror}; give -o a folder that can be written") from error

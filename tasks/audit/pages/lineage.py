@@ -1,10 +1,10 @@
 """A lineage's page: every round beside the others, as the manifests and records have it."""
 
-import tomllib
 from collections import defaultdict
 from typing import Any
 
 from schemas.manifest import Manifest, Score
+from tasks.audit.changes import recipe_values
 from tasks.audit.pages import charts
 from tasks.audit.pages.charts import Chart
 from tasks.store.lineage import Lineage
@@ -76,12 +76,6 @@ def rows_of(m: Manifest, table: str) -> int:
     return sum(ref.rows for ref in m.tables.get(table, []))
 
 
-def settings_of(lineage: Lineage, m: Manifest) -> dict[str, Any]:
-    """The recipe that a round was played by; whatever its age."""
-    text = (lineage.round_folder(m.round) / "recipe.toml").read_bytes()
-    return tomllib.loads(text.decode())
-
-
 def _base(lineage: Lineage) -> Score | None:
     return next((score for m in lineage.manifests if (score := score_of(m, "base"))), None)
 
@@ -118,7 +112,7 @@ def _precision_chart(lineage: Lineage) -> list[Chart]:
     ]
     if not values:
         return []
-    needed = settings_of(lineage, lineage.manifests[-1]).get("validation", {}).get("min_vote_precision")
+    needed = (recipe_values(lineage, lineage.manifests[-1]) or {}).get("validation.min_vote_precision")
     note = "How often the majority was right on the probe, whose answers are known; 95% interval."
     return [charts.shares_by_round("precision", "Vote precision", note, values, needed)]
 

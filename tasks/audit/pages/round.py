@@ -9,10 +9,11 @@ import pyarrow as pa
 from schemas.diff import Diff
 from schemas.manifest import Manifest, StageRecord
 from schemas.tables import TABLES
+from tasks.audit.changes import recipe_values
 from tasks.audit.diff import diff_rounds
 from tasks.audit.pages import charts
 from tasks.audit.pages.charts import Chart
-from tasks.audit.pages.lineage import round_line, settings_of
+from tasks.audit.pages.lineage import round_line
 from tasks.audit.pages.samples import Step, sample_rows
 from tasks.store.lineage import Lineage
 from tasks.store.naming import open_round
@@ -31,10 +32,10 @@ PROBE = {"right": "var(--c1)", "wrong": "var(--c2)", "no verdict": "var(--soft)"
 
 def round_page(lineage: Lineage, m: Manifest, step: Step) -> dict[str, Any]:
     """What the round's template is given."""
-    band = settings_of(lineage, m).get("select", {})
+    recipe = recipe_values(lineage, m) or {}  # a file of the round that is gone or broken is for `audit` to name
     found = [
         *_score_charts(m),
-        *_vote_charts(lineage, m, band.get("min_agreement", 0.0), band.get("max_agreement", 1.0)),
+        *_vote_charts(lineage, m, recipe.get("select.min_agreement", 0.0), recipe.get("select.max_agreement", 1.0)),
         *_probe_chart(lineage, m),
         *_dropped_chart(m),
         *_loss_chart(lineage, m),
@@ -48,7 +49,7 @@ def round_page(lineage: Lineage, m: Manifest, step: Step) -> dict[str, Any]:
         "diff": _since_parent(lineage, m),
         "stages": _stages(lineage, m),
         "validation": _validation(m),
-        "recipe_text": (lineage.round_folder(m.round) / "recipe.toml").read_text(encoding="utf-8"),
+        "recipe_text": _recipe_text(lineage, m),
         "earlier": _beside(lineage, m, -1),
         "later": _beside(lineage, m, 1),
     }
@@ -168,6 +169,13 @@ def _validation(m: Manifest) -> list[dict[str, Any]]:
 def _table_at(path: str) -> str:
     """round-0003/inputs/seeds/<key>: inputs/seeds."""
     return "/".join(path.split("/")[1:-1])
+
+
+def _recipe_text(lineage: Lineage, m: Manifest) -> str:
+    try:
+        return (lineage.round_folder(m.round) / "recipe.toml").read_bytes().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _beside(lineage: Lineage, m: Manifest, step: int) -> Manifest | None:

@@ -1,5 +1,7 @@
 """The report in a real browser: read as a person reads it, with text in its rows that would rather be code."""
 
+import dataclasses
+import json
 import re
 import shutil
 
@@ -8,7 +10,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tasks.audit.report import write_report
 
-from ...conftest import Rounds
+from ...conftest import ROOT, Rounds
 from .written import publish
 
 HOSTILE = (
@@ -231,3 +233,22 @@ def test_what_changed_since_the_parent_is_shown(read):
         "0",
     ]
     assert read("round-0001.html").locator("#changes").count() == 0, "its champion was the base model"
+
+
+def test_a_store_of_several_recipes_has_a_page_that_lists_them(chromium, tmp_path):
+    rounds = Rounds(tmp_path / "store", tmp_path / "weights")
+    publish(rounds, PLAIN[:3])
+    shutil.copytree(rounds.lineage.folder, rounds.store / "other")
+    renamed = tuple(m.model_copy(update={"recipe": "other"}) for m in rounds.lineage.manifests)
+    other = dataclasses.replace(rounds.lineage, recipe="other", manifests=renamed)
+    page = chromium.new_page()
+    page.goto(write_report([rounds.lineage, other], tmp_path / "report", lambda *_: None).as_uri())
+    assert page.get_by_role("rowheader").all_inner_texts() == ["small", "other"]
+
+
+def test_the_shipped_charting_library_has_its_licences_beside_it(folder):
+    licences = (folder.parent / "assets/vega.licences.txt").read_text()
+    locked = json.loads((ROOT / "scripts/charts/package-lock.json").read_text())["packages"]
+    for name in ("vega", "vega-lite", "vega-interpreter", "d3-scale"):
+        assert f"{name} {locked[f'node_modules/{name}']['version']} (" in licences
+    assert locked["node_modules/vega-lite"]["version"] in (folder.parent / "assets/vega.js").read_text()
