@@ -3,11 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-<<<<<<< HEAD
-.PHONY: setup quickstart test test-slow lint bench smollm2 debian
-=======
-.PHONY: setup quickstart test test-slow lint bench smollm2 chromium
->>>>>>> i5-report
+.PHONY: setup quickstart test test-slow lint bench smollm2 chromium debian
 
 setup: $(STAMP)
 
@@ -22,11 +18,8 @@ quickstart: setup
 	$(BIN)/selfplay run deployments/recipes/quickstart.toml
 
 test: setup lint chromium
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
-<<<<<<< HEAD
-test-slow: setup smollm2 debian
-=======
 # the browser that the report's tests read it in: Debian's, installed where this may be done without a question
 chromium:
 	@command -v chromium > /dev/null || test "$$(id -u)" = 0 || \
@@ -34,8 +27,7 @@ chromium:
 	@command -v chromium > /dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 
-test-slow: setup smollm2
->>>>>>> i5-report
+test-slow: setup smollm2 debian
 	$(BIN)/pytest -m slow
 
 # what the slow tests start beside Python: PostgreSQL's programs, and a compiler for a clock that jumps.

@@ -18,6 +18,8 @@ import tomli_w
 
 from flows import environment
 
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # two side by side: a database and a core for each
+    os.environ |= {"PREFECT_HOME": str(environment.ROOT / ".prefect" / worker), "OMP_NUM_THREADS": "1"}
 environment.prepare()
 
 from schemas.manifest import CheckpointRef, GateResult, Manifest, TableRef  # noqa: E402
