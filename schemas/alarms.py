@@ -24,7 +24,8 @@ class Alarms(Section):
     vote_precision: AlarmRule = AlarmRule(threshold=0.5, level="warning")
     """Below: the upper end of the 95% interval of the vote's precision on the probe: few rows raise nothing."""
     reward_hacking: AlarmRule = AlarmRule(threshold=0.0, level="hold")
-    """Fall of vote precision since an earlier round whose reward was lower: the lower end of its 95% interval."""
+    """Greatest fall of vote precision since an earlier round whose reward was lower: the lower end of its 95%
+    interval, over all such rounds together."""
     unanimous: AlarmRule = AlarmRule(threshold=0.9, level="warning")
     """Share of the questions whose attempts all agree: they teach little that the model does not do already."""
     answer_entropy: AlarmRule = AlarmRule(threshold=0.05, level="warning")

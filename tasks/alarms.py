@@ -53,9 +53,7 @@ def _measured(draft: Draft, tables: tuple[TableRef, ...]) -> Measured:
     questions = rows("questions").sort_by("position")
     return Measured(
         round=draft.round,
-        probe=digest_of(
-            dict(sorted(zip(probe["question"].to_pylist(), probe["reference"].to_pylist(), strict=True)))
-        ),
+        probe=digest_of({row["question"]: row["reference"] for row in probe.to_pylist()}),
         probe_decided=pc.count(marks["correct"]).as_py(),
         probe_right=pc.sum(marks["correct"]).as_py() or 0,
         reward=mean_reward(verdicts),

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from statistics import median
+from statistics import NormalDist, median
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.alarms import Measured
-from tasks.audit.statistics import unpaired_difference, wilson
+from schemas.manifest import Score
+from tasks.audit.statistics import Z95, unpaired_difference, wilson
 
 WORD = re.compile(r"\w+|[^\w\s]")
 MOST_PAIRS = 100_000
@@ -124,24 +125,35 @@ def findings(now: Measured, earlier: Sequence[Measured]) -> list[Finding]:
 
 
 def _vote_precision(now: Measured) -> Finding:
-    high = wilson(now.probe_right, now.probe_decided).high if now.probe_decided else None
+    high = _precision(now).high if now.probe_decided else None
     words = f"most that vote precision can be (right on {now.probe_right} of {now.probe_decided} probe rows)"
     return Finding("vote_precision", "below", words, high)
 
 
 def _reward_hacking(now: Measured, earlier: Sequence[Measured]) -> Finding:
-    """The proxy rises while what it stands for falls (Gao et al. 2023, arXiv 2210.10760). The greatest fall that is
-    shown, over rounds with a lower reward: by the interval for independent shares, wide for the same probe."""
-    after, falls = wilson(now.probe_right, now.probe_decided), []
-    for then in earlier:
-        same_probe = then.probe == now.probe and then.probe_decided and now.probe_decided
-        if same_probe and then.reward is not None and now.reward is not None and then.reward < now.reward:
-            before = wilson(then.probe_right, then.probe_decided)
-            words = f"{before.accuracy:.1%} -> {after.accuracy:.1%} since round {then.round}, while the reward rose "
-            words += f"{then.reward:.1%} -> {now.reward:.1%}"
-            falls.append((unpaired_difference(before, after)[1], words))
-    least, words = max(falls, default=(None, ""))
-    return Finding("reward_hacking", "above", f"least that vote precision fell ({words})", least)
+    """The proxy rises while what it stands for falls (Gao et al. 2023, arXiv 2210.10760). The greatest fall shown
+    since a round with a lower reward: the lower end of its 95% interval, over all those rounds together (Bonferroni:
+    the best of many rounds was lucky), and for independent shares, which is wide for one and the same probe."""
+    before = [then for then in earlier if _reward_rose(then, now)]
+    if not before:
+        return Finding("reward_hacking", "above", "", None)
+    z = NormalDist().inv_cdf(1 - 0.05 / 2 / len(before))
+    after = _precision(now, z)
+    falls = {then.round: unpaired_difference(_precision(then, z), after)[1] for then in before}
+    then = max(before, key=lambda then: falls[then.round])
+    words = f"least that vote precision fell ({_precision(then).accuracy:.1%} -> {after.accuracy:.1%} since round "
+    words += f"{then.round}, while the reward rose {then.reward:.1%} -> {now.reward:.1%})"
+    return Finding("reward_hacking", "above", words, falls[then.round])
+
+
+def _reward_rose(then: Measured, now: Measured) -> bool:
+    """Since an earlier round whose vote was measured on the same probe."""
+    measured = then.probe == now.probe and then.probe_decided > 0 and now.probe_decided > 0
+    return measured and then.reward is not None and now.reward is not None and then.reward < now.reward
+
+
+def _precision(measured: Measured, z: float = Z95) -> Score:
+    return wilson(measured.probe_right, measured.probe_decided, z=z)
 
 
 def _length_drift(now: Measured, earlier: Sequence[Measured]) -> Finding:

@@ -11,13 +11,13 @@ Z95 = 1.959963984540054
 RESAMPLES = 10_000
 
 
-def wilson(successes: int, n: int, undecided: int = 0) -> Score:
-    """Accuracy with its 95% Wilson interval (Wilson 1927); (0, 0, 1) for n = 0."""
+def wilson(successes: int, n: int, undecided: int = 0, z: float = Z95) -> Score:
+    """Accuracy with its Wilson interval (Wilson 1927), 95% unless told; (0, 0, 1) for n = 0."""
     if n == 0:
         return Score(accuracy=0.0, low=0.0, high=1.0, n=0, undecided=undecided)
-    share, square = successes / n, Z95**2
+    share, square = successes / n, z**2
     centre = (share + square / (2 * n)) / (1 + square / n)
-    reach = Z95 * math.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
+    reach = z * math.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
     return Score(
         accuracy=share, low=max(0.0, centre - reach), high=min(1.0, centre + reach), n=n, undecided=undecided
     )
@@ -47,8 +47,8 @@ def paired_difference(candidate: Sequence[bool], champion: Sequence[bool]) -> tu
 
 
 def unpaired_difference(a: Score, b: Score) -> tuple[float, float, float]:
-    """How much greater the share a is than b, with its 95% interval for independent shares: Newcombe's hybrid of
-    Wilson's (Newcombe 1998, Statistics in Medicine 17:873, method 10)."""
+    """How much greater the share a is than b, with its interval for independent shares: Newcombe's hybrid of their
+    own (Newcombe 1998, Statistics in Medicine 17:873, method 10)."""
     difference = a.accuracy - b.accuracy
     down = math.hypot(a.accuracy - a.low, b.high - b.accuracy)
     up = math.hypot(a.high - a.accuracy, b.accuracy - b.low)

@@ -154,9 +154,9 @@ def test_reward_hacking_is_a_shown_fall_of_precision_with_a_higher_reward():
 def test_reward_hacking_looks_at_every_earlier_round_of_the_same_probe_with_a_lower_reward():
     now = measured(round=4, right=60, reward=0.5)
     best, lower = measured(round=1, right=90, reward=0.4), measured(round=2, right=70, reward=0.3)
-    both = figure_of("reward_hacking", now, lower, best)
-    assert both == figure_of("reward_hacking", now, best)
+    alone, both = figure_of("reward_hacking", now, best), figure_of("reward_hacking", now, lower, best)
     assert "round 1" in both.words
+    assert 0 < both.figure < alone.figure, "the best of many was lucky: its interval is wider"
     for other in (
         best.model_copy(update={"reward": 0.5}),
         best.model_copy(update={"reward": None}),
