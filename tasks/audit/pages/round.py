@@ -24,8 +24,8 @@ STEPS = 400  # points of a training curve
 VOTES = {
     "below the band": "var(--c2)",
     "in the band": "var(--c1)",
-    "above the band": "var(--c3)",
-    "tie": "var(--soft)",
+    "above it": "var(--c3)",
+    "no verdict": "var(--soft)",
 }
 PROBE = {"right": "var(--c1)", "wrong": "var(--c2)", "no verdict": "var(--soft)"}
 
