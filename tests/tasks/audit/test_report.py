@@ -144,6 +144,9 @@ def test_search_and_filter_find_a_row_and_a_click_opens_its_why(read):
         "selfplay why questions-",
     ):
         expect(story).to_contain_text(said)
+    page.get_by_label("Show").select_option("=probe_verdicts")
+    page.get_by_label("Search").fill("window.hit = 1</script>")
+    expect(page.locator("#rows .row")).to_contain_text("right")
     page.get_by_label("Search").fill("no row says this")
     expect(page.locator("#row-none")).to_be_visible()
 

@@ -123,9 +123,9 @@ def _about(number, place, text):
     dropped, tied = place % 3 == 0, place == 3
     agreement = 0.25 if dropped else 0.75
     yield VERDICTS, NO_VOTE | {
-        "id": verdict, "question_id": question, "answer": None if tied else text[:2000], "votes": 3, "agreement": agreement,
-        "agreement_valid": agreement, "classes": [{"answer": text[:2000], "count": 3}, {"answer": "2", "count": 1}],
-        "tied": tied,
+        "id": verdict, "question_id": question, "answer": None if tied else text[:2000], "votes": 3,
+        "agreement": agreement, "agreement_valid": agreement, "tied": tied,
+        "classes": [{"answer": text[:2000], "count": 3}, {"answer": "2", "count": 1}],
     }  # fmt: skip
     if dropped:
         yield DROPPED, {
