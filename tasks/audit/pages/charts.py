@@ -258,6 +258,7 @@ def _told(name: str, form: str | None = None) -> Spec:
 def _line_at(share: float, words: str) -> Spec:
     y = {"datum": share, "type": "quantitative"}
     return {
+        "data": {"values": [{}]},  # once, not once a round
         "layer": [
             {"mark": {"type": "rule", "strokeDash": [4, 4], "color": "var(--soft)"}, "encoding": {"x": None, "y": y}},
             {
