@@ -7,7 +7,8 @@ from typing import Any
 Values = Sequence[Mapping[str, Any]]
 Spec = dict[str, Any]
 
-DECISIONS = {"promoted": "triangle-up", "held": "square", "failed": "cross", "withdrawn": "diamond"}
+SALTIRE = "M-1,-.6L-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0Z"  # Vega's own cross stands upright
+DECISIONS = {"promoted": "triangle-up", "held": "square", "failed": SALTIRE, "withdrawn": "diamond"}
 COLOURS = 8
 SCORES_HEIGHT = 280
 COUNTS: Spec = {"labelExpr": "format(datum.value, '~s')", "tickMinStep": 1, "tickCount": 5}
@@ -257,6 +258,7 @@ def _told(name: str, form: str | None = None) -> Spec:
 def _line_at(share: float, words: str) -> Spec:
     y = {"datum": share, "type": "quantitative"}
     return {
+        "data": {"values": [{}]},  # once, not once a round
         "layer": [
             {"mark": {"type": "rule", "strokeDash": [4, 4], "color": "var(--soft)"}, "encoding": {"x": None, "y": y}},
             {

@@ -24,8 +24,8 @@ STEPS = 400  # points of a training curve
 VOTES = {
     "below the band": "var(--c2)",
     "in the band": "var(--c1)",
-    "above the band": "var(--c3)",
-    "tie": "var(--soft)",
+    "above it": "var(--c3)",
+    "no verdict": "var(--soft)",
 }
 PROBE = {"right": "var(--c1)", "wrong": "var(--c2)", "no verdict": "var(--soft)"}
 
@@ -57,7 +57,8 @@ def round_page(lineage: Lineage, m: Manifest, step: Step) -> dict[str, Any]:
 
 def _score_charts(m: Manifest) -> list[Chart]:
     found: list[Chart] = []
-    for benchmark, roles in m.scores.items():
+    for benchmark, scores in m.scores.items():
+        roles = {role: scores[role] for role in ("base", "champion", "candidate") if role in scores}
         greedy = [
             {"checkpoint": role, "accuracy": s.accuracy, "low": s.low, "high": s.high, "items": s.n}
             for role, s in roles.items()

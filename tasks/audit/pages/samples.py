@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from schemas.manifest import Manifest
 from schemas.tables import TABLES
-from tasks.audit.ancestry import explain
+from tasks.audit.ancestry import Explained, explain
 from tasks.audit.rows import Rows
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import read_table
@@ -48,7 +48,8 @@ def sample_rows(lineage: Lineage, m: Manifest, step: Step) -> Sample:
     kinds = dict(_kinds(lineage, m))
     rows, shared, found, spent = Rows(lineage), _Shared(), [], 0
     for kind, row in islice(_in_turn(kinds), ROWS):
-        entry = shared.of({**_listed(kind, row), "why": vars(explain(lineage, row["id"], rows))})
+        story = explain(lineage, row["id"], rows)
+        entry = shared.of({**_listed(kind, row, story), "why": vars(story)})
         spent += len(orjson.dumps(entry))
         if spent + shared.bytes > BYTES:
             break
@@ -112,9 +113,9 @@ def _in_turn(kinds: dict[str, pa.Table]) -> Iterator[tuple[str, Row]]:
                 yield kind, rows.slice(place, 1).to_pylist()[0]
 
 
-def _listed(kind: str, row: Row) -> Row:
-    """What the list shows of a row."""
-    text = row.get(KEPT.get(kind, "text")) or ""
+def _listed(kind: str, row: Row, story: Explained) -> Row:
+    """What the list shows of a row; a vote on the probe has no text of its own."""
+    text = row.get(KEPT.get(kind, "text")) or (story.question or {}).get("question", "")
     facts = {
         name: row[name]
         for name in ("answer", "agreement", "figure", "threshold", "correct")

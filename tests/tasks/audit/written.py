@@ -64,7 +64,7 @@ def publish(rounds, texts, decision="promoted", accuracy=0.8, alarms=(), **chang
         decision, tables=tables, alarms=[Alarm(**alarm) for alarm in alarms], stages=keys,
         gate=None if failed else gate, scores={"sums": scores | ({} if failed else {"candidate": score(accuracy)})},
         vote_precision=score(0.5 + accuracy / 2, 80), proposed=3 * len(texts), trained_on={"sft": len(texts)},
-        dropped={"below_band": len(texts[::3]), "surplus": 40 + number},
+        dropped={"below_band": len(texts[::3]) - 1, "tie": 1, "surplus": 40 + number},
         tokens={"solve": 9000, "propose": 1000 * number},
         seconds={"solve": 30.0, "train": 20.0, "evaluate.base": 3.0, "evaluate.candidate": 4.0},
         started="2026-01-01T00:00:00.000+00:00", finished="2026-01-01T00:02:00.000+00:00", **changes,
@@ -120,17 +120,17 @@ def _about(number, place, text):
             "canonical": text[:2000], "source": "hash", "valid": True, "invalid_reason": None, "answer_class": 0,
             "reward": 1.0,
         }  # fmt: skip
-    dropped = place % 3 == 0
+    dropped, tied = place % 3 == 0, place == 3
     agreement = 0.25 if dropped else 0.75
     yield VERDICTS, NO_VOTE | {
-        "id": verdict, "question_id": question, "answer": text[:2000], "votes": 3, "agreement": agreement,
-        "agreement_valid": agreement, "classes": [{"answer": text[:2000], "count": 3}, {"answer": "2", "count": 1}],
-        "tied": False,
+        "id": verdict, "question_id": question, "answer": None if tied else text[:2000], "votes": 3,
+        "agreement": agreement, "agreement_valid": agreement, "tied": tied,
+        "classes": [{"answer": text[:2000], "count": 3}, {"answer": "2", "count": 1}],
     }  # fmt: skip
     if dropped:
         yield DROPPED, {
-            "id": question, "table": "questions", "stage": "select", "reason": "below_band", "figure": 0.25,
-            "threshold": 0.5, "text": text,
+            "id": question, "table": "questions", "stage": "select", "reason": "tie" if tied else "below_band",
+            "figure": 0.25, "threshold": None if tied else 0.5, "text": text,
         }  # fmt: skip
         return
     yield SELECTIONS, {
