@@ -14,6 +14,7 @@ from schemas.document import Record
 from schemas.errors import BadInput, Damaged
 
 R = TypeVar("R", bound=Record)
+UNREADABLE = "not readable as JSON"
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,11 @@ class Fault:
     """It is whole, but this version cannot read it."""
 
     def refuse(self) -> None:
-        """Raises Damaged, or BadInput where a newer version wrote it."""
+        """Raises Damaged; BadInput where a newer version wrote it, or half of it is no document at all."""
         if self.newer:
             raise BadInput(f"{self.path}: {self.found}; update the checkout")
+        if self.found == UNREADABLE:
+            raise BadInput(f"{self.path}: {self.found}; restore it from a copy; `selfplay audit` names all damage")
         raise Damaged(f"{self.path}: {self.found}; restore it from a copy; `selfplay audit` names all damage")
 
 
@@ -87,7 +90,7 @@ def _fault(what: str, content: bytes | None, parsed: dict[str, Any], document: R
     if content is None:
         return "gone, though a later one is there"
     if not parsed:
-        return "not readable as JSON"
+        return UNREADABLE
     if parsed.get("seal") != _seal(parsed):
         return "edited since it was written: its seal is not of what it says"
     return "" if document else f"not a {what} this version can read"

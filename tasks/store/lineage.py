@@ -17,7 +17,7 @@ from tasks.store.objects import checkpoint_folder, create_once
 from tasks.store.place import contents_of, local_twin, on_disk, store_at
 from tasks.store.records import as_recorded, record_chain
 
-STORE_FORMAT = 1
+STORE_FORMAT = 2  # 1 had manifests without a seal
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,8 @@ def _check_format(store: Path) -> bool:
         return False
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         mend = orjson.dumps({"format": STORE_FORMAT}).decode()
-        raise BadInput(f"{path}: cut off or overwritten; if this is a store, it should hold {mend}") from error
+        raise BadInput(f"{path}: cannot be read; if this is a store, it should hold {mend}") from error
     if found != STORE_FORMAT:
-        raise BadInput(f"{path}: format = {found}: this version reads format {STORE_FORMAT}; update the checkout")
+        mend = "begin a new store" if isinstance(found, int) and found < STORE_FORMAT else "update the checkout"
+        raise BadInput(f"{path}: format = {found}: this version reads format {STORE_FORMAT}; {mend}")
     return True

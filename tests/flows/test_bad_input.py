@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,10 +79,6 @@ def a_folder(path):
     path.mkdir()
 
 
-def misplaced(path):
-    shutil.copytree(path.parent, path.parent.with_name("round-0009"))
-
-
 FAULTS = {
     "store.json is torn": ("store.json", torn, "store.json: cannot be read"),
     "store.json is no object": ("store.json", lambda path: path.write_bytes(b"[]"), "store.json: cannot be read"),
@@ -91,26 +86,26 @@ FAULTS = {
     "store.json is a folder": ("store.json", a_folder, "store.json: Is a directory"),
     "a newer store": (
         "store.json",
-        lambda path: path.write_bytes(b'{"format": 2}'),
-        "format = 2: this version reads",
+        lambda path: path.write_bytes(b'{"format": 3}'),
+        "format = 3: this version reads format 2; update the checkout",
+    ),
+    "an older store": (
+        "store.json",
+        lambda path: path.write_bytes(b'{"format": 1}'),
+        "format = 1: this version reads format 2; begin a new store",
     ),
     "a torn manifest": (
         "small/round-0001/manifest.json",
         torn,
-        "manifest.json: not a manifest this version can read",
+        "manifest.json: not readable as JSON",
     ),
     "an empty manifest": (
         "small/round-0001/manifest.json",
         lambda path: path.write_bytes(b"{}"),
-        "manifest.json: not a manifest this version can read",
+        "manifest.json: not readable as JSON",
     ),
     "a manifest that is a folder": ("small/round-0001/manifest.json", a_folder, "manifest.json: Is a directory"),
-    "another round's manifest": (
-        "small/round-0001/manifest.json",
-        misplaced,
-        "round-0009/manifest.json: the manifest of small/1, in another round's folder",
-    ),
-    "a torn record": ("small/records/0001.json", torn, "records/0001.json: not a record this version can read"),
+    "a torn record": ("small/records/0001.json", torn, "records/0001.json: not readable as JSON"),
 }
 
 

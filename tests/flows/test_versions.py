@@ -248,7 +248,7 @@ def test_half_a_manifest_is_one_line_and_exit_2(selfplay, store, arguments):
     path.write_bytes(content[: len(content) // 2])
     code, said, line = selfplay(*arguments)
     assert (code, said) == (2, "")
-    assert f"{path}: not a manifest" in line
+    assert f"{path}: not readable as JSON" in line
 
 
 def test_a_round_under_way_is_not_there_yet(selfplay, store):
