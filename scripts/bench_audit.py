@@ -26,19 +26,22 @@ import json, resource, subprocess, sys, time
 began = time.monotonic()
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
 seconds = time.monotonic() - began
-print(json.dumps([code, seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3]))
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([code, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3]))
 """  # a process of its own: a child's memory is never told below that of the parent it was forked from
 Measured = dict[str, dict[str, float]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time log, show, why and diff on a synthetic lineage.")
-    parser.add_argument("--rounds", type=int, nargs=2, default=(5, 20), help="rounds to measure at: few, and all")
+    parser.add_argument("--rounds", type=int, nargs=2, default=(5, 20), help="how many to measure at: few, and all")
     parser.add_argument("--attempts", type=int, default=100_000, help="attempts a round")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     asked = parser.parse_args()
+    if not 2 <= asked.rounds[0] < asked.rounds[1]:
+        parser.error("--rounds: expected two numbers from 2 on, the smaller first; diff compares the last two rounds")
     results: dict[int, Measured] = {}
-    began, building = time.monotonic(), 0.0
+    building = 0.0
     with tempfile.TemporaryDirectory() as folder:
         store, recipe = Path(folder) / "store", synthetic_recipe(Path(folder), asked.attempts)
         for rounds in asked.rounds:
@@ -78,29 +81,27 @@ def row_of(lineage: Lineage, m: Manifest, table: str) -> str:
 
 def timed(arguments: list[str]) -> dict[str, float]:
     """Empty if this checkout has no such command."""
-    runs = [process(arguments) for _ in range(TIMES + 1)]
-    if any(code == 2 for code, _, _ in runs):
+    if process([arguments[0], "--help"])[0] != 0:
         return {}
-    assert all(code == 0 for code, _, _ in runs), f"selfplay {' '.join(arguments)}: exit {runs[0][0]}"
-    return {
-        "seconds": statistics.median(seconds for _, seconds, _ in runs[1:]),
-        "megabytes": max(megabytes for _, _, megabytes in runs),
-    }
+    runs = [process(arguments) for _ in range(TIMES + 1)][1:]
+    assert all(run[0] == 0 for run in runs), f"selfplay {' '.join(arguments)}: exit {runs[0][0]}"
+    seconds, computing = (statistics.median(run[n] for run in runs) for n in (1, 2))
+    return {"seconds": seconds, "computing": computing, "megabytes": max(run[3] for run in runs)}
 
 
-def process(arguments: list[str]) -> tuple[int, float, float]:
-    """Exit code, seconds and megabytes of one run of the command."""
+def process(arguments: list[str]) -> tuple[int, float, float, float]:
+    """Exit code, seconds, seconds of computing and megabytes of one run of the command."""
     told = subprocess.run(
         [sys.executable, "-S", "-c", CLOCK, *SELFPLAY, *arguments], cwd=ROOT, capture_output=True, check=True
     )
-    code, seconds, megabytes = json.loads(told.stdout)
-    return code, seconds, megabytes
+    code, seconds, computing, megabytes = json.loads(told.stdout)
+    return code, seconds, computing, megabytes
 
 
 def shown(results: dict[int, Measured], attempts: int) -> None:
     few, many = results
     table = Table(f"{attempts:,} attempts a round", box=None)
-    for heading in (f"{few} rounds, s", f"{many} rounds, s", "growth", "memory, MB", ""):
+    for heading in (f"{few} rounds, s", f"{many} rounds, s", "growth", "computing, s", "memory, MB", ""):
         table.add_column(heading, justify="right")
     for name, large in results[many].items():
         small = results[few][name]
@@ -109,8 +110,9 @@ def shown(results: dict[int, Measured], attempts: int) -> None:
             continue
         over = large["seconds"] > MAX_SECONDS or large["megabytes"] > MAX_MEGABYTES
         growth = f"x {large['seconds'] / small['seconds']:.2f}"
-        figures = (f"{small['seconds']:.2f}", f"{large['seconds']:.2f}", growth, f"{large['megabytes']:,.0f}")
-        table.add_row(name, *figures, f"over {MAX_SECONDS} s or {MAX_MEGABYTES} MB" if over else "")
+        seconds = (f"{small['seconds']:.2f}", f"{large['seconds']:.2f}", growth, f"{large['computing']:.2f}")
+        warning = f"over {MAX_SECONDS} s or {MAX_MEGABYTES} MB" if over else ""
+        table.add_row(name, *seconds, f"{large['megabytes']:,.0f}", warning)
     Console(width=140).print(table)
 
 

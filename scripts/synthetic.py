@@ -139,7 +139,7 @@ class Pretended:
             proposals.append(row | {"prompt": prompt, "text": said, "num_tokens": 160, "finish_reason": "stop"})
             for item, text in enumerate(items):
                 row_id = draft.row_id(QUESTIONS, row["id"], item)
-                if item == ITEMS_A_PROPOSAL - 1:
+                if item == ITEMS_A_PROPOSAL - 1 or len(questions) == settings.target:
                     dropped.append(draft.refused(row_id, QUESTIONS, "not_new", self.choice.random(), 0.7, text))
                 else:
                     questions.append(

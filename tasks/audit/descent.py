@@ -98,14 +98,10 @@ def _told(rows: Rows, m: Manifest, made: Made, known: Made) -> Row:
         if proposal_id in proposals
         for item in items_of(m, ref, proposal_id, text)
     }
-    dropped = rows.dropped(m, [*refused, *(row_id for ids in made.values() for row_id in ids)])
+    training = {table: made.get(table, set()) | known.get(table, set()) for table in TRAINED_BY}
+    dropped = rows.dropped(m, list(refused.union(*made.values(), *training.values())))
     spoilt = {row["id"] for row in dropped}
-    trained = [
-        training
-        for table in TRAINED_BY
-        if (made.get(table, set()) | known.get(table, set())) - spoilt
-        for training in trained_on(rows.lineage, m, table)
-    ]
+    trained = [read for table, ids in training.items() if ids - spoilt for read in trained_on(rows.lineage, m, table)]
     return {
         "round": f"{m.recipe}/{m.round}",
         "decision": m.decision,

@@ -37,9 +37,8 @@ def open_row(store: Path | str, name: str) -> tuple[Lineage, str]:
     lineages = [found for found in open_lineages(store) if recipe in ("", found.recipe)]
     having = [lineage for lineage in lineages if any(m.round == number for m in lineage.manifests)]
     if not having:
-        raise BadInput(
-            f"{name[:80]}: no published round {number} in {store_at(store)}{f' of {recipe}' * bool(recipe)}"
-        )
+        of = f" of {recipe[:80]}" if recipe else ""
+        raise BadInput(f"{name[:80]}: no published round {number}{of} in {store_at(store)}")
     if len(having) > 1:  # the same data, or the same recipe under two names, give the same ids
         having = [lineage for lineage in having if _holds(lineage, row_id)] or having[:1]
     if len(having) > 1:

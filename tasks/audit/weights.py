@@ -59,7 +59,7 @@ def trained_on(lineage: Lineage, m: Manifest, table: str) -> list[dict[str, Any]
     own = {ref.digest for ref in m.tables[table]}
     found = []
     for later in lineage.manifests:
-        if later.round < m.round or later.candidate is None:
+        if later.round < m.round or later.candidate is None or "train" not in later.stages:
             continue
         record = _marker(lineage, later, "train")
         if TRAINED_BY[table] in record.figures["training_rows"] and own & set(record.inputs[table]):

@@ -1,0 +1,407 @@
+"""What `why` must say of a row of played sums, worked out anew: from Parquet, JSON and TOML files alone.
+
+Nothing of the project is imported (a test looks), nor are its figures taken on trust: votes are counted from the
+attempts' texts, filters from the questions' texts and the recipe, scores from the answers to the benchmark.
+"""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections import Counter, defaultdict
+
+import pyarrow.parquet as pq
+
+TRAINING = {"sft_examples": "sft", "preference_pairs": "dpo"}
+ATTEMPTS_OF = {"sft_examples": ["attempt_id"], "preference_pairs": ["chosen_attempt_id", "rejected_attempt_id"]}
+
+
+def sha(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def folded(text):
+    return " ".join(text.casefold().split())
+
+
+class Round:
+    """A round's folder, read whole."""
+
+    def __init__(self, folder):
+        self.manifest = json.loads((folder / "manifest.json").read_text())
+        self.recipe = tomllib.loads((folder / "recipe.toml").read_text())
+        self.number = self.manifest["round"]
+        self.markers = {path.stem: json.loads(path.read_text()) for path in (folder / "stages").glob("*.json")}
+        self.tables = defaultdict(list)
+        for path in sorted(folder.rglob("part-*.parquet")):
+            table = path.parent.parent.relative_to(folder).as_posix()
+            for row in pq.ParquetFile(path).read().to_pylist():
+                self.tables[table].append(row | {"_key": path.parent.name})
+        self.by_id = {(table, row["id"]): row for table, rows in self.tables.items() for row in rows}
+        self.naming = defaultdict(list)
+        for table, rows in self.tables.items():
+            for row in rows:
+                for column in ("question_id", "attempt_id", "proposal_id", "row_id", "item_id"):
+                    if column in row:
+                        self.naming[table, column, row[column]].append(row)
+        self.dropped = defaultdict(list)
+        for row in self.tables["dropped"]:
+            self.dropped[row["id"]].append(row)
+
+    def named(self, table, column, value):
+        return self.naming[table, column, value]
+
+    def score(self, digest):
+        """Greedy accuracy of a checkpoint, from its answers."""
+        rows = [row for row in self.tables["evaluations"] if row["greedy"] and row["checkpoint"] == digest]
+        right = [int(row["reference"] == said(row["text"])) for row in rows]
+        return sum(right) / len(right) if right else None
+
+
+def said(text):
+    """The number a sum's attempt ends with; None if it names none."""
+    found = re.findall(r"#(\d+)", text)
+    return str(int(found[-1])) if found else None
+
+
+class Recomputed:
+    """A lineage, and what a story told of it must hold."""
+
+    def __init__(self, folder):
+        self.recipe = folder.name
+        self.rounds = {}
+        for path in sorted(folder.glob("round-*/manifest.json")):
+            found = Round(path.parent)
+            self.rounds[found.number] = found
+        for path in sorted(folder.glob("records/*.json")):
+            record = json.loads(path.read_text())
+            approved = self.rounds[record["round"]].manifest
+            approved["decision"], approved["reason"] = "promoted", f"{approved['reason']}; approved by {record['by']}"
+
+    def rows(self):
+        """Every row: its table, whether `dropped` is where it stands, and its id."""
+        for number, played in self.rounds.items():
+            for table, rows in played.tables.items():
+                for row in rows:
+                    if int(row["id"].split("-")[1]) == number:
+                        yield table, row["id"]
+
+    def home(self, row_id):
+        return self.rounds[int(row_id.split("-")[1])]
+
+    def row(self, row_id):
+        """A row by its id alone, from whichever table has it."""
+        prefix, played = row_id.split("-")[0], self.home(row_id)
+        return next(
+            (played.by_id[t, row_id] for t in (prefix, f"inputs/{prefix}") if (t, row_id) in played.by_id), None
+        )
+
+    def agree(self, story):
+        """Assert that a story is what this lineage holds."""
+        row_id, played = story["id"], self.home(story["id"])
+        row = self.row(row_id)
+        assert (story["recipe"], story["round"]) == (self.recipe, played.number)
+        assert story["table"].split("/")[-1] == row_id.split("-")[0]
+        assert story["decision"] == played.manifest["decision"]
+        self.same(story["row"], row)
+        assert row or played.dropped[row_id]
+        self.dropped(story, row_id, played)
+        self.stages(story["stages"], played)
+        table, question = row_id.split("-")[0], self.question_of(row_id, row)
+        if question:
+            self.question(story, question, played)
+        elif table == "proposals":
+            self.proposal(story, row, played)
+        elif table == "evaluations":
+            self.same(story["item"], self.row(row["item_id"]))
+            assert row["answer"] == said(row["text"])
+            assert row["correct"] == (said(row["text"]) == row["reference"])
+            self.checkpoints(story["checkpoints"], [row["checkpoint"]])
+        elif table == "train_steps":
+            self.checkpoints(story["checkpoints"], [played.manifest["candidate"]["digest"]])
+        else:
+            self.input(story, row, played)
+
+    def same(self, told, row):
+        """A row as it stands, and its prompt's digest beside it."""
+        assert (told is None) == (row is None)
+        if row:
+            own = {name: value for name, value in row.items() if name != "_key"}
+            assert {name: told[name] for name in own} == own
+            assert "prompt" not in row or told["prompt_digest"] == sha(row["prompt"])
+
+    def dropped(self, story, row_id, played):
+        told = {(d["stage"], d["reason"], d["figure"], d["threshold"]) for d in story["dropped"] if d["id"] == row_id}
+        assert told == {(d["stage"], d["reason"], d["figure"], d["threshold"]) for d in played.dropped[row_id]}
+
+    def question_of(self, row_id, row):
+        if row_id.split("-")[0] in ("questions", "probe"):
+            return row_id
+        named = (row or {}).get("question_id") or (row or {}).get("row_id") or ""
+        return "" if named.startswith("seeds") else named
+
+    def question(self, story, question_id, played):
+        row, probe = self.row(question_id), question_id.startswith("probe")
+        self.same(story["question"], row)
+        assert story["item"] is None
+        assert (story["source"] is not None) == probe
+        if not probe:
+            self.origins(story, question_id, row, played)
+        self.votes(story, question_id, probe, played)
+        if not probe:
+            self.filters(story, question_id, row, played)
+        self.training(story, question_id, played)
+
+    def origins(self, story, question_id, row, played):
+        """The proposal, by its name or by the hash that is the question's id; few-shots, whose words it was shown."""
+        proposals = [
+            proposal
+            for proposal in played.tables["proposals"]
+            for item in range(proposal["text"].count("\n") + 1)
+            if question_id.endswith(sha("\0".join([proposal["_key"], proposal["id"], str(item)]))[:20])
+        ]
+        assert len(proposals) == 1
+        assert row is None or row["proposal_id"] == proposals[0]["id"]
+        text = row["text"] if row else played.dropped[question_id][0]["text"]
+        assert text in " ".join(proposals[0]["text"].split())
+        self.proposal(story | {"row": story["proposal"]}, proposals[0], played, alone=False)
+
+    def proposal(self, story, proposal, played, alone=True):
+        self.same(story["row"], proposal)
+        assert [shot["id"] for shot in story["fewshots"]] == proposal["fewshot_ids"]
+        for shot in story["fewshots"]:
+            self.same(shot, self.row(shot["id"]))
+            assert (shot.get("question") or shot["text"]) in proposal["prompt"]
+            assert shot["id"].startswith("seeds") or self.home(shot["id"]).manifest["decision"] == "promoted"
+        self.asked(story, "propose", played.manifest["champion"]["digest"])
+        if alone:
+            admitted = {row["id"] for row in played.named("questions", "proposal_id", proposal["id"])}
+            assert {q["id"] for q in story["questions"] if not q["refused"]} == admitted
+            for q in story["questions"]:
+                assert not q["refused"] or played.dropped[q["id"]][0]["reason"] == q["refused"]
+                assert q["text"] in " ".join(proposal["text"].split())
+
+    def stages(self, told, played):
+        """What each stage's own marker says, and what the recipe said; the checkpoint it asked."""
+        for stage in told:
+            name, key = stage["stage"].split(".")[0], played.manifest["stages"][stage["stage"]]
+            marker = played.markers[f"{name}-{key}"]
+            own = {part: marker[part] for part in ("key", "settings", "facts", "figures", "code", "versions")}
+            assert {part: stage[part] for part in own} == own
+            assert stage["played_in"] == (marker["reused_from"] or f"{self.recipe}/{played.number}")
+            section = played.recipe["validation" if name == "validate" else name] if name != "collect" else {}
+            for setting, value in section.items():
+                if not isinstance(value, dict):
+                    assert stage["settings"]["settings"][setting] == value
+            assert {(p["name"], p["text"]) for p in stage["prompts"]} == set(marker["prompts"].items())
+            for prompt in stage["prompts"]:
+                assert prompt["digest"] == sha(prompt["text"]) == marker["inputs"]["prompt"]
+            asked = stage["checkpoint"]
+            self.checkpoints([asked] if asked else [], [marker["inputs"]["model"]] if asked else [])
+
+    def asked(self, story, name, digest):
+        assert [s["checkpoint"]["digest"] for s in story["stages"] if s["stage"] == name] == [digest]
+
+    def votes(self, story, question_id, probe, played):
+        """Each attempt read anew, and counted anew."""
+        attempts = played.named("attempts", "question_id", question_id)
+        assert [a["sample"] for a in story["attempts"]] == sorted(a["sample"] for a in attempts)
+        assert {a["id"] for a in story["attempts"]} == {a["id"] for a in attempts}
+        if not attempts:
+            assert story["verdict"] is None
+            return
+        ballots = {a["id"]: said(a["text"]) if a["finish_reason"] == "stop" else None for a in attempts}
+        classes = Counter(ballot for ballot in ballots.values() if ballot)
+        ranked = sorted(classes.items(), key=lambda entry: (-entry[1], entry[0]))
+        tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
+        label = ranked[0][0] if ranked and not tied else None
+        verdict = story["verdict"]
+        self.same(verdict, *played.named("probe_verdicts" if probe else "verdicts", "question_id", question_id))
+        assert verdict["votes"] == (ranked[0][1] if ranked else 0)
+        assert [(c["answer"], c["count"]) for c in verdict["classes"]] == ranked
+        assert (verdict["answer"], verdict["tied"], verdict["num_valid"]) == (label, tied, sum(classes.values()))
+        assert verdict["agreement"] == (ranked[0][1] / len(attempts) if ranked else 0)
+        for told in story["attempts"]:
+            self.same(told, self.row(told["id"]))
+            ballot = ballots[told["id"]]
+            (answer,) = played.named("answers", "attempt_id", told["id"])
+            assert told["answer_id"] == answer["id"]
+            for name in ("answer", "source", "invalid_reason"):
+                assert told[name] == answer[name]
+            assert (told["canonical"], told["valid"]) == (ballot, ballot is not None)
+            assert told["reward"] == (None if label is None else float(ballot == label))
+            assert told["answer_class"] == ([form for form, _ in ranked].index(ballot) if ballot else -1)
+            assert told["checkpoint"] == played.manifest["champion"]["digest"]
+        self.asked(story, "solve", played.manifest["champion"]["digest"])
+        if probe:
+            assert verdict["correct"] == (None if label is None else label == verdict["reference"])
+            assert verdict["reference"] == self.row(question_id)["reference"]
+
+    def filters(self, story, question_id, row, played):
+        """Every filter in its order, with the figure that the question's own text and votes give."""
+        dropped = {d["stage"]: d for d in played.dropped[question_id]}
+        text = row["text"] if row else dropped["propose"]["text"]
+        proposed, selected = played.recipe["propose"], played.recipe["select"]
+        words, rules = len(text.split()), proposed["filters"]
+        tries = [
+            ("truncated", None, None),
+            ("surplus", row and row["position"] + 1, proposed["target"]),
+            ("empty", words, 1), ("too_short", words, rules["min_words"]), ("too_long", words, rules["max_words"]),
+            ("punctuation", 0, 0), ("nonascii", 0, 0), ("pattern", 0, 0),
+            ("not_new", row and row["nearest_score"], None),
+        ]  # fmt: skip
+        expected = self.tried("propose", tries, dropped.get("propose"))
+        refused = dropped.get("propose", {}).get("reason")
+        if refused not in ("truncated", "surplus"):  # what the recipe's rules say of its text
+            obeys = rules["min_words"] <= words <= rules["max_words"] and bool(re.fullmatch(rules["pattern"], text))
+            assert obeys == (refused in (None, "not_new"))
+        if row:
+            verdict = story["verdict"]
+            agreement = verdict["agreement"]
+            tries = [
+                ("contaminated_exact", None, None), ("tie", agreement, None),
+                ("no_valid_answer", verdict["num_valid"], 1),
+                ("below_band", agreement, selected["min_agreement"]),
+                ("above_band", agreement, selected["max_agreement"]),
+            ]  # fmt: skip
+            expected += self.tried("select", tries, dropped.get("select"))
+            assert dropped.get("select", {}).get("reason") == self.refusal(row["text"], verdict, selected, played)
+            expected += self.built(story, played) if "select" not in dropped else []
+            expected.append(("validate", "row expectations", None, None, "passed"))
+            assert not any(d["stage"] == "validate" for d in played.tables["dropped"])
+        columns = ("stage", "filter", "figure", "threshold", "outcome")
+        assert [tuple(f[name] for name in columns) for f in story["filters"]] == expected
+        self.selected(story, row and row["text"], "select" not in dropped and row is not None)
+
+    def tried(self, stage, tries, refusal):
+        names = [name for name, _, _ in tries]
+        last = names.index(refusal["reason"]) if refusal else len(names)
+        found = [(stage, *one, "passed") for one in tries[:last]]
+        if refusal:
+            found.append((stage, refusal["reason"], refusal["figure"], refusal["threshold"], "dropped"))
+        return found + [(stage, name, None, limit, "not tried") for name, _, limit in tries[last + 1 :]]
+
+    def refusal(self, text, verdict, limits, played):
+        """Why the selection refuses a question; None if it does not."""
+        tables = ("inputs/probe", "inputs/benchmark_items")
+        protected = {folded(r["question"]) for table in tables for r in played.tables[table]}
+        if folded(text) in protected:
+            return "contaminated_exact"
+        if verdict["answer"] is None:
+            return "tie" if verdict["tied"] else "no_valid_answer"
+        if verdict["agreement"] < limits["min_agreement"]:
+            return "below_band"
+        return "above_band" if verdict["agreement"] > limits["max_agreement"] else None
+
+    def built(self, story, played):
+        agreeing, others = ({a["text"] for a in story["attempts"] if a["valid"] and a["reward"] == r} for r in (1, 0))
+        caps = {"solutions_per_question": len(agreeing), "pairs_per_question": len(agreeing) * len(others)}
+        limits = played.recipe["build"]
+        return [
+            ("build", cap, count, limits[cap], "capped" if count > limits[cap] else "passed")
+            for cap, count in caps.items()
+        ]
+
+    def selected(self, story, text, kept):
+        selection = story["selection"]
+        assert (selection is not None) == kept
+        if kept:
+            self.same(selection, self.row(selection["id"]))
+            assert (selection["text"], selection["answer"]) == (text, story["verdict"]["answer"])
+        for hit in story["contamination"]:
+            assert folded(hit["protected"]["question"]) == folded(text)
+            self.same(hit["protected"], self.row(hit["protected_id"]))
+
+    def training(self, story, question_id, played):
+        """The rows it became; the rounds that trained on them: its own, and while it was held, those after it."""
+        rows = {
+            row["id"]: (table, [row[column] for column in ATTEMPTS_OF[table]])
+            for table in TRAINING
+            for row in played.named(table, "question_id", question_id)
+        }
+        assert {row["id"]: (row["table"], row["attempts"]) for row in story["training_rows"]} == rows
+        assert {row["agreement"] for row in story["training_rows"]} <= {(story["verdict"] or {}).get("agreement")}
+        for attempt in story["attempts"]:
+            assert set(attempt["became"]) == {i for i, (_, made_of) in rows.items() if attempt["id"] in made_of}
+        weights = []
+        for row in story["training_rows"]:
+            trained = []
+            for later in self.rounds.values():
+                since = int((later.manifest["parent"] or "/0").split("/")[1])
+                again = played.manifest["decision"] == "held" and since < played.number < later.number
+                method = TRAINING[row["table"]]
+                reads = later.number == played.number or again
+                if reads and method in later.recipe["train"]["methods"] and not played.dropped[row["id"]]:
+                    trained.append(
+                        {"round": f"{self.recipe}/{later.number}", "method": method}
+                        | {"checkpoint": later.manifest["candidate"]["digest"]}
+                    )
+            assert row["trained"] == trained
+            weights += [t["checkpoint"] for t in trained]
+        self.checkpoints(story["checkpoints"], list(dict.fromkeys(weights)))
+
+    def checkpoints(self, told, digests):
+        """Scores as the answers to the benchmark give them, in the round that made the weights."""
+        assert {c["digest"] for c in told} == set(digests)
+        first = min(self.rounds)
+        for c in told:
+            base = self.rounds[first].manifest["base"]["digest"] == c["digest"]
+            maker = next((r for r in self.rounds.values() if r.manifest["candidate"]["digest"] == c["digest"]), None)
+            played = self.rounds[first] if base else maker
+            made = {} if base else {"made_by": f"{self.recipe}/{maker.number}"} | maker.manifest
+            assert [c[name] for name in ("made_by", "decision", "reason")] == [
+                made.get(name) for name in ("made_by", "decision", "reason")
+            ]
+            assert (c["role"], c["weights_dropped"]) == ("base" if base else "candidate", False)
+            assert c["scores"]["sums"] == played.manifest["scores"]["sums"][c["role"]]
+            assert abs(c["scores"]["sums"]["accuracy"] - played.score(c["digest"])) < 1e-12
+            assert c["champion_in"] == [
+                f"{self.recipe}/{r.number}"
+                for r in self.rounds.values()
+                if r.manifest["champion"]["digest"] == c["digest"]
+            ]
+
+    def input(self, story, row, played):
+        """A seed or a benchmark's item, as it stands in the user's file."""
+        if row is None:
+            return
+        with open(story["source"]["path"], encoding="utf-8") as file:
+            line = json.loads(file.readlines()[row["source_row"]])
+        assert line["question"].strip() == row["question"]
+        assert story["source"]["row"] == row["source_row"]
+        assert {e["id"] for e in story["evaluations"]} == {
+            e["id"] for e in played.named("evaluations", "item_id", row["id"])
+        }
+
+    def made_of(self, row_id):
+        """What came of a row: each round's ids by table, walked row by row."""
+        lasting, found = {row_id}, {}
+        own = {self.row(row_id)["attempt_id"]} if row_id.startswith("answers") else {row_id}
+        for number, played in self.rounds.items():
+            if number < self.home(row_id).number:
+                continue
+            made = defaultdict(set)
+            known = lasting | (own if played is self.home(row_id) else set())
+
+            def reach(table, *columns, made=made, known=known, played=played, also=frozenset()):
+                for row in played.tables[table]:
+                    named = {i for c in columns for i in (row[c] if isinstance(row[c], list) else [row[c]])}
+                    if named & known or named & set().union(*made.values()) or row.get("question_id") in also:
+                        made[table].add(row["id"])
+
+            reach("proposals", "fewshot_ids")
+            reach("questions", "proposal_id")
+            reach("contamination", "row_id", "protected_id")
+            reach("attempts", "question_id")
+            reach("answers", "attempt_id")
+            reach("verdicts", "question_id")
+            reach("probe_verdicts", "question_id")
+            reach("selections", "question_id", "verdict_id")
+            chosen = made["selections"] | known
+            labelled = {row["question_id"] for row in played.tables["selections"] if row["id"] in chosen}
+            reach("sft_examples", "attempt_id", also=labelled)
+            reach("preference_pairs", "chosen_attempt_id", "rejected_attempt_id", also=labelled)
+            reach("evaluations", "item_id")
+            lasting |= made["selections"]
+            found[f"{self.recipe}/{number}"] = {table: ids for table, ids in made.items() if ids}
+        return {name: made for name, made in found.items() if made}
