@@ -81,8 +81,9 @@ def plan_round(plan: Plan, lineage: Lineage) -> list[Planned]:
     try:
         method_of(plan.recipe)(round)
     except ValidationFailed:  # by a stage that is whole already
-        last = planner.planned[-1]
-        planner.planned[-1] = replace(last, why=f"{last.why}; it failed the round, which ends there")
+        validated = [n for n, planned in enumerate(planner.planned) if planned.stage.startswith("validate")][-1]
+        why = f"{planner.planned[validated].why}; it failed the round, which ends there"
+        planner.planned[validated] = replace(planner.planned[validated], why=why)
     return planner.planned
 
 

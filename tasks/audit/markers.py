@@ -46,7 +46,7 @@ def _faults(opened: Opened, marker: StageRecord, stage: str, key: str, known: se
         for name, value in marker.inputs.items()
         for digest in (value if isinstance(value, list) else [value])
     ]
-    for missing in prompts.keys() - {digest for _, digest in inputs}:
+    for missing in prompts.keys() - {digest for _, digest in inputs if isinstance(digest, str)}:
         yield f"the text of prompt {prompts[missing]} that is in the key", "another text"
     for name, digest in inputs:
         if _is_digest(digest) and digest not in known and digest not in prompts:

@@ -154,7 +154,7 @@ def test_no_champion_without_a_published_round(tmp_path, write_recipe):
 
 def test_an_audit_of_a_sound_store_says_what_it_read(played):
     _, store, _ = played()
-    assert audit(str(store)) == "examined: rounds 1, files 11, checkpoints 1; all as published"
+    assert audit(str(store)) == "examined: rounds 1, files 12, checkpoints 1; all as published"
 
 
 def test_an_audit_that_finds_damage_lists_it_raises_the_alarm_and_fails(played):

@@ -64,12 +64,3 @@ def test_alarms_are_published_in_the_manifest_and_beside_it(rounds):
     folder = rounds.lineage.round_folder(1)
     assert json.loads((folder / "alarms.json").read_text()) == [alarm.model_dump()]
     assert rounds.lineage.manifests[0].alarms == [alarm]
-
-
-def test_a_round_published_before_there_were_alarms_still_opens(rounds):
-    rounds.publish("held")
-    path = rounds.lineage.round_folder(1) / "manifest.json"
-    manifest = json.loads(path.read_text())
-    assert manifest.pop("alarms") == []
-    path.write_text(json.dumps(manifest))
-    assert rounds.lineage.manifests[0].alarms == []
