@@ -18,10 +18,10 @@ quickstart: setup
 	$(BIN)/selfplay run deployments/recipes/quickstart.toml
 
 test: setup lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 test-slow: setup smollm2 debian
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m slow
 
 # what the slow tests start beside Python: PostgreSQL's programs, and a compiler for a clock that jumps.
 # Without root a test that misses them fails, and says so.

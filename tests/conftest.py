@@ -18,6 +18,8 @@ import tomli_w
 
 from flows import environment
 
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # two side by side: a database and a core for each
+    os.environ |= {"PREFECT_HOME": str(environment.ROOT / ".prefect" / worker), "OMP_NUM_THREADS": "1"}
 environment.prepare()
 
 from schemas.manifest import CheckpointRef, GateResult, Manifest, TableRef  # noqa: E402
@@ -43,6 +45,14 @@ SMALL = {
     "evaluate.sampled_items": 20,
     "evaluate.num_samples": 2,
 }
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What tests want shown, whichever process they ran in: seeds, and tables of kills."""
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if getattr(report, "when", "") == "call":
+            for line in (text for name, text in report.user_properties if name == "shown"):
+                terminalreporter.write_line(line)
 
 
 def changed(recipe: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

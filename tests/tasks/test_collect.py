@@ -49,7 +49,9 @@ def as_datasets_folder(path):
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [("b.csv", as_csv), ("b.parquet", as_parquet), ("b", as_datasets_folder)], ids=lambda v: str(v)
+    ("name", "write"),
+    [("b.csv", as_csv), ("b.parquet", as_parquet), ("b", as_datasets_folder)],
+    ids=["csv", "parquet", "datasets"],
 )
 def test_a_benchmark_may_be_csv_parquet_or_a_datasets_folder(folder, quickstart, name, write):
     write(folder / name)

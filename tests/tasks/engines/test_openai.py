@@ -265,7 +265,7 @@ def test_an_answer_that_never_ends_is_bounded_in_time_and_memory(settings, fault
             engine.generate([ASKED])
         took, (_, most) = time.monotonic() - began, tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert took < openai.TRIES * 1.0 + 2
+    assert took < openai.TRIES * 2.0 + 5
     assert most < 60_000_000
 
 
