@@ -280,8 +280,9 @@ def _litter(store):
     parts = sorted(attempts.glob("*/part-*"))
     for number in range(300):
         target = attempts / f"{number:032x}" / "part-0000.parquet"
-        target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(parts[number % len(parts)], target)
+        if not target.exists():  # an earlier kill may have left it
+            target.parent.mkdir()
+            shutil.copyfile(parts[number % len(parts)], target)
 
 
 def _sleep(seconds):
