@@ -281,7 +281,7 @@ def _litter(store):
     for number in range(300):
         target = attempts / f"{number:032x}" / "part-0000.parquet"
         if not target.exists():  # an earlier kill may have left it
-            target.parent.mkdir()
+            target.parent.mkdir(exist_ok=True)
             shutil.copyfile(parts[number % len(parts)], target)
 
 
