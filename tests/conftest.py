@@ -47,6 +47,14 @@ SMALL = {
 }
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What tests want shown, whichever process they ran in: seeds, and tables of kills."""
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if getattr(report, "when", "") == "call":
+            for line in (text for name, text in report.user_properties if name == "shown"):
+                terminalreporter.write_line(line)
+
+
 def changed(recipe: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """A recipe with dotted keys replaced; None removes a key."""
     recipe = copy.deepcopy(recipe)
