@@ -64,11 +64,6 @@ class Lineage:
         return [m for m in self.manifests if m.decision == "held" and m.round > (champion.round if champion else 0)]
 
     @property
-    def withdrawn_weights(self) -> frozenset[str]:
-        """Digests of the candidates of withdrawn rounds."""
-        return frozenset(m.candidate.digest for m in self.manifests if m.decision == "withdrawn" and m.candidate)
-
-    @property
     def dropped_weights(self) -> frozenset[str]:
         """Digests of the candidates whose weights a record dropped."""
         return frozenset(m.candidate.digest for m in self.manifests if m.weights_dropped and m.candidate)

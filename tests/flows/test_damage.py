@@ -188,8 +188,8 @@ def test_a_benchmark_item_among_the_training_rows_is_found(store):
     rewrite(store, "questions", poison)
     found = {d.place.split("/")[2]: d.found for d in damage(store) if "repeats a benchmark" in d.expected}
     assert "sft_examples" in found
-    assert f"first {trained}: exact of inputs" not in found["sft_examples"]
-    assert "(sums-sealed)" in found["sft_examples"]
+    assert found["sft_examples"].startswith(f"1, first {trained}: exact of benchmark_items-")
+    assert found["sft_examples"].endswith("(sums-sealed)")
 
 
 def test_a_kept_row_that_its_suite_refuses_is_found(store):
