@@ -81,7 +81,7 @@ def _drafted(round: Round, shown: str, stage: Keyed) -> list[StageRecord]:
     folder = round.lineage.round_folder(round.number) / "stages"
     keys = [path.name.removesuffix(".json").rpartition("-")[2] for path in folder.glob(f"{stage.name}-*.json")]
     records = [round.lineage.stage_record(round.number, stage.name, key) for key in keys]
-    return [record for record in records if record and record.played_as == shown]
+    return [record for record in records if record and record.played_as == shown and not record.reused_from]
 
 
 def _differing(stage: Keyed, record: StageRecord, parts: tuple[str, ...]) -> list[str]:
