@@ -15,10 +15,10 @@ from flows.methods import method_of  # noqa: E402
 from flows.plan import plan_round  # noqa: E402
 from flows.preflight import Plan, preflight  # noqa: E402
 from flows.published import manifest_of  # noqa: E402
-from flows.round import Round  # noqa: E402
+from flows.round import next_round  # noqa: E402
 from flows.stage import Spending, Stages  # noqa: E402
 from schemas.errors import BadInput, BudgetSpent, ValidationFailed  # noqa: E402
-from schemas.manifest import CheckpointRef, Manifest  # noqa: E402
+from schemas.manifest import Manifest  # noqa: E402
 from tasks.audit.refusal import refuse_damage  # noqa: E402
 from tasks.publish import now, publish  # noqa: E402
 from tasks.store.lineage import Lineage, make_store, open_lineage  # noqa: E402
@@ -48,7 +48,7 @@ def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, co
     recipe, spending = plan.recipe, Spending(plan.recipe.budget)
     with console.stage("audit"):
         refuse_damage(open_lineage(plan.store, recipe.name), console.progress("audit"))
-    base = keep_checkpoint(plan.store / "objects", plan.model)
+    keep_checkpoint(plan.store / "objects", plan.model)
     for last in open_lineage(plan.store, recipe.name).manifests[-1:]:  # killed right after its manifest was written
         remove_strays(plan.store / recipe.name / f"round-{last.round:04d}", last)
     published: list[Manifest] = []
@@ -60,7 +60,7 @@ def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, co
             break
         stages = Stages(console, spending, lock, again_from=from_stage if not published else "")
         try:
-            published.append(_play_round(plan, lineage, base, stages))
+            published.append(_play_round(plan, lineage, stages))
         except BudgetSpent as spent:
             console.note(f"stopped: {spent}; the next run goes on from here")
             break
@@ -69,18 +69,8 @@ def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, co
     return published
 
 
-def _play_round(plan: Plan, lineage: Lineage, base: CheckpointRef, stages: Stages) -> Manifest:
-    promoted, console = lineage.champion_round, stages.console
-    round = Round(
-        recipe=plan.recipe,
-        recipe_folder=plan.recipe_folder,
-        sources=plan.sources,
-        lineage=lineage,
-        number=lineage.next_round,
-        base=base,
-        champion=lineage.champion(base),
-        player=stages,
-    )
+def _play_round(plan: Plan, lineage: Lineage, stages: Stages) -> Manifest:
+    promoted, console, round = lineage.champion_round, stages.console, next_round(plan, lineage, stages)
     parent = f"{promoted.recipe}/{promoted.round}" if promoted else None
     console.round_begins(plan.recipe.name, round.number, parent or "the base model")
     folder = lineage.round_folder(round.number)
@@ -94,14 +84,13 @@ def _play_round(plan: Plan, lineage: Lineage, base: CheckpointRef, stages: Stage
     manifest = manifest_of(round, plan, parent, started, failure, stages.lock.epoch.epoch)
     publish(folder, manifest, prove=stages.lock.prove)
     console.note(f"  {manifest.decision}: {manifest.reason}")
-    _tell(plan, manifest)
+    after = open_lineage(plan.store, plan.recipe.name)
+    drop_held_weights(after, plan.recipe.retention.keep_held)
+    _tell_prefect(after, manifest)
     return manifest
 
 
-def _tell(plan: Plan, manifest: Manifest) -> None:
-    """What follows from a published round: weights beyond what is kept are dropped; Prefect shows it and is told."""
-    lineage = open_lineage(plan.store, plan.recipe.name)
-    drop_held_weights(lineage, plan.recipe.retention.keep_held)
+def _tell_prefect(lineage: Lineage, manifest: Manifest) -> None:
     round_artifacts(lineage, manifest)
     round_published(manifest)
     alarms_raised(manifest)

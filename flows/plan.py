@@ -7,9 +7,9 @@ from typing import Any, Literal
 from flows.keyed import Keyed, changed, keyed, whole
 from flows.methods import method_of
 from flows.preflight import Plan
-from flows.round import Round, Stage, Work
+from flows.round import Round, Stage, Work, next_round
 from schemas.errors import ValidationFailed
-from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from schemas.manifest import StageRecord, TableRef
 from tasks.store.lineage import Lineage
 
 AWAITED = "awaits "  # in place of a digest that a stage before has still to make
@@ -67,19 +67,9 @@ class Planner:
 
 def plan_round(plan: Plan, lineage: Lineage) -> list[Planned]:
     """Every stage of the next round, in order."""
-    planner, base = Planner(), CheckpointRef(digest=plan.fixed["base"])
-    round = Round(
-        recipe=plan.recipe,
-        recipe_folder=plan.recipe_folder,
-        sources=plan.sources,
-        lineage=lineage,
-        number=lineage.next_round,
-        base=base,
-        champion=lineage.champion(base),
-        player=planner,
-    )
+    planner = Planner()
     try:
-        method_of(plan.recipe)(round)
+        method_of(plan.recipe)(next_round(plan, lineage, planner))
     except ValidationFailed:  # by a stage that is whole already
         validated = [n for n, planned in enumerate(planner.planned) if planned.stage.startswith("validate")][-1]
         why = f"{planner.planned[validated].why}; it failed the round, which ends there"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.beside import Rows
+from flows.preflight import Plan
 from schemas.alarms import Measured
 from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef
 from schemas.recipe import Recipe
@@ -68,6 +69,21 @@ class Round:
         if builds_on:
             self.built_on.update(m.round for m in rounds)
         return tuple(ref for m in rounds for ref in m.tables.get(table, []))
+
+
+def next_round(plan: Plan, lineage: Lineage, player: "Player") -> Round:
+    """The round that follows the last published one, on the champion of that moment."""
+    base = CheckpointRef(digest=plan.fixed["base"])
+    return Round(
+        recipe=plan.recipe,
+        recipe_folder=plan.recipe_folder,
+        sources=plan.sources,
+        lineage=lineage,
+        number=lineage.next_round,
+        base=base,
+        champion=lineage.champion(base),
+        player=player,
+    )
 
 
 Player = Callable[[Round, Stage, str, Work | None, dict[str, Any]], StageRecord]

@@ -114,19 +114,8 @@ def _start_server(state: State) -> None:
 def _start_worker(state: State) -> None:
     name = socket.gethostname()
     before = heard_of_worker(state.url, name)
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "worker",
-        "start",
-        "--pool",
-        POOL,
-        "--type",
-        "process",
-        "--name",
-        name,
-    ]
+    named = ["--pool", POOL, "--type", "process", "--name", name]
+    command = [sys.executable, "-m", "prefect", "worker", "start", *named]
     state.worker = start(command, _environment(state), state.mark("worker"), _log("worker"))
     _write(state)
     worker = living(state.worker, state.mark("worker"))

@@ -22,10 +22,10 @@ from schemas.settings import (
     Section,
     Select,
     Solve,
-    Train,
     TransformersEngine,
     Validate,
 )  # fmt: skip
+from schemas.training import Train
 
 
 class Model(Section):

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.settings import Train as Settings
 from schemas.train_steps import TRAIN_STEPS
+from schemas.training import Train as Settings
 from tasks.store.draft import Draft
 from tasks.store.objects import keep_checkpoint
 from tasks.training.dpo import train_dpo

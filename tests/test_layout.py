@@ -3,6 +3,7 @@ from pathlib import Path
 import flows
 import schemas
 import tasks
+from flows.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,3 +19,9 @@ def test_every_folder_and_file_of_the_readmes_map_is_there():
     paths = [line.split()[0] for line in folder_map.splitlines() if line.strip()]
     assert len(paths) > 8
     assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_readme_lists_every_command():
+    listed = (ROOT / "README.md").read_text().split("## Commands")[1].split("```")[1]
+    names = {command.callback.__name__ for command in app.registered_commands}
+    assert {line.split()[1] for line in listed.strip().splitlines()} == names

@@ -12,7 +12,6 @@ from schemas.records import LineageRecord
 from tasks.store.descent import way
 from tasks.store.lineage import Lineage
 from tasks.store.naming import open_round
-from tasks.store.place import store_at
 
 RoundArgument = Annotated[str, typer.Argument(help="A round, such as quickstart/3.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; kept in the record.")]
@@ -28,7 +27,7 @@ def audit(
 
     console = Console(to_stderr=as_json_object)
     with console.stage("audit"):
-        examined = examine_store(store_at(store), round, console.progress("audit"))
+        examined = examine_store(store, round, console.progress("audit"))
     counts = {"rounds": examined.rounds, "files": examined.files, "checkpoints": examined.objects}
     if as_json_object:
         typer.echo(json.dumps(counts | {"damage": [found.__dict__ for found in examined.damage]}, indent=2))

@@ -7,8 +7,8 @@ from pathlib import Path
 from schemas.errors import BadInput
 from schemas.manifest import Manifest
 from tasks.audit.closure import Shelf, orphans
-from tasks.audit.damage import Damage
-from tasks.audit.integrity import Opened, faults_of_weights, open_tables, weights_of
+from tasks.audit.damage import Damage, name_of
+from tasks.audit.integrity import Opened, faults_of_weights, open_tables
 from tasks.audit.leaks import Protected, leaks
 from tasks.audit.manifests import contradictions
 from tasks.audit.markers import read_markers
@@ -17,9 +17,10 @@ from tasks.audit.suites import broken_expectations
 from tasks.checks.suites import Suites
 from tasks.store.chain import Fault
 from tasks.store.gc import lineage_names
-from tasks.store.lineage import Lineage, read_lineage
+from tasks.store.lineage import Lineage, existing_store, read_lineage
 from tasks.store.naming import parts_of
 from tasks.store.records import record_chain
+from tasks.store.retention import needed_weights
 
 Report = Callable[[int, int, str], None]
 Read = list[tuple[Lineage, tuple[Fault, ...]]]
@@ -36,16 +37,14 @@ class Examined:
     damage: tuple[Damage, ...]
 
 
-def examine_store(store: Path, only: str = "", report: Report = lambda done, total, unit: None) -> Examined:
+def examine_store(store: Path | str, only: str = "", report: Report = lambda done, total, unit: None) -> Examined:
     """All published rounds and the weights that they name, or those of one round; manifests and records in any case.
     Drafts are not looked at. Raises BadInput if there is no such store or round."""
-    if not (store / "store.json").exists():
-        raise BadInput(f"{store}: not a store; expected the store.json that a first run writes")
-    read, chosen = _chosen(store, only)
+    read, chosen = _chosen(existing_store(store), only)
     weights = {
-        digest: (lineage, owner)
+        digest: (lineage, name_of(m))
         for lineage, _ in read
-        for digest, owner in weights_of(lineage, [m for at, m in chosen if at is lineage]).items()
+        for digest, m in needed_weights(_as_recorded(lineage, chosen)).items()
     }
     total, done = len(chosen) * STEPS + len(weights), 0
 
@@ -77,6 +76,11 @@ def _chosen(store: Path, only: str) -> tuple[Read, list[tuple[Lineage, Manifest]
     if only and not chosen and not any(faults for _, faults in read):
         raise BadInput(f"{only}: no published round of this name in {store}")
     return read, chosen
+
+
+def _as_recorded(lineage: Lineage, chosen: list[tuple[Lineage, Manifest]]) -> list[Manifest]:
+    numbers = {m.round for at, m in chosen if at is lineage}
+    return [m for m in lineage.manifests if m.round in numbers]
 
 
 def _published(lineage: Lineage) -> list[Manifest]:

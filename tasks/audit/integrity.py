@@ -51,16 +51,6 @@ def open_tables(opened: Opened) -> Iterator[Damage]:
             yield opened.damage(f"{ref.path}{part}", expected, found, ref.table)
 
 
-def weights_of(lineage: Lineage, rounds: list[Manifest]) -> dict[str, str]:
-    """Digest -> the first round that names it, of all weights but those that a record dropped."""
-    return {
-        checkpoint.digest: name_of(m)
-        for m in sorted(rounds, key=lambda m: -m.round)
-        for checkpoint in (m.candidate, m.champion, m.base)
-        if checkpoint and checkpoint.digest not in lineage.dropped_weights
-    }
-
-
 def faults_of_weights(lineage: Lineage, digest: str, owner: str) -> Iterator[Damage]:
     unusable = weights_unusable(digest, lineage.manifests)
     for file, expected, found in _faults_of_object(lineage.objects / digest, digest):

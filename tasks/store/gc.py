@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.manifest import Manifest
 from tasks.store.lineage import Lineage, open_lineage, round_folders
 from tasks.store.listing import Found, files_below
 from tasks.store.objects import LISTING
 from tasks.store.place import on_disk
+from tasks.store.retention import needed_weights
 from tasks.store.strays import remove_files, strays
 from tasks.store.uploads import Upload, abort_upload, unfinished_uploads
 
@@ -34,7 +34,7 @@ def find_garbage(store: Path, grace_seconds: float) -> list[Garbage]:
     A draft that is younger keeps the objects that its markers name, and an object that is younger is kept.
     """
     lineages = [open_lineage(store, name) for name in lineage_names(store)]
-    needed = {digest for lineage in lineages for m in lineage.manifests for digest in _needed(m)}
+    needed = {digest for lineage in lineages for digest in needed_weights(lineage.manifests)}
     found: list[Garbage] = []
     for lineage in lineages:
         found += _of_a_lineage(lineage, grace_seconds)
@@ -72,12 +72,6 @@ def _of_a_lineage(lineage: Lineage, grace: float) -> Iterator[Garbage]:
     for part in ("lock", "records", "cache"):
         left = _drafts_of(files_below(lineage.folder / part))
         yield from _if_old(f"{lineage.recipe}/{part}", KILLED, left, grace)
-
-
-def _needed(m: Manifest) -> set[str]:
-    """Digests of the weights that a published round still needs."""
-    candidate = m.candidate if m.candidate and not m.weights_dropped else None
-    return {ref.digest for ref in (m.base, m.champion, candidate) if ref}
 
 
 def _drafted(lineage: Lineage, grace: float) -> set[str]:

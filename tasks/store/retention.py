@@ -1,5 +1,7 @@
 """Retention: weights of held rounds beyond the newest few are dropped, by a record; rows and manifests stay."""
 
+from collections.abc import Iterable
+
 from schemas.manifest import Manifest
 from tasks.store.lineage import Lineage
 from tasks.store.records import add_record
@@ -19,6 +21,18 @@ def drop_held_weights(lineage: Lineage, keep_held: int | None) -> list[int]:
             lineage.folder, "drop-weights", m.round, f"beyond the {keep_held} newest held (retention.keep_held)"
         )
     return [m.round for m in beyond]
+
+
+def needed_weights(rounds: Iterable[Manifest]) -> dict[str, Manifest]:
+    """Digest -> the first of these rounds that needs the weights: its base, its champion, or a candidate that no
+    record dropped. What one round dropped, another may need."""
+    needed: dict[str, Manifest] = {}
+    for m in rounds:
+        candidate = None if m.weights_dropped else m.candidate
+        for checkpoint in (m.base, m.champion, candidate):
+            if checkpoint:
+                needed.setdefault(checkpoint.digest, m)
+    return needed
 
 
 def can_be_approved(lineage: Lineage, round: Manifest) -> bool:

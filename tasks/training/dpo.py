@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from schemas.settings import Dpo
+from schemas.training import Dpo
 from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
 
 

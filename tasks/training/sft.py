@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from schemas.settings import Sft
+from schemas.training import Sft
 from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
 
 

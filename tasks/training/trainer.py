@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from schemas.errors import Stopped, ValidationFailed
-from schemas.settings import Lora, Optimiser
+from schemas.training import Lora, Optimiser
 from tasks.engines.transformers import device_and_dtype
 from tasks.store.objects import write_whole
 from tasks.training.resume import Place, keep, saves

@@ -243,7 +243,7 @@ def test_one_round_alone_can_be_examined(store):
 
 
 def test_what_is_no_store_is_refused(tmp_path):
-    with pytest.raises(BadInput, match="not a store"):
+    with pytest.raises(BadInput, match="no store is there"):
         examine_store(store_at(tmp_path / "nowhere"))
     make_store(tmp_path / "empty")
     assert examine_store(tmp_path / "empty").damage == ()

@@ -15,20 +15,8 @@ import pytest
 
 from tasks.store.lineage import open_lineage
 
-from .killing import (
-    LINEAGE,
-    MOMENTS,
-    Kill,
-    Moment,
-    Victim,
-    command,
-    damaged,
-    last_write,
-    table_of,
-    unaccounted,
-    warm,
-    where,
-)
+from .aftermath import damaged, last_write, table_of, unaccounted, where
+from .killing import LINEAGE, MOMENTS, Kill, Moment, Victim, command, warm
 
 SMALL = {
     "solve__questions_per_shard": 8,

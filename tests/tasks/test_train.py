@@ -7,8 +7,8 @@ from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
-from schemas.settings import Dpo, Lora
 from schemas.sft_examples import SFT_EXAMPLES
+from schemas.training import Dpo, Lora
 from tasks.store.draft import Draft
 from tasks.train import train
 

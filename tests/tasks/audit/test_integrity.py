@@ -8,11 +8,13 @@ import pytest
 
 from schemas.inputs import SEEDS
 from schemas.manifest import Manifest
-from tasks.audit.integrity import Opened, faults_of_weights, open_tables, weights_of
+from tasks.audit.damage import name_of
+from tasks.audit.integrity import Opened, faults_of_weights, open_tables
 from tasks.publish import publish
 from tasks.store.lineage import make_store, open_lineage, read_lineage
 from tasks.store.place import store_at
 from tasks.store.records import add_record
+from tasks.store.retention import needed_weights
 
 
 def manifest(base, candidate, number=1, recipe="small", tables=()):
@@ -43,8 +45,8 @@ def damage(store):
     """What reading every file and the weights finds."""
     lineage, _ = read_lineage(store, "small")
     found = [found for m in lineage.manifests for found in open_tables(Opened(lineage, m))]
-    for digest, owner in weights_of(lineage, list(lineage.manifests)).items():
-        found += faults_of_weights(lineage, digest, owner)
+    for digest, m in needed_weights(lineage.manifests).items():
+        found += faults_of_weights(lineage, digest, name_of(m))
     return [(damage.owner, damage.place, damage.found) for damage in found]
 
 

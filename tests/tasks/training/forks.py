@@ -22,8 +22,8 @@ from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer  # noqa: E402, F401
 from schemas.dropped import DROPPED  # noqa: E402
 from schemas.manifest import CheckpointRef  # noqa: E402
 from schemas.preference_pairs import PREFERENCE_PAIRS  # noqa: E402
-from schemas.settings import Train  # noqa: E402
 from schemas.sft_examples import SFT_EXAMPLES  # noqa: E402
+from schemas.training import Train  # noqa: E402
 from tasks.store.draft import Draft  # noqa: E402
 from tasks.store.lineage import Lineage  # noqa: E402
 from tasks.store.objects import file_digest, keep_checkpoint  # noqa: E402
