@@ -9,7 +9,7 @@ import shutil
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from flows.keyed import keyed, whole  # noqa: E402
 from flows.methods.serl import serl  # noqa: E402
 from flows.preflight import Plan, preflight  # noqa: E402
 from flows.published import manifest_of  # noqa: E402
-from flows.round import Round, Stage, Work  # noqa: E402
+from flows.round import Round, Stage, Work, next_round  # noqa: E402
 from schemas.attempts import ATTEMPTS  # noqa: E402
 from schemas.dropped import DROPPED  # noqa: E402
 from schemas.evaluations import EVALUATIONS  # noqa: E402
@@ -63,19 +63,9 @@ def play_rounds(recipe: Path, store: Path, until: int) -> None:
     """Publish rounds up to this number."""
     plan = preflight(recipe, store)
     make_store(plan.store)
-    base = keep_checkpoint(plan.store / "objects", plan.model)
+    keep_checkpoint(plan.store / "objects", plan.model)
     while (lineage := open_lineage(plan.store, plan.recipe.name)).next_round <= until:
-        champion, promoted = lineage.champion(base), lineage.champion_round
-        round = Round(
-            plan.recipe,
-            plan.recipe_folder,
-            plan.sources,
-            lineage,
-            lineage.next_round,
-            base,
-            champion,
-            Pretended(plan),
-        )
+        promoted, round = lineage.champion_round, next_round(plan, lineage, Pretended(plan))
         folder, started = lineage.round_folder(round.number), now()
         write_whole(folder / "recipe.toml", plan.recipe_text.encode())
         serl(round)
@@ -154,8 +144,9 @@ class Pretended:
     def solve(
         self, draft: Draft, *, settings: Any, model: CheckpointRef, questions: TableRef, probe: TableRef, **_: Any
     ) -> Row:
-        asked = [(row["id"], row["text"]) for row in draft.read(questions).to_pylist()]
-        asked += [(row["id"], row["question"]) for row in draft.read(probe).to_pylist()]
+        ease, number = self.choice.random, partial(self.choice.randrange, 1000)
+        asked = [(row["id"], row["text"], ease(), number()) for row in draft.read(questions).to_pylist()]
+        asked += [(row["id"], row["question"], 0.9, int(row["reference"])) for row in draft.read(probe).to_pylist()]
         size = settings.questions_per_shard
         for part in range(0, len(asked), size):
             rows = [
@@ -166,9 +157,10 @@ class Pretended:
             draft.write(ATTEMPTS, rows, part // size)
         return {"attempts": len(asked) * settings.num_samples, "truncated": 0}
 
-    def _attempts(self, draft: Draft, settings: Any, model: CheckpointRef, row_id: str, question: str) -> list[Row]:
+    def _attempts(
+        self, draft: Draft, settings: Any, model: CheckpointRef, row_id: str, question: str, ease: float, truth: int
+    ) -> list[Row]:
         """As many agree as the question is easy: often all, sometimes a tie."""
-        ease, truth = self.choice.random(), self.choice.randrange(1000)
         answers = [
             truth + (self.choice.random() > ease) * self.choice.randrange(1, 4) for _ in range(settings.num_samples)
         ]

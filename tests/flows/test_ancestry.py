@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import hashlib
 import json
 import random
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from flows.console import Console
 from flows.run import run_recipe
 from schemas.errors import BadInput, Damaged
+from tasks.store.chain import sealed
 from tasks.store.records import add_record
 
 from . import recomputed
@@ -144,8 +146,10 @@ def test_an_id_that_two_recipes_have_wants_the_recipes_name(store, lineage, ask,
     """The same recipe under another name: so far the same rows under the same ids."""
     shutil.copytree(store, tmp_path / "store")
     shutil.copytree(store / "small", tmp_path / "store/twin", ignore=shutil.ignore_patterns("round-0003"))
-    for path in (tmp_path / "store/twin").glob("round-*/manifest.json"):
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"recipe": "twin"}))
+    previous = ""
+    for path in sorted((tmp_path / "store/twin").glob("round-*/manifest.json")):
+        path.write_bytes(sealed(json.loads(path.read_text()) | {"recipe": "twin", "previous": previous}))
+        previous = hashlib.sha256(path.read_bytes()).hexdigest()
     both, own = (lineage.rounds[number].tables["questions"][0]["id"] for number in (1, 3))
     with pytest.raises(BadInput, match=rf"{both}: of which recipe\? one of small/{both}, twin/{both}"):
         ask("why", both, tmp_path / "store")

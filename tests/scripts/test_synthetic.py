@@ -8,7 +8,7 @@ import pytest
 
 from schemas.tables import TABLES
 from tasks.audit.ancestry import explain
-from tasks.audit.integrity import examine_store
+from tasks.audit.examine import examine_store
 from tasks.audit.rows import Rows
 from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
