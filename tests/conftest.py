@@ -270,3 +270,16 @@ def _free_ports(number: int) -> list[int]:
     for probe in probes:
         probe.close()
     return ports
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium")
+    assert path, "no chromium on this machine; type: make chromium"
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])  # the tests may run as root
+        yield browser
+        browser.close()

@@ -46,6 +46,8 @@ def heading(lineage: Lineage, m: Manifest) -> Iterator[str]:
         yield f"gain     {points(gate.difference)} points {interval} on {items}: {of}"
     rows = {table: sum(ref.rows for ref in m.tables[table]) for table in TABLES if table in m.tables}
     yield f"rows     {counted({**rows, 'dropped': sum(m.dropped.values())})}"
+    for alarm in m.alarms:
+        yield f"alarm    {typer.style(alarm.level, fg='yellow')}, {plain(alarm.name)}: {plain(alarm.text, 300)}"
 
 
 def recorded(record: LineageRecord) -> str:

@@ -12,7 +12,7 @@ from tasks.audit.query import Found
 from tasks.store.lineage import Lineage
 
 ORDER = (
-    "collect", "propose", "solve", "judge", "select", "build", "validate", "train",
+    "collect", "propose", "solve", "judge", "select", "build", "validate", "alarms", "train",
     "evaluate.base", "evaluate.champion", "evaluate.candidate", "validate.scores", "gate",
 )  # fmt: skip
 ROLES = ("base", "champion", "candidate")

@@ -13,6 +13,7 @@ from flows.events import alarms_raised
 from flows.keeping import approve_round
 from flows.run import run_recipe
 from schemas.alarms import Alarm
+from tasks.audit.report import write_report
 from tasks.store.lineage import open_lineage
 
 ALARM = Alarm(name="same_answer", level="hold", figure=0.97, threshold=0.5, text="one answer: 97.0%, above 50%")
@@ -94,6 +95,24 @@ def test_what_earlier_rounds_measured_is_an_input_of_the_stage(played):
         measured = record.figures["measured"]
         assert measured["probe_decided"] == m.vote_precision.n
         assert measured["probe_right"] / m.vote_precision.n == m.vote_precision.accuracy
+
+
+def test_the_report_of_rounds_that_were_played_shows_their_alarms_and_where_a_row_comes_from(
+    played, chromium, tmp_path
+):
+    lineage = open_lineage(played[0], "small")
+    page = chromium.new_page()
+    page.goto(write_report([lineage], tmp_path, lambda *_: None).as_uri())
+    page.wait_for_selector("body[data-drawn=yes]")
+    assert page.locator("section[aria-labelledby=alarms] li").count() == 4, "two rounds, two alarms each"
+    page.get_by_role("link", name="small/1").first.click()
+    page.wait_for_selector("body[data-drawn=yes]")
+    alarms = page.locator("section[aria-labelledby=alarms]").inner_text()
+    assert all(alarm.text in alarms for alarm in lineage.manifests[0].alarms)
+    page.get_by_label("Show").select_option("=sft_examples")
+    page.locator("#rows summary").first.click()
+    story = page.locator("#rows .why").first.inner_text()
+    assert "Attempts" in story and "selfplay why sft_examples-0001-" in story
 
 
 def test_an_alarm_is_an_event_and_stands_in_the_decisions_artifact(rounds, prefect_server):

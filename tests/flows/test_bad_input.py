@@ -19,6 +19,7 @@ READERS = {
     "log": ["log"],
     "log --json": ["log", "--json"],
     "show": ["show", "small/1"],
+    "show TABLE": ["show", "small/1", "verdicts"],
     "diff": ["diff", "small/1", "small/2"],
     "why": ["why", ROW],
     "where": ["where", ROW],
@@ -217,8 +218,7 @@ def forbid():
     [
         *((command, "store", 0o000) for command in COMMANDS),
         ("log", "store/store.json", 0o000),
-        ("log", "store/small", 0o000),
-        ("log", "store/small/round-0001", 0o000),
+        *((c, f"store/{part}", 0o000) for c in ("log", "show", "diff") for part in ("small", "small/round-0001")),
         ("log", "store/small/round-0001/manifest.json", 0o000),
         ("approve", "store/small", 0o555),
         ("gc --remove", "store/small", 0o555),

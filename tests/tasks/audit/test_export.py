@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
 
+from schemas.alarms import Alarm
 from schemas.dropped import DROPPED
 from schemas.errors import BadInput, Damaged
 from schemas.manifest import Score
@@ -113,6 +114,13 @@ def test_the_card_says_what_became_of_the_round(rounds, tmp_path, decision, word
     assert [said for said in DECISIONS.values() if said in text] == [words]
     assert ("The weights are not part of this export." in text) == (decision == "failed")
     assert exported.model == (tmp_path / "out/model").is_dir() == (decision != "failed")
+
+
+def test_the_cards_tell_the_rounds_alarms(rounds, tmp_path):
+    publish(rounds, alarms=(Alarm(name="unanimous", level="hold", figure=0.95, threshold=0.9, text="95% agree"),))
+    export(rounds, tmp_path / "out")
+    for card in ("README.md", "model/README.md"):
+        assert "**Alarm (hold), unanimous:** 95% agree" in (tmp_path / "out" / card).read_text()
 
 
 def test_the_card_says_what_is_awaited_and_from_whom_it_descends(rounds, tmp_path):

@@ -6,7 +6,7 @@ import re
 import shutil
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tasks.audit.report import write_report
 
@@ -41,16 +41,6 @@ def folder(tmp_path_factory):
     page = write_report([rounds.lineage], folder / "report", lambda *_: None)
     assert page == folder / "report/small/index.html"
     return page.parent
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = shutil.which("chromium")
-    assert path, "no chromium on this machine; type: make chromium"
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])  # the tests may run as root
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
