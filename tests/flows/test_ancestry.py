@@ -16,6 +16,7 @@ import pytest
 from flows.console import Console
 from flows.run import run_recipe
 from schemas.errors import BadInput, Damaged
+from tasks.audit.examine import examine_store
 from tasks.store.chain import sealed
 from tasks.store.records import add_record
 
@@ -83,11 +84,23 @@ def test_the_recomputation_imports_nothing_of_the_project():
 
 
 def test_why_agrees_with_a_recomputation_for_200_random_rows_over_all_tables(lineage, ask):
+    agree_on_rows(lineage, lambda row_id: ask("why", row_id))
+
+
+@pytest.mark.slow
+def test_so_it_does_on_the_quickstarts_own_rounds_and_an_audit_finds_them_whole(prefect_server, tmp_path, ask):
+    store = tmp_path / "store"
+    run_recipe(ROOT / "deployments/recipes/quickstart.toml", store, None, Console(to_stderr=True))
+    assert examine_store(store).damage == ()
+    agree_on_rows(Recomputed(store / "quickstart"), lambda row_id: ask("why", row_id, store))
+
+
+def agree_on_rows(lineage, why):
     rows = chosen_rows(lineage, NUM_ROWS)
     assert len(rows) == NUM_ROWS
     for row_id in rows:
         try:
-            lineage.agree(ask("why", row_id))
+            lineage.agree(why(row_id))
         except AssertionError as error:
             raise AssertionError(f"{row_id}: {error}") from error
 
