@@ -10,20 +10,20 @@ from tasks.audit.pages.charts import Chart
 from tasks.store.lineage import Lineage
 
 DIVERSITY = {  # what the alarms measure: title, what it says, form
-    "answer_entropy": ("Answer entropy", "Of the answers to a question, of the greatest it could be.", ".3f"),
-    "unanimous": ("Unanimous questions", "Share of the questions whose attempts all agree.", ".0%"),
+    "answer_entropy": ("Answer entropy", "Of the answers to a question, of the greatest it could be.", ".3~f"),
+    "unanimous": ("Unanimous questions", "Share of the questions whose attempts all agree.", ".2~%"),
     "distinct_2": (
         "Distinct word pairs",
         "Of the new questions, over those of equally many pairs of the seeds.",
-        ".2f",
+        ".2~f",
     ),
     "near_duplicates": (
         "Not new",
         "Share of the questions that were too near to the seeds or an earlier one.",
-        ".0%",
+        ".2~%",
     ),
-    "same_answer": ("The commonest answer", "Share of all attempts, whatever the question, that give it.", ".0%"),
-    "mean_tokens": ("Length of an attempt", "Tokens, on average.", ".0f"),
+    "same_answer": ("The commonest answer", "Share of all attempts, whatever the question, that give it.", ".2~%"),
+    "mean_tokens": ("Length of an attempt", "Tokens, on average.", ".1~f"),
 }
 
 
