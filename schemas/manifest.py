@@ -1,6 +1,6 @@
 """What a round leaves for its readers: stage markers, the scorecard, and the manifest, written last."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -107,7 +107,7 @@ class Manifest(Record):
     method: str
     decision: Decision
     reason: str
-    parent: str | None
+    parent: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}/[0-9]{1,9}$")] | None
     """Round the champion came from (`recipe/n`); null if it is the base model."""
     built_on: list[int] = Field(default_factory=list)
     """Earlier rounds whose rows were few-shots of this one, or were trained on."""

@@ -14,7 +14,7 @@ RowArgument = Annotated[
 
 def why(row: RowArgument, store: StoreOption = "store", as_json_object: JsonOption = False) -> None:
     """What a row came from, what was held against it and what it became: any row of any table, dropped ones too."""
-    from flows.explained import story
+    from flows.lines.story import story
     from tasks.audit.ancestry import explain
     from tasks.audit.rows import open_row
 
@@ -24,7 +24,7 @@ def why(row: RowArgument, store: StoreOption = "store", as_json_object: JsonOpti
 
 def where(row: RowArgument, store: StoreOption = "store", as_json_object: JsonOption = False) -> None:
     """What was made of a row, round by round, to the checkpoints that were trained on it."""
-    from flows.explained import descent
+    from flows.lines.story import descent
     from tasks.audit.descent import follow
     from tasks.audit.rows import open_row
 

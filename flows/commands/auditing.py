@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.commands.options import JsonOption, StoreOption
+from flows.commands.options import JsonOption, RoundArgument, StoreOption
 from flows.console import Console
 from schemas.errors import Damaged
 from schemas.records import LineageRecord
@@ -13,7 +13,6 @@ from tasks.store.descent import way
 from tasks.store.lineage import Lineage
 from tasks.store.naming import open_round
 
-RoundArgument = Annotated[str, typer.Argument(help="A round, such as quickstart/3.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; kept in the record.")]
 
 

@@ -38,7 +38,7 @@ def show(
     where: Annotated[
         str, typer.Option(help="An SQL expression over the table's columns, such as 'agreement < 0.5'.")
     ] = "",
-    limit: Annotated[int, typer.Option(min=1, help="Rows to show, the first by id.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="Rows to show, the first by id.")] = 20,
     store: StoreOption = "store",
     as_json_object: JsonOption = False,
 ) -> None:

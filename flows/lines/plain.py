@@ -10,8 +10,11 @@ LINES, CHARACTERS = 12, 1_000
 
 def plain(text: str, most: int = 200) -> str:
     """On one line, cut: what is not printable (control, formatting and direction marks) as an escape."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:most])
-    return shown if len(text) <= most else f"{shown}... ({len(text):,} characters)"
+    return escaped(text) if len(text) <= most else f"{escaped(text[:most])}... ({len(text):,} characters)"
+
+
+def escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def paragraph(text: str) -> Iterator[str]:

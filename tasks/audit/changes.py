@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.diff import Change, PromptChange
+from schemas.errors import Damaged
 from schemas.manifest import Manifest, StageRecord
 from tasks.store.lineage import Lineage
 
@@ -23,11 +24,11 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
 
 
 def recipe_values(lineage: Lineage, m: Manifest) -> dict[str, Any] | None:
-    """Dotted key -> value of the recipe as it was played; None if its text cannot be read."""
+    """Dotted key -> value of the recipe as it was played; None if it is not there as it was."""
     try:
-        text = (lineage.round_folder(m.round) / "recipe.toml").read_text(encoding="utf-8")
-        return dict(_flat("", tomllib.loads(text)))
-    except (FileNotFoundError, ValueError):  # gone, cut off, or other bytes than text
+        text = lineage.document(m.round, "recipe.toml")
+        return None if text is None else dict(_flat("", tomllib.loads(text.decode())))
+    except (Damaged, ValueError):  # edited, cut off, or other bytes than text
         return None
 
 

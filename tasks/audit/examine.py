@@ -17,7 +17,7 @@ from tasks.audit.suites import broken_expectations
 from tasks.checks.suites import Suites
 from tasks.store.chain import Fault
 from tasks.store.gc import lineage_names
-from tasks.store.lineage import Lineage, existing_store, read_lineage
+from tasks.store.lineage import Lineage, as_published, existing_store, read_lineage
 from tasks.store.naming import parts_of
 from tasks.store.records import record_chain
 from tasks.store.retention import needed_weights
@@ -72,7 +72,7 @@ def _chosen(store: Path, only: str) -> tuple[Read, list[tuple[Lineage, Manifest]
     if only and len(read) > 1:
         named = ", ".join(f"{lineage.recipe}/{number}" for lineage, _ in read)
         raise BadInput(f"{only}: of which recipe? one of {named}")
-    chosen = [(lineage, m) for lineage, _ in read for m in _published(lineage) if number in (0, m.round)]
+    chosen = [(lineage, m) for lineage, _ in read for m in as_published(lineage) if number in (0, m.round)]
     if only and not chosen and not any(faults for _, faults in read):
         raise BadInput(f"{only}: no published round of this name in {store}")
     return read, chosen
@@ -83,16 +83,10 @@ def _as_recorded(lineage: Lineage, chosen: list[tuple[Lineage, Manifest]]) -> li
     return [m for m in lineage.manifests if m.round in numbers]
 
 
-def _published(lineage: Lineage) -> list[Manifest]:
-    """Manifests without what records say of their rounds."""
-    paths = [lineage.round_folder(m.round) / "manifest.json" for m in lineage.manifests]
-    return [Manifest.model_validate_json(path.read_bytes()) for path in paths]
-
-
 def _of_rounds(lineage: Lineage, rounds: list[Manifest], looked: Callable[[str], None]) -> Iterator[Damage]:
     if not rounds:
         return
-    published, records = _published(lineage), record_chain(lineage.folder)
+    published, records = as_published(lineage), record_chain(lineage.folder)
     shelf, protected, suites = Shelf(lineage), Protected(), Suites()
     for m in rounds:
         opened = Opened(lineage, m)
@@ -101,11 +95,21 @@ def _of_rounds(lineage: Lineage, rounds: list[Manifest], looked: Callable[[str],
         markers, faults = read_markers(opened)
         yield from faults
         before = [earlier for earlier in published if earlier.round < m.round]
-        yield from contradictions(opened, markers, before, list(records.digests))
-        looked("manifests and stages")
-        yield from orphans(opened, shelf)
-        looked("parents")
-        yield from leaks(opened, markers, shelf, protected)
-        looked("contamination")
-        yield from broken_expectations(opened, markers, suites)
-        looked("suites")
+        for checked, found in (
+            ("manifests and stages", contradictions(opened, markers, before, list(records.digests))),
+            ("parents", orphans(opened, shelf)),
+            ("contamination", leaks(opened, markers, shelf, protected)),
+            ("suites", broken_expectations(opened, markers, suites)),
+        ):
+            yield from _to_the_end(opened, checked, found)
+            looked(checked)
+
+
+def _to_the_end(opened: Opened, checked: str, found: Iterator[Damage]) -> Iterator[Damage]:
+    """What a check finds; that it could not go on is damage too: a sealed document says what no stage writes."""
+    try:
+        yield from found
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        place = f"round-{opened.manifest.round:04d}"
+        yield opened.damage(place, f"what the check of {checked} can read", said)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,9 +17,9 @@ from schemas.manifest import CheckpointRef, Manifest
 from schemas.tables import TABLES
 from tasks.audit.cards import Exhibit, dataset_card, model_card
 from tasks.store.lineage import Lineage
-from tasks.store.objects import LISTING, digest_of, file_digest
+from tasks.store.objects import LISTING
 from tasks.store.parquet import read_table
-from tasks.store.place import check_writable
+from tasks.store.place import check_writable, refuse_inside
 
 TRAINED = {"sft": "sft_examples", "dpo": "preference_pairs"}
 ROWS_AT_ONCE = 10_000  # a row group: what a reader holds in memory
@@ -41,6 +40,7 @@ def export_round(lineage: Lineage, m: Manifest, folder: Path, *, data_only: bool
     Raises BadInput for another folder, or weights that a record dropped; Damaged for what is not as it was published.
     """
     target = Path(os.path.realpath(folder))
+    refuse_inside(target, lineage.store)
     _check_target(target)
     candidate = None if data_only or m.gate is None else m.candidate  # what no gate compared is no model
     if candidate and m.weights_dropped:
@@ -77,7 +77,10 @@ def _fill(draft: Path, lineage: Lineage, m: Manifest, candidate: CheckpointRef |
     home = lineage.round_folder(m.round)
     draft.mkdir()
     for name in ("recipe.toml", "manifest.json"):
-        (draft / name).write_bytes(_bytes_of(home / name))
+        content = lineage.document(m.round, name)
+        if content is None:
+            raise Damaged(f"{home / name}: gone; restore it from a copy")
+        (draft / name).write_bytes(content)
     rows, refused = _write_tables(draft / "data", lineage, m)
     default = _default(home / "recipe.toml", (draft / "recipe.toml").read_bytes(), rows)
     shown = Exhibit(
@@ -95,16 +98,10 @@ def _fill(draft: Path, lineage: Lineage, m: Manifest, candidate: CheckpointRef |
     )
     (draft / "README.md").write_text(dataset_card(shown), encoding="utf-8")
     if candidate:
-        _copy_weights(lineage.checkpoint_folder(candidate), candidate, draft / "model")
+        known_whole = lineage.checkpoint_folder(candidate)
+        shutil.copytree(known_whole, draft / "model", ignore=shutil.ignore_patterns(LISTING, "*.draft"))
         (draft / "model" / "README.md").write_text(model_card(shown), encoding="utf-8")
     return Exported(draft, {name: count for name, count in rows.items() if count}, default, candidate is not None)
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise Damaged(f"{path}: gone; restore it from a copy") from None
 
 
 def _write_tables(data: Path, lineage: Lineage, m: Manifest) -> tuple[dict[str, int], int]:
@@ -163,25 +160,6 @@ def _trained_on(lineage: Lineage, m: Manifest) -> list[str]:
         if other.round <= m.round
         and any(ref.rows and ref.digest in given for table in tables for ref in other.tables.get(table, []))
     ]
-
-
-def _copy_weights(home: Path, checkpoint: CheckpointRef, folder: Path) -> None:
-    """Copy the files that the weights were made of, each known to be what it was. Raises Damaged."""
-    folder.mkdir()
-    try:
-        files = orjson.loads((home / LISTING).read_bytes())["files"]
-        listed = digest_of(files) == checkpoint.digest
-    except (ValueError, KeyError, TypeError, AttributeError):
-        listed = False
-    if not listed:
-        raise Damaged(f"{home / LISTING}: not the listing of these weights; restore it from a copy")
-    for name, digest in files.items():
-        try:
-            shutil.copyfile(home / name, folder / name)
-        except FileNotFoundError:
-            raise Damaged(f"{home / name}: gone; restore it from a copy") from None
-        if file_digest(folder / name) != digest:
-            raise Damaged(f"{home / name}: not the file that was written; restore it from a copy")
 
 
 def _name(m: Manifest) -> str:

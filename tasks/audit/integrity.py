@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import orjson
 import pyarrow as pa
 
 from schemas.manifest import Manifest, TableRef
 from tasks.audit.damage import Damage, name_of, round_unusable, rows_unusable, weights_unusable
 from tasks.store.lineage import Lineage
-from tasks.store.objects import LISTING, digest_of
+from tasks.store.objects import OF_THE_WRONG_KIND, faults_of_object
 from tasks.store.parquet import decoded, logical_digest
 
 Fault = tuple[str, str, str]  # what of it ("" for all), expected, found
@@ -53,7 +52,7 @@ def open_tables(opened: Opened) -> Iterator[Damage]:
 
 def faults_of_weights(lineage: Lineage, digest: str, owner: str) -> Iterator[Damage]:
     unusable = weights_unusable(digest, lineage.manifests)
-    for file, expected, found in _faults_of_object(lineage.objects / digest, digest):
+    for file, expected, found in faults_of_object(lineage.objects / digest, digest, _sha256_of):
         yield Damage(owner, f"objects/{digest}{file}", expected, found, unusable)
 
 
@@ -62,7 +61,7 @@ def _read(folder: Path, ref: TableRef, into: dict[str, pa.Table]) -> Iterator[Fa
     faults: list[Fault] = []
     parts: list[pa.Table] = []
     for name, digest in sorted(ref.files.items()):
-        content, unreadable = _content(folder / name), ""
+        content, unreadable = content_of(folder / name), ""
         try:
             parts += [decoded(content)] if content is not None else []
         except pa.ArrowException:
@@ -91,45 +90,30 @@ def _together(parts: list[pa.Table]) -> pa.Table | None:
         return None
 
 
-def _faults_of_object(home: Path, digest: str) -> Iterator[Fault]:
-    content = _content(home / LISTING)
-    if content is None:
-        yield "", "the weights", "gone, and no record says that they were dropped"
-        return
-    try:
-        files: dict[str, str] = orjson.loads(content)["files"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        yield f"/{LISTING}", "the list of their files", "not readable"
-        return
-    if digest_of(files) != digest:
-        yield (
-            f"/{LISTING}",
-            "the files that the weights were made of",
-            f"other files: digest {digest_of(files)[:16]}...",
-        )
-    for name, expected in files.items():
-        for fault in _faults_of_file(home / name, expected):
-            yield f"/{name}", *fault
-
-
 def _faults_of_file(path: Path, digest: str) -> Iterator[tuple[str, str]]:
-    """Read anew each time: an audit trusts no cache."""
     try:
-        with path.open("rb") as file:
-            read = hashlib.sha256()
-            while chunk := file.read(1 << 24):
-                read.update(chunk)
-    except FileNotFoundError:
+        found = _sha256_of(path)
+    except (FileNotFoundError, *OF_THE_WRONG_KIND):
         yield _sha(digest), "gone"
         return
-    if read.hexdigest() != digest:
-        yield _sha(digest), _sha(read.hexdigest())
+    if found != digest:
+        yield _sha(digest), _sha(found)
 
 
-def _content(path: Path) -> bytes | None:
+def _sha256_of(path: Path) -> str:
+    """Read anew each time: an audit trusts no cache."""
+    read = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 24):
+            read.update(chunk)
+    return read.hexdigest()
+
+
+def content_of(path: Path) -> bytes | None:
+    """None for a file that is gone, or a folder in its place."""
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, *OF_THE_WRONG_KIND):
         return None
 
 

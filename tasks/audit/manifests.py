@@ -1,15 +1,14 @@
 """Manifests: what a round says of itself against what its stages' markers say, and against the rounds before it."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from schemas.manifest import GateResult, Manifest, StageRecord
+from schemas.manifest import Manifest, StageRecord
 from tasks.audit.damage import Damage, name_of
 from tasks.audit.integrity import Opened
+from tasks.outcome import outcome
 from tasks.store.lineage import Lineage
 from tasks.store.records import as_recorded
-
-ROLES = ("base", "champion", "candidate")
+from tasks.store.strays import documents
 
 
 def contradictions(
@@ -32,24 +31,15 @@ def _of_the_decision(m: Manifest) -> Iterator[tuple[str, str]]:
 
 
 def _of_the_stages(m: Manifest, markers: dict[str, StageRecord]) -> Iterator[tuple[str, str]]:
+    if missing := set(documents(m)) - m.files.keys():
+        yield f"a digest of each file beside the tables, {min(missing)} too", "none"
     if markers.keys() != m.stages.keys():
         return  # what is gone is named already
-    figures = {shown: marker.figures for shown, marker in markers.items()}
-    trained = figures.get("train", {}).get("checkpoint")
-    if (m.candidate.digest if m.candidate else None) != trained:
-        yield (
-            f"the candidate that train made: {str(trained)[:16]}...",
-            f"{m.candidate.digest[:16] if m.candidate else None}...",
-        )
-    gate = figures.get("gate")
-    if m.gate != (GateResult.model_validate(gate) if gate else None):
-        yield "the gate's result, as its marker has it", "another"
-    scores: dict[str, dict[str, Any]] = {}
-    for role in ROLES:
-        for benchmark, score in figures.get(f"evaluate.{role}", {}).get("scores", {}).items():
-            scores.setdefault(benchmark, {})[role] = score
-    if {b: {r: s.model_dump() for r, s in roles.items()} for b, roles in m.scores.items()} != scores:
-        yield "the scores of its evaluations", "others"
+    for name, said in outcome(markers).items():
+        if getattr(m, name) != said:
+            yield f"{name}, as the markers of its stages have it", "another"
+    if "collect" in markers and m.inputs.get("unusable") != markers["collect"].figures.get("unusable"):
+        yield "inputs.unusable, as the marker of collect has it", "another"
     named = {ref.path for marker in markers.values() for ref in marker.tables.values()}
     for path in sorted({ref.path for refs in m.tables.values() for ref in refs} - named):
         yield f"{path}, written by a stage", "no stage's marker names it"
@@ -68,5 +58,7 @@ def _of_the_lineage(opened: Opened, before: list[Manifest], digests: list[str]) 
     if (then.champion(m.base), parent) != (m.champion, m.parent):
         expected = f"{then.champion(m.base).digest[:16]}..., of {parent or 'the base model'}"
         yield f"champion {expected}", f"{m.champion.digest[:16]}..., of {m.parent or 'the base model'}"
+    if before and m.fixed != before[-1].fixed:
+        yield "fixed, as the round before has it", "another base, benchmark, probe or gate"
     if unknown := set(m.built_on) - {e.round for e in then.manifests if e.decision in ("promoted", "held")}:
         yield "built_on: promoted or held rounds before it", ", ".join(map(str, sorted(unknown)))

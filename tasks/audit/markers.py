@@ -1,5 +1,6 @@
 """Stage markers: each key made anew from what its marker says, every input known, the manifest in agreement."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ from pydantic import ValidationError
 
 from schemas.manifest import StageRecord
 from tasks.audit.damage import Damage
-from tasks.audit.integrity import Opened
+from tasks.audit.integrity import Opened, content_of
 from tasks.prompts import Prompt
 from tasks.store.keys import stage_key
 
@@ -20,11 +21,15 @@ def read_markers(opened: Opened) -> tuple[dict[str, StageRecord], list[Damage]]:
     for shown, key in opened.manifest.stages.items():
         path = opened.lineage.marker(opened.manifest.round, stage := shown.split(".")[0], key)
         place = f"{path.parent.parent.name}/stages/{path.name}"
-        try:
-            marker = StageRecord.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        content = content_of(path)
+        if content is None:
             damage.append(opened.damage(place, "the marker of a whole stage", "gone"))
             continue
+        named = opened.manifest.files.get(f"stages/{path.name}")
+        if named and hashlib.sha256(content).hexdigest() != named:
+            continue  # named where files are looked at; nothing that it says is believed
+        try:
+            marker = StageRecord.model_validate_json(content)
         except ValidationError:
             damage.append(opened.damage(place, "the marker of a whole stage", "not one this version can read"))
             continue

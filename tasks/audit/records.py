@@ -1,13 +1,14 @@
-"""Records: each speaks of a round that there is, and a withdrawal marks exactly what descends from its round."""
+"""Records: each is one that could be added then, and a withdrawal marks exactly what descends from its round."""
 
 from collections.abc import Iterator
 
+from schemas.manifest import Manifest
 from schemas.records import LineageRecord
 from tasks.audit.damage import Damage
 from tasks.store.chain import Fault
 from tasks.store.descent import descendants
-from tasks.store.lineage import Lineage
-from tasks.store.records import withdrawals
+from tasks.store.lineage import Lineage, as_published
+from tasks.store.records import as_recorded, withdrawals
 
 
 def faults_of_chain(lineage: Lineage, faults: tuple[Fault, ...]) -> Iterator[Damage]:
@@ -24,20 +25,45 @@ def faults_of_chain(lineage: Lineage, faults: tuple[Fault, ...]) -> Iterator[Dam
 
 
 def faults_of_records(lineage: Lineage) -> Iterator[Damage]:
-    for record in lineage.records:
-        for expected, found in _faults(lineage, record):
-            place = f"{lineage.recipe}/records/{record.number:04d}.json"
+    """Records that no command could have added to those before them."""
+    published = as_published(lineage)
+    for place, record in enumerate(lineage.records):
+        earlier = lineage.records[:place]
+        then = {m.round: m for m in as_recorded(published, earlier)}
+        for expected, found in (*_of_what_was(lineage, record, earlier, then), *_of_its_lists(lineage, record, then)):
+            file = f"{lineage.recipe}/records/{record.number:04d}.json"
             unusable = f"what rounds of {lineage.recipe} count for, its champion with them"
-            yield Damage(lineage.recipe, place, expected, found, unusable)
+            yield Damage(lineage.recipe, file, expected, found, unusable)
 
 
-def _faults(lineage: Lineage, record: LineageRecord) -> Iterator[tuple[str, str]]:
-    rounds = {m.round for m in lineage.manifests}
-    for number in {record.round, *record.rounds} - rounds:
+def _of_what_was(
+    lineage: Lineage, record: LineageRecord, earlier: tuple[LineageRecord, ...], then: dict[int, Manifest]
+) -> Iterator[tuple[str, str]]:
+    """What the round was when the record was added. `then`: round -> what it counted for."""
+    m, standing = then.get(record.round), withdrawals(earlier)
+    if m is None:
+        return  # named below
+    was = f"{record.kind} of {lineage.recipe}/{m.round}, which was {m.decision}"
+    if record.kind == "approve" and not (m.decision == "held" and m.gate and m.gate.awaiting_approval):
+        yield "a held round that awaits approval", was
+    if record.kind == "drop-weights" and not (m.decision == "held" and m.candidate):
+        yield "a held round with weights", was
+    if record.kind == "restore" and m.round not in standing:
+        yield "a round that stands withdrawn by a record", was
+    if record.kind == "withdraw" and m.round in standing:
+        yield "a round that does not stand withdrawn by itself", was
+
+
+def _of_its_lists(lineage: Lineage, record: LineageRecord, then: dict[int, Manifest]) -> Iterator[tuple[str, str]]:
+    for number in {record.round, *record.rounds} - then.keys():
         yield "a published round", f"{record.kind} of {lineage.recipe}/{number}, which is not there"
-    if record.kind == "withdraw":
-        marked, heirs = set(record.rounds), {m.round for m in descendants(lineage.manifests, record.round)}
-        standing = withdrawals(lineage.records).get(record.round) == record
-        if not marked <= {record.round, *heirs} or (standing and marked != {record.round, *heirs}):
-            expected = f"rounds = {sorted({record.round, *heirs})}: the round and what descends from it"
-            yield expected, f"rounds = {sorted(marked)}"
+    if record.kind != "withdraw":
+        return
+    marked, heirs = set(record.rounds), {m.round for m in descendants(lineage.manifests, record.round)}
+    standing = withdrawals(lineage.records).get(record.round) == record
+    if not marked <= {record.round, *heirs} or (standing and marked != {record.round, *heirs}):
+        expected = f"rounds = {sorted({record.round, *heirs})}: the round and what descends from it"
+        yield expected, f"rounds = {sorted(marked)}"
+    trained = {m.candidate.digest for number, m in then.items() if number in marked and m.candidate}
+    if set(record.checkpoints) != trained:
+        yield f"checkpoints: the {len(trained)} that those rounds trained", f"{len(record.checkpoints)}, or others"

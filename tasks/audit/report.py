@@ -15,7 +15,7 @@ from tasks.audit.pages.round import round_page
 from tasks.audit.pages.samples import ROWS
 from tasks.store.lineage import Lineage
 from tasks.store.objects import write_whole
-from tasks.store.place import check_writable
+from tasks.store.place import check_writable, refuse_inside
 
 PAGES = Path(__file__).parent / "pages"
 ASSETS = ("report.css", "vega.js", "charts.js", "tables.js", "why.js", "rows.js", "vega.licences.txt")
@@ -36,6 +36,7 @@ def write_report(lineages: list[Lineage], folder: Path, progress: Progress) -> P
 
     Raises BadInput for a folder that cannot be written, Damaged if a file of the store is not what was written.
     """
+    refuse_inside(folder, lineages[0].store)
     check_writable(folder)
     jinja = _templates(lineages)
     for name in ASSETS:

@@ -38,7 +38,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Chain(Generic[R]):
-    """Documents in their order: those that can be read, faulty or not."""
+    """Documents in their order: those that are as they were written."""
 
     documents: tuple[R, ...]
     digests: tuple[str, ...]
@@ -67,7 +67,6 @@ def read_chain(files: Mapping[Path, bytes | None], kind: type[R], what: str, num
         fault = _fault(what, content, parsed[path], document)
         if not fault and document and number(document) != place:
             fault = f"it is number {number(document)}, in another's place"
-            del read[path]
         if fault:
             newer = fault.endswith("this version can read")
             faults[path] = Fault(path, f"{what} {place}, as it was written", fault, newer)
@@ -79,7 +78,7 @@ def read_chain(files: Mapping[Path, bytes | None], kind: type[R], what: str, num
                 before, expected, f"another file, with a seal that fits it: SHA-256 {_sha256(content)[:16]}..."
             )
     return Chain(
-        documents=tuple(document for document in read.values() if document),
+        documents=tuple(document for path, document in read.items() if document and path not in faults),
         digests=tuple(_sha256(content) for content in files.values() if content is not None),
         faults=tuple(faults[path] for path in files if path in faults),
     )

@@ -1,6 +1,7 @@
 """A lineage: the chain of a recipe's rounds. Champion and latest are derived from manifests and records, never
 pointed to."""
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 import orjson
 from pydantic import ValidationError
 
-from schemas.errors import BadInput, Stopped
+from schemas.errors import BadInput, Damaged, Stopped
 from schemas.manifest import CheckpointRef, Manifest, StageRecord
 from schemas.records import LineageRecord
 from tasks.store.chain import Fault, read_chain
@@ -76,13 +77,29 @@ class Lineage:
         return checkpoint_folder(self.objects, checkpoint)
 
     def stage_record(self, round: int, stage: str, key: str) -> StageRecord | None:
-        """The marker of a whole stage in a round."""
-        try:
-            return StageRecord.model_validate_json(self.marker(round, stage, key).read_bytes())
-        except FileNotFoundError:
+        """The marker of a whole stage in a round. Raises Damaged for a published one that was edited since."""
+        content = self.document(round, f"stages/{stage}-{key}.json")
+        if content is None:
             return None
+        try:
+            return StageRecord.model_validate_json(content)
         except ValidationError:  # by an older version of this code, whose key would differ too
             return None
+
+    def document(self, round: int, name: str) -> bytes | None:
+        """What lies beside a round's tables, such as `recipe.toml`; None if it is not there.
+
+        Raises Damaged for a document of a published round that was edited since.
+        """
+        path = self.round_folder(round) / name
+        try:
+            content = bytes(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        written = next((m.files.get(name) for m in self.manifests if m.round == round), None)
+        if written and hashlib.sha256(content).hexdigest() != written:
+            raise Damaged(f"{path}: not the file that was written; restore it from a copy")
+        return content
 
     def marker(self, round: int, stage: str, key: str) -> Path:
         return self.round_folder(round) / "stages" / f"{stage}-{key}.json"
@@ -120,6 +137,12 @@ def read_lineage(store: Path, recipe: str) -> tuple[Lineage, tuple[Fault, ...]]:
 def _lost_record(lineage: Lineage, m: Manifest) -> Fault:
     named = f"a record of SHA-256 {m.record[:16]}..., the newest when {m.recipe}/{m.round} began"
     return Fault(lineage.folder / "records", named, "gone, or another file with a seal that fits it")
+
+
+def as_published(lineage: Lineage) -> list[Manifest]:
+    """Its rounds without what records say of them."""
+    paths = [lineage.round_folder(m.round) / "manifest.json" for m in lineage.manifests]
+    return [Manifest.model_validate_json(content) for _, content in sorted(contents_of(paths).items())]
 
 
 def open_lineages(store: Path | str) -> list[Lineage]:

@@ -3,7 +3,9 @@
 import hashlib
 import os
 import secrets
+import shutil
 import time
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from schemas.manifest import CheckpointRef
 from tasks.store.place import at_url, local_cache, on_disk
 
 LISTING = "object.json"  # written last: the mark that an object is whole
+OF_THE_WRONG_KIND = (IsADirectoryError, NotADirectoryError)  # a folder where a file was, or the other way round
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 PUTS = 6  # tries, while another writer's put of the same name is under way
 
@@ -177,30 +180,57 @@ def _fetch(home: Path, kept: Path) -> None:
         listing = (home / LISTING).read_bytes()
     except FileNotFoundError:
         return  # named as damage
-    for name in _listed(listing):
+    files = _listed(listing)
+    for stray in [path for path in kept.glob("*") if path.name not in files and path.suffix != ".draft"]:
+        shutil.rmtree(stray) if stray.is_dir() else stray.unlink(missing_ok=True)
+    for name in files:
         _copy_whole(home / name, kept / name)
     write_whole(kept / LISTING, listing)
 
 
 def _fault_of_weights(folder: Path, digest: str) -> str:
     """What is wrong with an object, after its path; "" if it is what was kept. Weights are read once a process."""
+    if not (folder / LISTING).exists():
+        return ": these weights are not in the store (dropped, or lost)"
+    for file, _, found in faults_of_object(folder, digest, file_digest):
+        return f"{file}: {found}; restore the folder from a copy"
+    return ""
+
+
+def faults_of_object(folder: Path, digest: str, read: Callable[[Path], str]) -> Iterator[tuple[str, str, str]]:
+    """Where below an object, what was expected, and what was found; nothing if it is what was kept.
+
+    `read` gives a file's SHA-256. A file that is not listed is a fault too: libraries load what they find.
+    """
     try:
         files = _listed((folder / LISTING).read_bytes())
-    except FileNotFoundError:
-        return ": these weights are not in the store (dropped, or lost)"
+    except (FileNotFoundError, *OF_THE_WRONG_KIND):
+        yield "", "the weights", "gone, and no record says that they were dropped"
+        return
     if digest_of(files) != digest:
-        return f"/{LISTING}: not the files that these weights were made of; restore the folder from a copy"
+        found = f"the list of other files: digest {digest_of(files)[:16]}..." if files else "not readable"
+        yield f"/{LISTING}", "the list of the files that these weights were made of", found
+        return
     for name, expected in files.items():
-        if not (folder / name).exists() or file_digest(folder / name) != expected:
-            return f"/{name}: not the file that was written, or gone; restore it from a copy"
-    return ""
+        try:
+            found = read(folder / name)
+        except (FileNotFoundError, *OF_THE_WRONG_KIND):
+            yield f"/{name}", f"SHA-256 {expected[:16]}...", "gone"
+            continue
+        if found != expected:
+            yield f"/{name}", f"SHA-256 {expected[:16]}...", f"not the file that was written: SHA-256 {found[:16]}..."
+    known = {*files, LISTING}
+    for name in sorted(path.name for path in folder.iterdir()):
+        if name not in known and not (name.startswith(".") and name.endswith(".draft")):
+            yield f"/{name}", "no such file", "a file that these weights were not made of"
 
 
 def _listed(listing: bytes) -> dict[str, str]:
     """File -> SHA-256; nothing from a listing that cannot be read."""
     try:
-        return dict(orjson.loads(listing)["files"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        files = orjson.loads(listing)["files"]
+        return {name: digest for name, digest in files.items() if len(digest) == 64}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -59,8 +59,15 @@ def check_writable(folder: Path) -> None:
         raise BadInput(f"{folder}: no permission to write in {home}")
 
 
+def refuse_inside(folder: Path, store: Path) -> None:
+    """Raises BadInput for a folder inside a store: nothing but rounds and records is written there."""
+    if on_disk(store) and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(store)):
+        raise BadInput(f"{folder}: it lies in the store {store}; give a folder elsewhere")
+
+
 def contents_of(paths: list[Path]) -> dict[Path, bytes]:
-    """The files that are there; from object storage all at once. Only one that is missing may be passed over."""
+    """The files that are there; from object storage all at once. Only one that is missing may be passed over;
+    a folder in a file's place reads as an empty file."""
     if paths and not on_disk(paths[0]):
         urls = {at_url(path).path: path for path in paths}
         found = at_url(paths[0]).fs.cat(list(urls), on_error="return")
@@ -68,7 +75,7 @@ def contents_of(paths: list[Path]) -> dict[Path, bytes]:
             if isinstance(answer, Exception) and not isinstance(answer, FileNotFoundError):
                 raise answer
         return {urls[url]: content for url, content in found.items() if isinstance(content, bytes)}
-    return {path: path.read_bytes() for path in paths if path.exists()}
+    return {path: b"" if path.is_dir() else path.read_bytes() for path in paths if path.exists()}
 
 
 def local_cache() -> Path:

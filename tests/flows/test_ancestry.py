@@ -26,7 +26,8 @@ from .recomputed import Recomputed
 ROOT = Path(__file__).resolve().parents[2]
 NUM_ROWS = 200
 BOTH = {
-    "gate__min_gain": 0.9,
+    "gate__level": 0.999,
+    "gate__approval": True,
     "evaluate__sampled_items": 0,
     "train__methods": ["sft", "dpo"],
     "train__dpo": {
@@ -36,14 +37,26 @@ BOTH = {
 }  # fmt: skip
 
 
+GAINS = {  # the quickstart's own sizes, which gain
+    "propose__target": 800,
+    "propose__prompts_per_wave": 256,
+    "solve__num_samples": 8,
+    "train__sft__steps": 200,
+}
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory, prefect_server, quickstart, written_recipe):
-    """Round 1, promoted by a record; round 2 from its champion and few-shots, held; round 3, on the rows of both."""
+    """Round 1, approved; round 2 from its champion and few-shots, held; round 3, on the rows of both."""
     folder = tmp_path_factory.mktemp("ancestry")
-    recipe, store = written_recipe(folder, quickstart, "small", **BOTH), folder / "store"
-    run_recipe(recipe, store, 1, Console(to_stderr=True))
+    store = folder / "store"
+    same = BOTH | {"benchmarks": [benchmark | {"sample": 2000} for benchmark in quickstart["benchmarks"]]}
+    (first,) = run_recipe(
+        written_recipe(folder, quickstart, "small", **same, **GAINS), store, 1, Console(to_stderr=True)
+    )
+    assert first.gate.awaiting_approval
     add_record(store / "small", "approve", 1, "as good as any")
-    run_recipe(recipe, store, 2, Console(to_stderr=True))
+    run_recipe(written_recipe(folder, quickstart, "small", **same), store, 2, Console(to_stderr=True))
     return store
 
 
@@ -90,7 +103,9 @@ def test_why_agrees_with_a_recomputation_for_200_random_rows_over_all_tables(lin
 @pytest.mark.slow
 def test_so_it_does_on_the_quickstarts_own_rounds_and_an_audit_finds_them_whole(prefect_server, tmp_path, ask):
     store = tmp_path / "store"
-    run_recipe(ROOT / "deployments/recipes/quickstart.toml", store, None, Console(to_stderr=True))
+    shipped, recipe = ROOT / "deployments/recipes/quickstart.toml", tmp_path / "quickstart.toml"
+    recipe.write_text(shipped.read_text().replace('"../', f'"{shipped.parents[1]}/'))  # as it is, from elsewhere
+    run_recipe(recipe, store, None, Console(to_stderr=True))
     assert examine_store(store).damage == ()
     agree_on_rows(Recomputed(store / "quickstart"), lambda row_id: ask("why", row_id, store))
 

@@ -115,7 +115,11 @@ FAULTS = {
         lambda path: path.write_bytes(b"{}"),
         "manifest.json: not readable as JSON",
     ),
-    "a manifest that is a folder": ("small/round-0001/manifest.json", a_folder, "manifest.json: Is a directory"),
+    "a manifest that is a folder": (
+        "small/round-0001/manifest.json",
+        a_folder,
+        "manifest.json: not readable as JSON",
+    ),
     "a torn record": ("small/records/0001.json", torn, "records/0001.json: not readable as JSON"),
 }
 

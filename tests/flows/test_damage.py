@@ -7,23 +7,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from flows.console import Console
+from flows.keeping import restore_round, withdraw_round
 from flows.run import run_recipe
 from schemas.errors import BadInput, Damaged
 from schemas.manifest import Manifest
-from schemas.tables import TABLES
 from tasks.audit.examine import examine_store
 from tasks.store.chain import sealed
 from tasks.store.lineage import make_store, open_lineage, read_lineage
 from tasks.store.objects import file_digest
-from tasks.store.parquet import table_ref, write_part
 from tasks.store.place import store_at
-from tasks.store.records import add_record
+
+from .damaging import DAMAGES, PLACES, chain_anew, edit, flip, part, rewrite
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,8 +34,8 @@ def played(tmp_path_factory, prefect_server, quickstart, written_recipe):
     folder = tmp_path_factory.mktemp("played")
     path = written_recipe(folder, quickstart, "small", evaluate__num_samples=0)
     run_recipe(path, folder / "store", 1, Console(to_stderr=True))
-    add_record(folder / "store/small", "withdraw", 1, "a try", [1])
-    add_record(folder / "store/small", "restore", 1, "a try")
+    withdraw_round(str(folder / "store"), "small/1", "a try", print)
+    restore_round(str(folder / "store"), "small/1", "a try", print)
     run_recipe(path, folder / "store", 1, Console(to_stderr=True))
     return path, folder / "store"
 
@@ -50,92 +49,8 @@ def damage(store, only=""):
     return examine_store(store_at(store), only).damage
 
 
-def part(store, table, number=1):
-    m = read_lineage(store, "small")[0].manifests[number - 1]
-    ref = m.tables[table][0]
-    return store / "small" / ref.path / min(ref.files)
-
-
 def files(store):
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in store.rglob("*") if path.is_file()}
-
-
-def rewrite(store, table, change, number=1):
-    """Change a table's rows and everything that speaks of them, as an error in the code would: marker, manifest,
-    and the chain from there on."""
-    lineage = read_lineage(store, "small")[0]
-    documents = {
-        m.round: json.loads((lineage.round_folder(m.round) / "manifest.json").read_bytes()) for m in lineage.manifests
-    }
-    (ref,) = lineage.manifests[number - 1].tables[table]
-    folder = store / "small" / ref.path
-    rows = pa.concat_tables([pq.read_table(folder / name, partitioning=None) for name in sorted(ref.files)])
-    for name in sorted(ref.files)[1:]:
-        (folder / name).unlink()
-    write_part(folder / min(ref.files), TABLES[table], change(rows.sort_by("id")).to_pylist())
-    new = table_ref(store / "small", folder, TABLES[table]).model_dump()
-    documents[number]["tables"][table] = [new]
-    home = lineage.round_folder(number)
-    for name in [name for name in documents[number]["files"] if name.startswith("stages/")]:
-        marker = json.loads((home / name).read_bytes())
-        if marker["tables"].get(table, {}).get("path") == ref.path:
-            marker["tables"][table] = new
-            (home / name).write_text(json.dumps(marker))
-            documents[number]["files"][name] = file_digest(home / name)
-    previous = documents[1]["previous"]
-    for round, document in documents.items():
-        path = lineage.round_folder(round) / "manifest.json"
-        path.write_bytes(sealed(document | {"previous": previous}))
-        previous = file_digest(path)
-
-
-def flip(path, at=-20):
-    content = bytearray(path.read_bytes())
-    content[at] ^= 1
-    path.write_bytes(content)
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-50])
-
-
-def edit(path, **changes):
-    path.write_text(json.dumps(json.loads(path.read_bytes()) | changes))
-
-
-def swap_weights(store):
-    """The champion's folder holds the candidate's weights, whose own folder is whole."""
-    m = read_lineage(store, "small")[0].manifests[0]
-    source, target = (store / "objects" / ref.digest for ref in (m.candidate, m.base))
-    for name in ("model.safetensors", "object.json"):
-        shutil.copyfile(source / name, target / name)
-    return target / "object.json"
-
-
-DAMAGES = {
-    "a flipped byte": lambda store: flip(part(store, "attempts")),
-    "a flipped byte of the seeds": lambda store: flip(part(store, "inputs/seeds", 2)),
-    "a missing shard": lambda store: part(store, "evaluations").unlink(),
-    "a truncated file": lambda store: cut(part(store, "questions")),
-    "an edited manifest": lambda store: edit(store / "small/round-0002/manifest.json", decision="promoted"),
-    "an edited record": lambda store: edit(store / "small/records/0002.json", kind="approve"),
-    "a lost record": lambda store: (store / "small/records/0001.json").unlink(),
-    "a lost manifest": lambda store: (store / "small/round-0001/manifest.json").unlink(),
-    "an edited recipe": lambda store: flip(store / "small/round-0002/recipe.toml"),
-    "a swapped checkpoint": swap_weights,
-}
-PLACES = {
-    "a flipped byte": "small/round-0001/attempts/",
-    "a flipped byte of the seeds": "small/round-0002/inputs/seeds/",
-    "a missing shard": "small/round-0001/evaluations/",
-    "a truncated file": "small/round-0001/questions/",
-    "an edited manifest": "small/round-0002/manifest.json",
-    "an edited record": "small/records/0002.json",
-    "a lost record": "small/records/0001.json",
-    "a lost manifest": "small/round-0001/manifest.json",
-    "an edited recipe": "small/round-0002/recipe.toml",
-    "a swapped checkpoint": "objects/",
-}
 
 
 def test_what_was_played_is_whole_and_looking_at_it_writes_nothing(store):
@@ -158,7 +73,7 @@ def test_each_damage_is_named_with_what_it_makes_unusable_and_a_run_builds_nothi
     assert first.expected
     assert first.found
     assert first.unusable
-    with pytest.raises(Damaged) as refused:
+    with pytest.raises((Damaged, BadInput)) as refused:
         run_recipe(played[0], store, 1, Console(to_stderr=True))
     assert PLACES[kind] in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -208,9 +123,50 @@ def test_a_key_that_is_not_made_of_what_its_marker_says_is_found(store):
     edit(
         marker, settings=settings | {"settings": settings["settings"] | {"equivalence": "canonical", "rule": "other"}}
     )
-    found = [(d.place, d.expected[:5]) for d in damage(store)]
     place = f"small/round-0001/stages/{marker.name}"
-    assert found == [(place, "SHA-2"), (place, "judge")]
+    assert [(d.place, d.expected[:5]) for d in damage(store)] == [(place, "SHA-2")], "nothing it says is believed"
+    lineage = read_lineage(store, "small")[0]
+    documents = {
+        m.round: json.loads((lineage.round_folder(m.round) / "manifest.json").read_bytes()) for m in lineage.manifests
+    }
+    documents[1]["files"][f"stages/{marker.name}"] = file_digest(marker)
+    chain_anew(store, documents)
+    assert [(d.place, d.expected[:5]) for d in damage(store)] == [(place, "judge")]
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes"),
+    [
+        ("gate", {"figures": {"decision": "held"}}),
+        ("evaluate", {"figures": {"scores": [1]}}),
+        ("validate", {"settings": {}}),
+        ("collect", {"inputs": {"ngram": "x"}}),
+    ],
+)
+def test_markers_that_say_what_no_stage_writes_are_damage_and_no_crash(store, stage, changes):
+    lineage = read_lineage(store, "small")[0]
+    documents = {
+        m.round: json.loads((lineage.round_folder(m.round) / "manifest.json").read_bytes()) for m in lineage.manifests
+    }
+    for marker in (store / "small/round-0002/stages").glob(f"{stage}-*.json"):
+        edit(marker, **changes)
+        documents[2]["files"][f"stages/{marker.name}"] = file_digest(marker)
+    chain_anew(store, documents)
+    found = damage(store)
+    assert found and all(d.place.startswith("small/round-0002") for d in found)
+
+
+def test_a_record_that_no_command_could_have_added_is_found(store):
+    from tasks.store.records import add_record
+
+    for record, expected in (
+        (("approve", 2, "x"), "a held round that awaits approval"),
+        (("restore", 2, "x"), "a round that stands withdrawn by a record"),
+        (("withdraw", 2, "x", [2]), "checkpoints: the 1 that those rounds trained"),
+        (("drop-weights", 2, "x"), "a held round with weights"),
+    ):
+        add_record(store / "small", *record)
+        assert expected in [found.expected for found in damage(store)], record
 
 
 def test_a_manifest_that_contradicts_its_gate_is_found_though_it_was_sealed_anew(store):

@@ -97,10 +97,12 @@ def test_nothing_is_taken_back_beside_a_run(promoted):
 
 
 @pytest.mark.usefixtures("prefect_server")
-def test_the_next_run_starts_from_the_base_once_all_that_was_promoted_is_withdrawn(promoted, write_recipe):
-    assert selfplay(promoted.store, "withdraw", "1", "--reason", "x")[0] == 0
-    (played,) = run_recipe(write_recipe(evaluate__num_samples=0), promoted.store, 1, Console(to_stderr=True))
-    assert (played.round, played.champion, played.parent, played.built_on) == (4, promoted.base, None, [])
+def test_the_champion_is_the_base_once_all_that_was_promoted_is_withdrawn(promoted):
+    code, said, _ = selfplay(promoted.store, "withdraw", "1", "--reason", "x")
+    assert (code, said.splitlines()[-1]) == (0, "champion: the base model; the next round starts from it")
+    lineage = promoted.lineage
+    assert (lineage.champion(promoted.base), lineage.champion_round) == (promoted.base, None)
+    assert lineage.held_since_champion == [], "nor are its rows trained on"
 
 
 GAINS = {  # the quickstart's own sizes, which gain

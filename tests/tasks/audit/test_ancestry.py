@@ -9,7 +9,7 @@ import orjson
 import pytest
 import tomli_w
 
-from flows.explained import story
+from flows.lines.story import story
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.errors import Damaged

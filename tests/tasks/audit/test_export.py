@@ -87,7 +87,7 @@ def test_rows_that_validation_refused_are_in_dropped_alone(store, tmp_path):
 def test_no_name_reason_or_recipe_breaks_a_card(rounds, tmp_path):
     score = Score(accuracy=0.5, low=0.4, high=0.6, n=10)
     publish(
-        rounds, reason=HOSTILE, git=HOSTILE, device=HOSTILE, parent=HOSTILE, versions={HOSTILE: HOSTILE},
+        rounds, reason=HOSTILE, git=HOSTILE, device=HOSTILE, versions={HOSTILE: HOSTILE},
         scores={HOSTILE: {"candidate": score}, "plain": {"candidate": score}},
         inputs={"unusable": {HOSTILE: {HOSTILE: 2}}, "licences": {HOSTILE: HOSTILE, "model": HOSTILE}},
     )  # fmt: skip
@@ -159,10 +159,10 @@ def test_weights_that_a_record_dropped_are_not_exported_but_the_rows_are(rounds,
     [
         ("part", "flip", "part-0000.parquet: not the file that was written"),
         ("part", "remove", "part-0000.parquet: not the file that was written"),
-        ("recipe", "flip", "recipe.toml: not the recipe that was played"),
+        ("recipe", "flip", "recipe.toml: not the file that was written"),
         ("recipe", "remove", "recipe.toml: gone"),
         ("weights", "flip", "model.safetensors: not the file that was written"),
-        ("weights", "remove", "model.safetensors: not the file that was written, or gone"),
+        ("weights", "remove", "model.safetensors: gone"),
         ("listing", "flip", "object.json: "),
         ("listing", "remove", "these weights are not in the store"),
     ],
@@ -222,10 +222,10 @@ def test_a_folder_that_somebody_fills_meanwhile_is_theirs(rounds, tmp_path, monk
     publish(rounds)
     copy, target = shutil.copyfile, tmp_path / "out"
 
-    def copied_while_another_writes(source, to):
+    def copied_while_another_writes(source, to, **options):
         target.mkdir(exist_ok=True)
         (target / "theirs").write_text("theirs")
-        return copy(source, to)
+        return copy(source, to, **options)
 
     monkeypatch.setattr(shutil, "copyfile", copied_while_another_writes)
     with pytest.raises(BadInput, match="somebody else wrote there"):

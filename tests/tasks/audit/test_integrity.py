@@ -11,6 +11,7 @@ from schemas.manifest import Manifest
 from tasks.audit.damage import name_of
 from tasks.audit.integrity import Opened, faults_of_weights, open_tables
 from tasks.publish import publish
+from tasks.store.chain import sealed
 from tasks.store.lineage import make_store, open_lineage, read_lineage
 from tasks.store.place import store_at
 from tasks.store.records import add_record
@@ -85,7 +86,7 @@ def test_rows_that_differ_from_the_manifests_digest_are_found_though_every_byte_
     path = store / "small/round-0001/manifest.json"
     published = json.loads(path.read_bytes())
     published["tables"]["inputs/seeds"][0]["digest"] = "0" * 64
-    path.write_text(json.dumps(published))
+    path.write_bytes(sealed(published))
     ((owner, place, fault),) = damage(store)
     assert (owner, place) == ("small/1", f"small/{ref.path}")
     assert fault == "5 of another"

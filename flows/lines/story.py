@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from flows.lines.plain import escaped
 from tasks.audit.ancestry import Explained
 from tasks.audit.descent import Descent
 
@@ -51,8 +52,7 @@ def quoted(value: object) -> str:
     if value is None:
         return "-"
     text = str(value)
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:CUT])
-    return f'"{shown}"' + (f" ... ({len(text):,} characters)" if len(text) > CUT else "")
+    return f'"{escaped(text[:CUT])}"' + (f" ... ({len(text):,} characters)" if len(text) > CUT else "")
 
 
 def _printed(sections: dict[str, list[str]]) -> str:
@@ -73,7 +73,8 @@ def _columns(row: Row | None) -> list[str]:
 def _worded(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return quoted(value) if isinstance(value, str) and not value.isidentifier() else _figure(value)
+    named = isinstance(value, str) and value.isidentifier() and len(value) <= CUT
+    return quoted(value) if isinstance(value, str) and not named else _figure(value)
 
 
 def _origins(found: Explained) -> Iterator[str]:
