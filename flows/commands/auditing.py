@@ -8,10 +8,12 @@ import typer
 from flows.commands.options import JsonOption, RoundArgument, StoreOption
 from flows.console import Console
 from schemas.errors import Damaged
+from schemas.manifest import Manifest
 from schemas.records import LineageRecord
 from tasks.store.descent import way
 from tasks.store.lineage import Lineage
 from tasks.store.naming import open_round
+from tasks.store.records import withdrawals
 
 ReasonOption = Annotated[str, typer.Option(help="Why; kept in the record.")]
 
@@ -78,7 +80,7 @@ def _show(lineage: Lineage, record: LineageRecord, rounds: tuple[int, ...], as_j
     touched: list[dict[str, Any]] = [
         {"round_id": f"{m.recipe}/{m.round}", "decision": m.decision}
         | {"checkpoint": m.candidate.digest if m.candidate else None}
-        | {"why": way(m, rounds) if m.round != record.round else f"record {record.number}: {record.reason}"}
+        | {"why": _why(lineage, m, record, rounds)}
         for m in lineage.manifests
         if m.round in rounds
     ]
@@ -92,3 +94,10 @@ def _show(lineage: Lineage, record: LineageRecord, rounds: tuple[int, ...], as_j
         weights = f"weights {entry['checkpoint'][:16]}..." if entry["checkpoint"] else "no weights"
         console.note(f"{entry['decision']:<10} {entry['round_id']:<20} {weights:<30} {entry['why']}")
     console.note(f"champion: {name or 'the base model'}; the next round starts from it")
+
+
+def _why(lineage: Lineage, m: Manifest, record: LineageRecord, rounds: tuple[int, ...]) -> str:
+    if m.round == record.round:
+        return f"record {record.number}: {record.reason}"
+    own = withdrawals(lineage.records).get(m.round)
+    return f"withdrawn by itself, by record {own.number}: {own.reason}" if own else way(m, rounds)

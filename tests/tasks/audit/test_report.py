@@ -225,6 +225,8 @@ def test_what_changed_since_the_parent_is_shown(read):
         "57",
         "0",
     ]
+    scores = changes.get_by_role("region", name="Scores").inner_text()
+    assert "sums candidate" in scores and "72.0%" in scores and "80.0%" in scores
     assert read("round-0001.html").locator("#changes").count() == 0, "its champion was the base model"
 
 
