@@ -15,7 +15,7 @@ from flows.processes import flow_run_ids, is_alive
 from flows.register import POOL
 from schemas.errors import Stopped
 
-HELPER_SECONDS = 15.0  # what a killed run started, and what is still of it, has gone by then, on a busy machine too
+HELPER_SECONDS = 4.0  # what a killed run started, and what is still of it, has gone by then
 START_SECONDS = 180.0  # a first start migrates a database
 
 

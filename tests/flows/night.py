@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from flows import services
-from flows.processes import flow_runs, living, marked
+from flows.processes import flow_runs, is_alive, living, marked
 from flows.register import DEPLOYMENTS
 
 SECRET = "b1946ac92492d2347c6235b4d2611184"
@@ -136,6 +136,7 @@ def kill_worker_and_run():
     worker = living(state.worker, state.mark("worker"))
     for process in (worker, run):
         os.killpg(process.pid, signal.SIGKILL)
+    until("both are dead", lambda: not is_alive(worker) and not is_alive(run), 60)  # the kernel takes a moment
     return state
 
 

@@ -185,7 +185,9 @@ def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(unrelated,
     run = server.start("nightly")
     until("a run is in the middle of a stage", lambda: len(parts(store)) >= 2, 300)
     kill_worker_and_run()
+    said.clear()
     services.up(None, None, None, said.append, file)
+    assert "starting what is not up" in said[0]
     assert "is gone" in is_crashed(server.run(run["id"]))["state"]["message"]
     mended = services._read()
     assert (mended.server, mended.worker == state.worker) == (state.server, False)
