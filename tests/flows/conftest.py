@@ -7,6 +7,13 @@ import pytest
 
 from .faults import ROOT, SELFPLAY
 
+GAINS = {  # the quickstart's own sizes, which gain
+    "propose__target": 800,
+    "propose__prompts_per_wave": 256,
+    "solve__num_samples": 8,
+    "train__sft__steps": 200,
+}
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):

@@ -1,106 +1,30 @@
-"""What `why` must say of a row of played sums, worked out anew: from Parquet, JSON and TOML files alone.
+"""What `why` must say of a row of played sums, worked out anew from another reading of the same files.
 
 Nothing of the project is imported (a test looks), nor are its figures taken on trust: votes are counted from the
 attempts' texts, filters from the questions' texts and the recipe, scores from the answers to the benchmark.
 """
 
-import hashlib
 import json
 import re
-import tomllib
-from collections import Counter, defaultdict
+from collections import Counter
 
-import pyarrow.parquet as pq
+from .reread import folded, said, sha
 
 TRAINING = {"sft_examples": "sft", "preference_pairs": "dpo"}
 ATTEMPTS_OF = {"sft_examples": ["attempt_id"], "preference_pairs": ["chosen_attempt_id", "rejected_attempt_id"]}
 
 
-def sha(text):
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def folded(text):
-    return " ".join(text.casefold().split())
-
-
-class Round:
-    """A round's folder, read whole."""
-
-    def __init__(self, folder):
-        self.manifest = json.loads((folder / "manifest.json").read_text())
-        self.recipe = tomllib.loads((folder / "recipe.toml").read_text())
-        self.number = self.manifest["round"]
-        self.markers = {path.stem: json.loads(path.read_text()) for path in (folder / "stages").glob("*.json")}
-        self.tables = defaultdict(list)
-        for path in sorted(folder.rglob("part-*.parquet")):
-            table = path.parent.parent.relative_to(folder).as_posix()
-            for row in pq.ParquetFile(path).read().to_pylist():
-                self.tables[table].append(row | {"_key": path.parent.name})
-        self.by_id = {(table, row["id"]): row for table, rows in self.tables.items() for row in rows}
-        self.naming = defaultdict(list)
-        for table, rows in self.tables.items():
-            for row in rows:
-                for column in ("question_id", "attempt_id", "proposal_id", "row_id", "item_id"):
-                    if column in row:
-                        self.naming[table, column, row[column]].append(row)
-        self.dropped = defaultdict(list)
-        for row in self.tables["dropped"]:
-            self.dropped[row["id"]].append(row)
-
-    def named(self, table, column, value):
-        return self.naming[table, column, value]
-
-    def score(self, digest):
-        """Greedy accuracy of a checkpoint, from its answers."""
-        rows = [row for row in self.tables["evaluations"] if row["greedy"] and row["checkpoint"] == digest]
-        right = [int(row["reference"] == said(row["text"])) for row in rows]
-        return sum(right) / len(right) if right else None
-
-
-def said(text):
-    """The number a sum's attempt ends with; None if it names none."""
-    found = re.findall(r"#(\d+)", text)
-    return str(int(found[-1])) if found else None
-
-
 class Recomputed:
-    """A lineage, and what a story told of it must hold."""
+    """What a story told of a row of this lineage must hold."""
 
-    def __init__(self, folder):
-        self.recipe = folder.name
-        self.rounds = {}
-        for path in sorted(folder.glob("round-*/manifest.json")):
-            found = Round(path.parent)
-            self.rounds[found.number] = found
-        for path in sorted(folder.glob("records/*.json")):
-            record = json.loads(path.read_text())
-            approved = self.rounds[record["round"]].manifest
-            approved["decision"], approved["reason"] = "promoted", f"{approved['reason']}; approved by {record['by']}"
-
-    def rows(self):
-        """Every row: its table, whether `dropped` is where it stands, and its id."""
-        for number, played in self.rounds.items():
-            for table, rows in played.tables.items():
-                for row in rows:
-                    if int(row["id"].split("-")[1]) == number:
-                        yield table, row["id"]
-
-    def home(self, row_id):
-        return self.rounds[int(row_id.split("-")[1])]
-
-    def row(self, row_id):
-        """A row by its id alone, from whichever table has it."""
-        prefix, played = row_id.split("-")[0], self.home(row_id)
-        return next(
-            (played.by_id[t, row_id] for t in (prefix, f"inputs/{prefix}") if (t, row_id) in played.by_id), None
-        )
+    def __init__(self, lineage):
+        self.lineage = lineage
 
     def agree(self, story):
         """Assert that a story is what this lineage holds."""
-        row_id, played = story["id"], self.home(story["id"])
-        row = self.row(row_id)
-        assert (story["recipe"], story["round"]) == (self.recipe, played.number)
+        row_id, played = story["id"], self.lineage.home(story["id"])
+        row = self.lineage.row(row_id)
+        assert (story["recipe"], story["round"]) == (self.lineage.recipe, played.number)
         assert story["table"].split("/")[-1] == row_id.split("-")[0]
         assert story["decision"] == played.manifest["decision"]
         self.same(story["row"], row)
@@ -113,7 +37,7 @@ class Recomputed:
         elif table == "proposals":
             self.proposal(story, row, played)
         elif table == "evaluations":
-            self.same(story["item"], self.row(row["item_id"]))
+            self.same(story["item"], self.lineage.row(row["item_id"]))
             assert row["answer"] == said(row["text"])
             assert row["correct"] == (said(row["text"]) == row["reference"])
             self.checkpoints(story["checkpoints"], [row["checkpoint"]])
@@ -141,7 +65,7 @@ class Recomputed:
         return "" if named.startswith("seeds") else named
 
     def question(self, story, question_id, played):
-        row, probe = self.row(question_id), question_id.startswith("probe")
+        row, probe = self.lineage.row(question_id), question_id.startswith("probe")
         self.same(story["question"], row)
         assert story["item"] is None
         assert (story["source"] is not None) == probe
@@ -170,9 +94,9 @@ class Recomputed:
         self.same(story["row"], proposal)
         assert [shot["id"] for shot in story["fewshots"]] == proposal["fewshot_ids"]
         for shot in story["fewshots"]:
-            self.same(shot, self.row(shot["id"]))
+            self.same(shot, self.lineage.row(shot["id"]))
             assert (shot.get("question") or shot["text"]) in proposal["prompt"]
-            assert shot["id"].startswith("seeds") or self.home(shot["id"]).manifest["decision"] == "promoted"
+            assert shot["id"].startswith("seeds") or self.lineage.home(shot["id"]).manifest["decision"] == "promoted"
         self.asked(story, "propose", played.manifest["champion"]["digest"])
         if alone:
             admitted = {row["id"] for row in played.named("questions", "proposal_id", proposal["id"])}
@@ -188,7 +112,7 @@ class Recomputed:
             marker = played.markers[f"{name}-{key}"]
             own = {part: marker[part] for part in ("key", "settings", "facts", "figures", "code", "versions")}
             assert {part: stage[part] for part in own} == own
-            assert stage["played_in"] == (marker["reused_from"] or f"{self.recipe}/{played.number}")
+            assert stage["played_in"] == (marker["reused_from"] or f"{self.lineage.recipe}/{played.number}")
             section = played.recipe["validation" if name == "validate" else name] if name != "collect" else {}
             for setting, value in section.items():
                 if not isinstance(value, dict):
@@ -222,7 +146,7 @@ class Recomputed:
         assert (verdict["answer"], verdict["tied"], verdict["num_valid"]) == (label, tied, sum(classes.values()))
         assert verdict["agreement"] == (ranked[0][1] / len(attempts) if ranked else 0)
         for told in story["attempts"]:
-            self.same(told, self.row(told["id"]))
+            self.same(told, self.lineage.row(told["id"]))
             ballot = ballots[told["id"]]
             (answer,) = played.named("answers", "attempt_id", told["id"])
             assert told["answer_id"] == answer["id"]
@@ -235,7 +159,7 @@ class Recomputed:
         self.asked(story, "solve", played.manifest["champion"]["digest"])
         if probe:
             assert verdict["correct"] == (None if label is None else label == verdict["reference"])
-            assert verdict["reference"] == self.row(question_id)["reference"]
+            assert verdict["reference"] == self.lineage.row(question_id)["reference"]
 
     def filters(self, story, question_id, row, played):
         """Every filter in its order, with the figure that the question's own text and votes give."""
@@ -306,11 +230,11 @@ class Recomputed:
         selection = story["selection"]
         assert (selection is not None) == kept
         if kept:
-            self.same(selection, self.row(selection["id"]))
+            self.same(selection, self.lineage.row(selection["id"]))
             assert (selection["text"], selection["answer"]) == (text, story["verdict"]["answer"])
         for hit in story["contamination"]:
             assert folded(hit["protected"]["question"]) == folded(text)
-            self.same(hit["protected"], self.row(hit["protected_id"]))
+            self.same(hit["protected"], self.lineage.row(hit["protected_id"]))
 
     def training(self, story, question_id, played):
         """The rows it became; the rounds that trained on them: its own, and while it was held, those after it."""
@@ -326,14 +250,14 @@ class Recomputed:
         weights = []
         for row in story["training_rows"]:
             trained = []
-            for later in self.rounds.values():
+            for later in self.lineage.rounds.values():
                 since = int((later.manifest["parent"] or "/0").split("/")[1])
                 again = played.manifest["decision"] == "held" and since < played.number < later.number
                 method = TRAINING[row["table"]]
                 reads = later.number == played.number or again
                 if reads and method in later.recipe["train"]["methods"] and not played.dropped[row["id"]]:
                     trained.append(
-                        {"round": f"{self.recipe}/{later.number}", "method": method}
+                        {"round": f"{self.lineage.recipe}/{later.number}", "method": method}
                         | {"checkpoint": later.manifest["candidate"]["digest"]}
                     )
             assert row["trained"] == trained
@@ -343,12 +267,13 @@ class Recomputed:
     def checkpoints(self, told, digests):
         """Scores as the answers to the benchmark give them, in the round that made the weights."""
         assert {c["digest"] for c in told} == set(digests)
-        first = min(self.rounds)
+        rounds = self.lineage.rounds
+        first = rounds[min(rounds)]
         for c in told:
-            base = self.rounds[first].manifest["base"]["digest"] == c["digest"]
-            maker = next((r for r in self.rounds.values() if r.manifest["candidate"]["digest"] == c["digest"]), None)
-            played = self.rounds[first] if base else maker
-            made = {} if base else {"made_by": f"{self.recipe}/{maker.number}"} | maker.manifest
+            base = first.manifest["base"]["digest"] == c["digest"]
+            maker = next((r for r in rounds.values() if r.manifest["candidate"]["digest"] == c["digest"]), None)
+            played = first if base else maker
+            made = {} if base else {"made_by": f"{self.lineage.recipe}/{maker.number}"} | maker.manifest
             assert [c[name] for name in ("made_by", "decision", "reason")] == [
                 made.get(name) for name in ("made_by", "decision", "reason")
             ]
@@ -356,8 +281,8 @@ class Recomputed:
             assert c["scores"]["sums"] == played.manifest["scores"]["sums"][c["role"]]
             assert abs(c["scores"]["sums"]["accuracy"] - played.score(c["digest"])) < 1e-12
             assert c["champion_in"] == [
-                f"{self.recipe}/{r.number}"
-                for r in self.rounds.values()
+                f"{self.lineage.recipe}/{r.number}"
+                for r in rounds.values()
                 if r.manifest["champion"]["digest"] == c["digest"]
             ]
 
@@ -372,36 +297,3 @@ class Recomputed:
         assert {e["id"] for e in story["evaluations"]} == {
             e["id"] for e in played.named("evaluations", "item_id", row["id"])
         }
-
-    def made_of(self, row_id):
-        """What came of a row: each round's ids by table, walked row by row."""
-        lasting, found = {row_id}, {}
-        own = {self.row(row_id)["attempt_id"]} if row_id.startswith("answers") else {row_id}
-        for number, played in self.rounds.items():
-            if number < self.home(row_id).number:
-                continue
-            made = defaultdict(set)
-            known = lasting | (own if played is self.home(row_id) else set())
-
-            def reach(table, *columns, made=made, known=known, played=played, also=frozenset()):
-                for row in played.tables[table]:
-                    named = {i for c in columns for i in (row[c] if isinstance(row[c], list) else [row[c]])}
-                    if named & known or named & set().union(*made.values()) or row.get("question_id") in also:
-                        made[table].add(row["id"])
-
-            reach("proposals", "fewshot_ids")
-            reach("questions", "proposal_id")
-            reach("contamination", "row_id", "protected_id")
-            reach("attempts", "question_id")
-            reach("answers", "attempt_id")
-            reach("verdicts", "question_id")
-            reach("probe_verdicts", "question_id")
-            reach("selections", "question_id", "verdict_id")
-            chosen = made["selections"] | known
-            labelled = {row["question_id"] for row in played.tables["selections"] if row["id"] in chosen}
-            reach("sft_examples", "attempt_id", also=labelled)
-            reach("preference_pairs", "chosen_attempt_id", "rejected_attempt_id", also=labelled)
-            reach("evaluations", "item_id")
-            lasting |= made["selections"]
-            found[f"{self.recipe}/{number}"] = {table: ids for table, ids in made.items() if ids}
-        return {name: made for name, made in found.items() if made}

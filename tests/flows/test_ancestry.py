@@ -20,8 +20,10 @@ from tasks.audit.examine import examine_store
 from tasks.store.chain import sealed
 from tasks.store.records import add_record
 
-from . import recomputed
+from . import recomputed, reread
+from .conftest import GAINS
 from .recomputed import Recomputed
+from .reread import Lineage
 
 ROOT = Path(__file__).resolve().parents[2]
 NUM_ROWS = 200
@@ -35,14 +37,6 @@ BOTH = {
         "max_length": 96, "beta": 0.1, "loss_type": ["sigmoid"], "loss_weights": [1.0],
     },
 }  # fmt: skip
-
-
-GAINS = {  # the quickstart's own sizes, which gain
-    "propose__target": 800,
-    "propose__prompts_per_wave": 256,
-    "solve__num_samples": 8,
-    "train__sft__steps": 200,
-}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +56,7 @@ def store(tmp_path_factory, prefect_server, quickstart, written_recipe):
 
 @pytest.fixture(scope="module")
 def lineage(store):
-    return Recomputed(store / "small")
+    return Lineage(store / "small")
 
 
 @pytest.fixture
@@ -90,10 +84,12 @@ def chosen_rows(lineage, number):
 
 
 def test_the_recomputation_imports_nothing_of_the_project():
-    tree = ast.parse(Path(recomputed.__file__).read_text())
-    plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    from_modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert plain | from_modules == {"collections", "hashlib", "json", "pyarrow.parquet", "re", "tomllib"}
+    others = {"collections", "hashlib", "json", "pyarrow.parquet", "re", "tomllib"}
+    for file, own in ((reread.__file__, set()), (recomputed.__file__, {".reread"})):
+        tree = ast.parse(Path(file).read_text())
+        plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        named = {"." * n.level + (n.module or "") for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+        assert plain | named <= others | own
 
 
 def test_why_agrees_with_a_recomputation_for_200_random_rows_over_all_tables(lineage, ask):
@@ -107,7 +103,7 @@ def test_so_it_does_on_the_quickstarts_own_rounds_and_an_audit_finds_them_whole(
     recipe.write_text(shipped.read_text().replace('"../', f'"{shipped.parents[1]}/'))  # as it is, from elsewhere
     run_recipe(recipe, store, None, Console(to_stderr=True))
     assert examine_store(store).damage == ()
-    agree_on_rows(Recomputed(store / "quickstart"), lambda row_id: ask("why", row_id, store))
+    agree_on_rows(Lineage(store / "quickstart"), lambda row_id: ask("why", row_id, store))
 
 
 def agree_on_rows(lineage, why):
@@ -115,7 +111,7 @@ def agree_on_rows(lineage, why):
     assert len(rows) == NUM_ROWS
     for row_id in rows:
         try:
-            lineage.agree(why(row_id))
+            Recomputed(lineage).agree(why(row_id))
         except AssertionError as error:
             raise AssertionError(f"{row_id}: {error}") from error
 
@@ -141,7 +137,7 @@ def test_no_value_of_a_story_can_change_unnoticed_by_the_recomputation(lineage, 
             not value if isinstance(value, bool) else value + 1 if isinstance(value, int | float) else f"{value}x"
         )
         with pytest.raises((AssertionError, LookupError, AttributeError, ValueError)):
-            lineage.agree(wrong)
+            Recomputed(lineage).agree(wrong)
             raise RuntimeError(f"{path}: {value!r} was changed, and nothing said so")
 
 

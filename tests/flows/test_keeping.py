@@ -13,6 +13,8 @@ from flows.run import run_recipe
 from tasks.store.lineage import open_lineage
 from tasks.store.lock import hold
 
+from .conftest import GAINS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -80,14 +82,6 @@ def test_gc_says_what_would_go_and_removes_it_when_told_and_never_beside_a_run(r
     removed = json.loads(said)
     assert (code, removed["removed"], len(removed["garbage"])) == (0, True, 1)
     assert not folder.exists()
-
-
-GAINS = {  # the quickstart's own sizes, which gain
-    "propose__target": 800,
-    "propose__prompts_per_wave": 256,
-    "solve__num_samples": 8,
-    "train__sft__steps": 200,
-}
 
 
 @pytest.mark.slow

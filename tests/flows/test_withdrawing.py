@@ -14,6 +14,8 @@ from tasks.audit.examine import examine_store
 from tasks.store.lineage import open_lineage
 from tasks.store.lock import hold
 
+from .conftest import GAINS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -96,7 +98,6 @@ def test_nothing_is_taken_back_beside_a_run(promoted):
     assert (code, said.count("\n"), promoted.lineage.records) == (3, 1, ())
 
 
-@pytest.mark.usefixtures("prefect_server")
 def test_the_champion_is_the_base_once_all_that_was_promoted_is_withdrawn(promoted):
     code, said, _ = selfplay(promoted.store, "withdraw", "1", "--reason", "x")
     assert (code, said.splitlines()[-1]) == (0, "champion: the base model; the next round starts from it")
@@ -105,12 +106,20 @@ def test_the_champion_is_the_base_once_all_that_was_promoted_is_withdrawn(promot
     assert lineage.held_since_champion == [], "nor are its rows trained on"
 
 
-GAINS = {  # the quickstart's own sizes, which gain
-    "propose__target": 800,
-    "propose__prompts_per_wave": 256,
-    "solve__num_samples": 8,
-    "train__sft__steps": 200,
-}
+@pytest.mark.usefixtures("prefect_server")
+def test_the_next_run_starts_from_the_base_once_all_that_was_promoted_is_withdrawn(
+    tmp_path, quickstart, write_recipe
+):
+    store, console = tmp_path / "store", Console(to_stderr=True)
+    same = {
+        "benchmarks": [benchmark | {"sample": 2000} for benchmark in quickstart["benchmarks"]],
+        "evaluate__num_samples": 0,
+    }
+    (first,) = run_recipe(write_recipe(**same, **GAINS), store, 1, console)
+    assert first.decision == "promoted"
+    assert selfplay(store, "withdraw", "1", "--reason", "x")[0] == 0
+    (second,) = run_recipe(write_recipe(**same), store, 1, console)
+    assert (second.round, second.champion, second.parent, second.built_on) == (2, first.base, None, [])
 
 
 @pytest.mark.slow
