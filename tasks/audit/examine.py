@@ -17,9 +17,8 @@ from tasks.audit.suites import broken_expectations
 from tasks.checks.suites import Suites
 from tasks.store.chain import Fault
 from tasks.store.gc import lineage_names
-from tasks.store.lineage import Lineage, as_published, existing_store, read_lineage
+from tasks.store.lineage import Lineage, existing_store, read_lineage
 from tasks.store.naming import parts_of
-from tasks.store.records import record_chain
 from tasks.store.retention import needed_weights
 
 Report = Callable[[int, int, str], None]
@@ -44,7 +43,7 @@ def examine_store(store: Path | str, only: str = "", report: Report = lambda don
     weights = {
         digest: (lineage, name_of(m))
         for lineage, _ in read
-        for digest, m in needed_weights(_as_recorded(lineage, chosen)).items()
+        for digest, m in needed_weights(_counting(lineage, chosen)).items()
     }
     total, done = len(chosen) * STEPS + len(weights), 0
 
@@ -72,13 +71,14 @@ def _chosen(store: Path, only: str) -> tuple[Read, list[tuple[Lineage, Manifest]
     if only and len(read) > 1:
         named = ", ".join(f"{lineage.recipe}/{number}" for lineage, _ in read)
         raise BadInput(f"{only}: of which recipe? one of {named}")
-    chosen = [(lineage, m) for lineage, _ in read for m in as_published(lineage) if number in (0, m.round)]
+    chosen = [(lineage, m) for lineage, _ in read for m in lineage.published if number in (0, m.round)]
     if only and not chosen and not any(faults for _, faults in read):
         raise BadInput(f"{only}: no published round of this name in {store}")
     return read, chosen
 
 
-def _as_recorded(lineage: Lineage, chosen: list[tuple[Lineage, Manifest]]) -> list[Manifest]:
+def _counting(lineage: Lineage, chosen: list[tuple[Lineage, Manifest]]) -> list[Manifest]:
+    """The chosen rounds of a lineage with the decision that they count for."""
     numbers = {m.round for at, m in chosen if at is lineage}
     return [m for m in lineage.manifests if m.round in numbers]
 
@@ -86,7 +86,6 @@ def _as_recorded(lineage: Lineage, chosen: list[tuple[Lineage, Manifest]]) -> li
 def _of_rounds(lineage: Lineage, rounds: list[Manifest], looked: Callable[[str], None]) -> Iterator[Damage]:
     if not rounds:
         return
-    published, records = as_published(lineage), record_chain(lineage.folder)
     shelf, protected, suites = Shelf(lineage), Protected(), Suites()
     for m in rounds:
         opened = Opened(lineage, m)
@@ -94,9 +93,8 @@ def _of_rounds(lineage: Lineage, rounds: list[Manifest], looked: Callable[[str],
         looked("files")
         markers, faults = read_markers(opened)
         yield from faults
-        before = [earlier for earlier in published if earlier.round < m.round]
         for checked, found in (
-            ("manifests and stages", contradictions(opened, markers, before, list(records.digests))),
+            ("manifests and stages", contradictions(opened, markers)),
             ("parents", orphans(opened, shelf)),
             ("contamination", leaks(opened, markers, shelf, protected)),
             ("suites", broken_expectations(opened, markers, suites)),

@@ -7,18 +7,14 @@ from tasks.audit.damage import Damage, name_of
 from tasks.audit.integrity import Opened
 from tasks.outcome import outcome
 from tasks.store.lineage import Lineage
-from tasks.store.records import as_recorded
 from tasks.store.strays import documents
 
 
-def contradictions(
-    opened: Opened, markers: dict[str, StageRecord], before: list[Manifest], digests: list[str]
-) -> Iterator[Damage]:
-    """Where a manifest contradicts its stages or its lineage. `before`: the rounds before it, as they were published;
-    `digests`: of the lineage's records, in their order."""
+def contradictions(opened: Opened, markers: dict[str, StageRecord]) -> Iterator[Damage]:
+    """Where a manifest contradicts its stages or its lineage."""
     place = f"round-{opened.manifest.round:04d}/manifest.json"
     every = (*_of_the_decision(opened.manifest), *_of_the_stages(opened.manifest, markers))
-    for expected, found in (*every, *_of_the_lineage(opened, before, digests)):
+    for expected, found in (*every, *_of_the_lineage(opened)):
         yield opened.damage(place, expected, found)
 
 
@@ -45,15 +41,16 @@ def _of_the_stages(m: Manifest, markers: dict[str, StageRecord]) -> Iterator[tup
         yield f"{path}, written by a stage", "no stage's marker names it"
 
 
-def _of_the_lineage(opened: Opened, before: list[Manifest], digests: list[str]) -> Iterator[tuple[str, str]]:
+def _of_the_lineage(opened: Opened) -> Iterator[tuple[str, str]]:
     """The champion that a round began with, from the rounds and records that it found."""
     m, lineage = opened.manifest, opened.lineage
     if m.recipe != lineage.recipe:
         yield f"a round of {lineage.recipe}", f"a round of {m.recipe}"
+    before, digests = tuple(e for e in lineage.published if e.round < m.round), lineage.record_digests
     if len(before) != m.round - 1 or (m.record and m.record not in digests):
         return  # what is gone is named already
     seen = lineage.records[: digests.index(m.record) + 1] if m.record else ()
-    then = Lineage(lineage.store, lineage.recipe, as_recorded(before, seen))
+    then = Lineage(lineage.store, lineage.recipe, before, seen)
     parent = name_of(then.champion_round) if then.champion_round else None
     if (then.champion(m.base), parent) != (m.champion, m.parent):
         expected = f"{then.champion(m.base).digest[:16]}..., of {parent or 'the base model'}"

@@ -7,7 +7,7 @@ from schemas.records import LineageRecord
 from tasks.audit.damage import Damage
 from tasks.store.chain import Fault
 from tasks.store.descent import descendants
-from tasks.store.lineage import Lineage, as_published
+from tasks.store.lineage import Lineage
 from tasks.store.records import as_recorded, withdrawals
 
 
@@ -20,20 +20,22 @@ def faults_of_chain(lineage: Lineage, faults: tuple[Fault, ...]) -> Iterator[Dam
             owner = f"{lineage.recipe}/{int(number)}"
             unusable = f"{owner}, and every later round of {lineage.recipe}: no run builds on them"
         else:
-            owner, unusable = lineage.recipe, f"what rounds of {lineage.recipe} count for, its champion with them"
+            owner, unusable = lineage.recipe, _standing_of_rounds(lineage)
         yield Damage(owner, place, fault.expected, fault.found, unusable)
 
 
 def faults_of_records(lineage: Lineage) -> Iterator[Damage]:
     """Records that no command could have added to those before them."""
-    published = as_published(lineage)
     for place, record in enumerate(lineage.records):
         earlier = lineage.records[:place]
-        then = {m.round: m for m in as_recorded(published, earlier)}
+        then = {m.round: m for m in as_recorded(lineage.published, earlier)}
         for expected, found in (*_of_what_was(lineage, record, earlier, then), *_of_its_lists(lineage, record, then)):
             file = f"{lineage.recipe}/records/{record.number:04d}.json"
-            unusable = f"what rounds of {lineage.recipe} count for, its champion with them"
-            yield Damage(lineage.recipe, file, expected, found, unusable)
+            yield Damage(lineage.recipe, file, expected, found, _standing_of_rounds(lineage))
+
+
+def _standing_of_rounds(lineage: Lineage) -> str:
+    return f"what rounds of {lineage.recipe} count for, its champion with them"
 
 
 def _of_what_was(

@@ -11,10 +11,9 @@ from tasks.audit.integrity import Opened, open_tables
 from tasks.audit.manifests import contradictions
 from tasks.audit.markers import read_markers
 from tasks.audit.records import faults_of_records
-from tasks.store.lineage import Lineage, as_published
+from tasks.store.lineage import Lineage
 from tasks.store.objects import whole_file
 from tasks.store.place import on_disk
-from tasks.store.records import record_chain
 
 THREADS = 8
 
@@ -32,9 +31,9 @@ def refuse_damage(lineage: Lineage, report: Callable[[int, int, str], None]) -> 
     lineage.checkpoint_folder(lineage.champion(lineage.manifests[-1].base))
     champion, held = lineage.champion_round, {m.round for m in lineage.held_since_champion}
     since = champion.round if champion else lineage.manifests[-1].round
-    published, digests, shelf = as_published(lineage), list(record_chain(lineage.folder).digests), Shelf(lineage)
-    for done, m in enumerate(published):
-        report(done, len(published), "rounds")
+    shelf = Shelf(lineage)
+    for done, m in enumerate(lineage.published):
+        report(done, len(lineage.published), "rounds")
         opened = Opened(lineage, m)
         if m.round in held or (champion and m.round == champion.round):
             _refuse(lineage, open_tables(opened))
@@ -43,7 +42,7 @@ def refuse_damage(lineage: Lineage, report: Callable[[int, int, str], None]) -> 
             _check_files(lineage, m)
         if m.round in held or m.round >= since:
             markers, faults = read_markers(opened)
-            _refuse(lineage, (*faults, *contradictions(opened, markers, published[:done], digests)))
+            _refuse(lineage, (*faults, *contradictions(opened, markers)))
 
 
 def _refuse(lineage: Lineage, damage: Iterable[Damage]) -> None:

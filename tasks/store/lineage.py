@@ -1,20 +1,20 @@
 """A lineage: the chain of a recipe's rounds. Champion and latest are derived from manifests and records, never
 pointed to."""
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import orjson
 from pydantic import ValidationError
 
-from schemas.errors import BadInput, Damaged, Stopped
+from schemas.errors import BadInput, Stopped
 from schemas.manifest import CheckpointRef, Manifest, StageRecord
 from schemas.records import LineageRecord
 from tasks.store.chain import Fault, read_chain
-from tasks.store.objects import checkpoint_folder, create_once
+from tasks.store.objects import checkpoint_folder, create_once, whole_file
 from tasks.store.place import contents_of, local_twin, on_disk, store_at
 from tasks.store.records import as_recorded, record_chain
 
@@ -23,15 +23,26 @@ STORE_FORMAT = 2  # 1 had manifests without a seal
 
 @dataclass(frozen=True)
 class Lineage:
-    """A recipe's folder in a store, and its published rounds in order, each as recorded since."""
+    """A recipe's folder in a store, its published rounds in order, and what was recorded of them since."""
 
     store: Path
     recipe: str
-    manifests: tuple[Manifest, ...]
+    published: tuple[Manifest, ...]
+    """As they were published, without what records say of them."""
     records: tuple[LineageRecord, ...] = ()
+    record_digests: tuple[str, ...] = ()
+    """SHA-256 of each record: the next one, and the next manifest, name the last."""
     last_manifest: str = ""
-    """SHA-256 of the newest manifest and record: the next ones name them."""
-    last_record: str = ""
+    """SHA-256 of the newest manifest."""
+
+    @cached_property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """The rounds, each with the decision that it counts for."""
+        return as_recorded(self.published, self.records)
+
+    @property
+    def last_record(self) -> str:
+        return self.record_digests[-1] if self.record_digests else ""
 
     @property
     def folder(self) -> Path:
@@ -92,14 +103,13 @@ class Lineage:
         Raises Damaged for a document of a published round that was edited since.
         """
         path = self.round_folder(round) / name
+        written = next((m.files.get(name) for m in self.published if m.round == round), None)
+        if written and path.exists():
+            return whole_file(path, written)
         try:
-            content = bytes(path.read_bytes())
+            return bytes(path.read_bytes())
         except FileNotFoundError:
             return None
-        written = next((m.files.get(name) for m in self.manifests if m.round == round), None)
-        if written and hashlib.sha256(content).hexdigest() != written:
-            raise Damaged(f"{path}: not the file that was written; restore it from a copy")
-        return content
 
     def marker(self, round: int, stage: str, key: str) -> Path:
         return self.round_folder(round) / "stages" / f"{stage}-{key}.json"
@@ -125,10 +135,10 @@ def read_lineage(store: Path, recipe: str) -> tuple[Lineage, tuple[Fault, ...]]:
     lineage = Lineage(
         store=store,
         recipe=recipe,
-        manifests=as_recorded(rounds.documents, records.documents),
+        published=rounds.documents,
         records=records.documents,
+        record_digests=records.digests,
         last_manifest=rounds.last,
-        last_record=records.last,
     )
     lost = [_lost_record(lineage, m) for m in rounds.documents if m.record and m.record not in records.digests]
     return lineage, (*rounds.faults, *records.faults, *(() if records.faults else lost))
@@ -137,12 +147,6 @@ def read_lineage(store: Path, recipe: str) -> tuple[Lineage, tuple[Fault, ...]]:
 def _lost_record(lineage: Lineage, m: Manifest) -> Fault:
     named = f"a record of SHA-256 {m.record[:16]}..., the newest when {m.recipe}/{m.round} began"
     return Fault(lineage.folder / "records", named, "gone, or another file with a seal that fits it")
-
-
-def as_published(lineage: Lineage) -> list[Manifest]:
-    """Its rounds without what records say of them."""
-    paths = [lineage.round_folder(m.round) / "manifest.json" for m in lineage.manifests]
-    return [Manifest.model_validate_json(content) for _, content in sorted(contents_of(paths).items())]
 
 
 def open_lineages(store: Path | str) -> list[Lineage]:

@@ -190,9 +190,9 @@ def _fetch(home: Path, kept: Path) -> None:
 
 def _fault_of_weights(folder: Path, digest: str) -> str:
     """What is wrong with an object, after its path; "" if it is what was kept. Weights are read once a process."""
-    if not (folder / LISTING).exists():
-        return ": these weights are not in the store (dropped, or lost)"
     for file, _, found in faults_of_object(folder, digest, file_digest):
+        if not file:
+            return ": these weights are not in the store (dropped, or lost)"
         return f"{file}: {found}; restore the folder from a copy"
     return ""
 

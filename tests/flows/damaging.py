@@ -113,7 +113,12 @@ DAMAGES = {
     "a forged decision": lambda store: forge(store / "small/round-0002/manifest.json", decision="promoted"),
     "forged figures": lambda store: forge(store / "small/round-0002/manifest.json", vote_precision=None),
     "files no longer named": lambda store: forge(store / "small/round-0002/manifest.json", files={}),
+    "a torn manifest": lambda store: cut(store / "small/round-0002/manifest.json"),
+    "a torn record": lambda store: cut(store / "small/records/0002.json"),
+    "a parent that is no round": lambda store: forge(store / "small/round-0002/manifest.json", parent="<b>small</b>"),
 }
+UNREADABLE = {"a folder in a manifest's place", "a torn manifest", "a torn record", "a parent that is no round"}
+"""What a run cannot read at all: bad input rather than damage."""
 PLACES = {
     "a flipped byte": "small/round-0001/attempts/",
     "a flipped byte of the seeds": "small/round-0002/inputs/seeds/",
@@ -134,4 +139,7 @@ PLACES = {
     "a forged decision": "small/round-0002/manifest.json",
     "forged figures": "small/round-0002/manifest.json",
     "files no longer named": "small/round-0002/manifest.json",
+    "a torn manifest": "small/round-0002/manifest.json",
+    "a torn record": "small/records/0002.json",
+    "a parent that is no round": "small/round-0002/manifest.json",
 }

@@ -32,6 +32,7 @@ READERS = {
     "gc --remove": ["gc", "--remove", "--grace-days", "0"],
     "export": ["export", "small/1", "OUT"],
 }
+LOOKING = ("log", "log --json", "show", "show TABLE", "diff")
 REASON = ["--reason", "bad"]
 COMMANDS = READERS | {"plan": ["plan", "RECIPE"], "run": ["run", "RECIPE"]}
 
@@ -141,7 +142,8 @@ def test_a_half_written_store(store, arguments, refused, command, fault):
 def test_a_path_that_is_no_store(store, tmp_path, arguments, refused, command):
     (tmp_path / "git/objects/ab").mkdir(parents=True)
     (tmp_path / "git/objects/ab/c").write_text("not ours")
-    for place in (tmp_path / "nowhere", tmp_path / "git", store / "small"):
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "nowhere", tmp_path / "empty", tmp_path / "git", store / "small"):
         assert refused(*arguments(command, place)).startswith(f"{place}: no store is there")
     (store / "store.json").unlink()
     assert "no store is there" in refused(*arguments(command, store))
@@ -222,7 +224,7 @@ def forbid():
     [
         *((command, "store", 0o000) for command in COMMANDS),
         ("log", "store/store.json", 0o000),
-        *((c, f"store/{part}", 0o000) for c in ("log", "show", "diff") for part in ("small", "small/round-0001")),
+        *((c, f"store/{part}", 0o000) for c in LOOKING for part in ("small", "small/round-0001")),
         ("log", "store/small/round-0001/manifest.json", 0o000),
         ("approve", "store/small", 0o555),
         ("gc --remove", "store/small", 0o555),

@@ -67,7 +67,7 @@ def store(rounds):
             gate=None if decision == "failed" else gate(), scores={"sums": {"champion": SCORE, "candidate": better}},
             parent="small/1" if number > 1 else None, stages={"solve": "k"}, git="a" * 40,
             reason=f"few rows: {HOSTILE}" if decision == "failed" else "as told",
-            seconds={"solve": 2.0}, tokens={"solve": 1234}, alarms=(ALARM,) if decision == "held" else (),
+            seconds={"solve": 2.0}, tokens={"solve": 1234}, alarms=[ALARM] if decision == "held" else [],
             validation={"validate": {"passed": decision != "failed", "failures": [HOSTILE] * (number // 3)}},
         )  # fmt: skip
         (rounds.lineage.round_folder(number) / "recipe.toml").write_text(f"[train]\nsteps = {100 + number // 2}\n")

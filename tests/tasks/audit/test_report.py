@@ -235,7 +235,7 @@ def test_a_store_of_several_recipes_has_a_page_that_lists_them(chromium, tmp_pat
     publish(rounds, PLAIN[:3])
     shutil.copytree(rounds.lineage.folder, rounds.store / "other")
     renamed = tuple(m.model_copy(update={"recipe": "other"}) for m in rounds.lineage.manifests)
-    other = dataclasses.replace(rounds.lineage, recipe="other", manifests=renamed)
+    other = dataclasses.replace(rounds.lineage, recipe="other", published=renamed)
     page = chromium.new_page()
     page.goto(write_report([rounds.lineage, other], tmp_path / "report", lambda *_: None).as_uri())
     assert page.get_by_role("rowheader").all_inner_texts() == ["small", "other"]
