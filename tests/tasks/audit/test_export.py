@@ -117,7 +117,7 @@ def test_the_card_says_what_became_of_the_round(rounds, tmp_path, decision, word
 
 
 def test_the_cards_tell_the_rounds_alarms(rounds, tmp_path):
-    publish(rounds, alarms=(Alarm(name="unanimous", level="hold", figure=0.95, threshold=0.9, text="95% agree"),))
+    publish(rounds, alarms=[Alarm(name="unanimous", level="hold", figure=0.95, threshold=0.9, text="95% agree")])
     export(rounds, tmp_path / "out")
     for card in ("README.md", "model/README.md"):
         assert "**Alarm (hold), unanimous:** 95% agree" in (tmp_path / "out" / card).read_text()
