@@ -21,9 +21,10 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from schemas.alarms import Alarm
+from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, Score, StageRecord
 
-NAME = 20
+NAME = 25  # width of a stage as it is played: evaluate.sealed.candidate
 LABEL, COLUMN = 22, 26  # widths in the table of rounds
 PLAIN_EVERY_SECONDS = 15.0
 
@@ -111,6 +112,9 @@ class Console:
                 table.add_column(f"{m.recipe}/{m.round}", justify="right", width=COLUMN - 2, overflow="ellipsis")
             for label, figure in FIGURES.items():
                 table.add_row(label, *(figure(m) for m in shown))
+            for arm, label in CONTROLS.items():
+                if any(_score(m, arm) for m in shown):
+                    table.add_row(f"  {label}", *(_scored(_score(m, arm)) for m in shown))
             for reason in sorted({reason for m in shown for reason in m.dropped}):
                 table.add_row(f"  {reason}", *(f"{m.dropped.get(reason, 0):,}" for m in shown))
             self.rich.print()
@@ -127,12 +131,8 @@ def worded(alarm: Alarm) -> str:
     return f"alarm ({alarm.level}): {alarm.name}: {alarm.text}"
 
 
-def _before(m: Manifest) -> Score | None:
-    return m.scores.get(m.gate.benchmark, {}).get("champion") if m.gate else None
-
-
-def _after(m: Manifest) -> Score | None:
-    return m.scores.get(m.gate.benchmark, {}).get("candidate") if m.gate else None
+def _score(m: Manifest, role: str) -> Score | None:
+    return m.scores.get(m.gate.benchmark, {}).get(role) if m.gate else None
 
 
 def _scored(score: Score | None) -> str:
@@ -151,8 +151,8 @@ def _decision(m: Manifest) -> Text:
 FIGURES: dict[str, Callable[[Manifest], str | Text]] = {
     "decision": _decision,
     "alarms": _alarms_by_level,
-    "accuracy before": lambda m: _scored(_before(m)),
-    "accuracy after": lambda m: _scored(_after(m)),
+    "accuracy before": lambda m: _scored(_score(m, "champion")),
+    "accuracy after": lambda m: _scored(_score(m, "candidate")),
     "proposed": lambda m: f"{m.proposed:,}",
     "kept": lambda m: f"{sum(ref.rows for ref in m.tables.get('questions', [])):,}",
     "in the band": lambda m: f"{m.band.get('in', 0):.0%}",

@@ -14,6 +14,8 @@ from tasks.collect import Sources
 from tasks.engines.transformers import device_and_dtype
 from tasks.prompts import Prompt
 from tasks.store.keys import code_of, stage_key
+from tasks.store.lineage import Lineage
+from tasks.store.objects import LISTING
 
 OWN_PARTS = ("settings", "prompts", "facts", "code", "versions")
 
@@ -59,9 +61,16 @@ def whole(round: Round, stage: Keyed) -> tuple[int, StageRecord] | None:
     serving = (m for m in reversed(round.lineage.manifests) if m.decision != "withdrawn")
     published = (m.round for m in serving if stage.key in m.stages.values())
     for number in (round.number, *published):
-        if record := round.lineage.stage_record(number, stage.name, stage.key):
+        record = round.lineage.stage_record(number, stage.name, stage.key)
+        if record and (number == round.number or has_objects(round.lineage, record)):
             return number, record
     return None
+
+
+def has_objects(lineage: Lineage, record: StageRecord) -> bool:
+    """Whether the weights that a stage made are in the store: those of controls are garbage once a round is
+    published."""
+    return all((lineage.objects / digest / LISTING).exists() for digest in record.objects)
 
 
 def changed(round: Round, shown: str, stage: Keyed) -> list[str]:

@@ -66,7 +66,7 @@ class Planner:
 
 
 def plan_round(plan: Plan, lineage: Lineage) -> list[Planned]:
-    """Every stage of the next round, in order."""
+    """Every stage of the next round, in order; those that wait for the gate's word too."""
     planner = Planner()
     try:
         method_of(plan.recipe)(next_round(plan, lineage, planner))
@@ -74,7 +74,14 @@ def plan_round(plan: Plan, lineage: Lineage) -> list[Planned]:
         validated = [n for n, planned in enumerate(planner.planned) if planned.stage.startswith("validate")][-1]
         why = f"{planner.planned[validated].why}; it failed the round, which ends there"
         planner.planned[validated] = replace(planner.planned[validated], why=why)
-    return planner.planned
+    undecided = any(planned.stage == "gate" and planned.state != "reused" for planned in planner.planned)
+    return [_if_in_favour(planned) if undecided else planned for planned in planner.planned]
+
+
+def _if_in_favour(planned: Planned) -> Planned:
+    """What a gate that is still to be played decides about: whether the sealed benchmark is read."""
+    waits = planned.stage == "confirm" or ".sealed" in planned.stage
+    return replace(planned, why=f"if the gate is in favour; {planned.why}") if waits else planned
 
 
 def _to_play(round: Round, shown: str, stage: Keyed) -> Planned:

@@ -2,6 +2,7 @@
 
 from flows.preflight import Plan
 from flows.round import Round
+from schemas.controls import is_control
 from schemas.manifest import Manifest, StageRecord, TableRef
 from tasks.audit.licences import stated_licence
 from tasks.outcome import outcome
@@ -27,7 +28,8 @@ def manifest_of(
         champion=round.champion,
         fixed=plan.fixed,
         stages={shown: record.key for shown, record in round.records.items()},
-        tables=_tables(round.records),
+        tables=_tables({shown: record for shown, record in round.records.items() if not is_control(shown)}),
+        controls=_tables({shown: record for shown, record in round.records.items() if is_control(shown)}),
         inputs={
             "unusable": collected.figures["unusable"] if collected else {},
             "digest": plan.sources.digest,

@@ -61,9 +61,18 @@ class Round:
         records = [self.lineage.stage_record(m.round, "alarms", m.stages["alarms"]) for m in rounds]
         return tuple(Measured.model_validate(record.figures["measured"]) for record in records if record)
 
-    def held_tables(self, table: str) -> tuple[TableRef, ...]:
-        """A table of every round held since the champion, to train on."""
-        return self._given(self.lineage.held_since_champion, table, builds_on=True)
+    @property
+    def sealed_reads(self) -> int:
+        """How often the sealed benchmark was read in earlier rounds, whatever came of it and of them."""
+        return sum(any(shown.startswith("evaluate.sealed.") for shown in m.stages) for m in self.lineage.manifests)
+
+    def tables_again(self, table: str, *, held: bool, previous: int = 0) -> tuple[TableRef, ...]:
+        """A table of earlier rounds, to train on again: of those held since the champion, and of so many before this
+        one, if they count."""
+        since = self.lineage.held_since_champion if held else []
+        sound = [m for m in self.lineage.manifests if m.decision in ("promoted", "held")]
+        rounds = {m.round: m for m in (*since, *sound[len(sound) - previous :])}
+        return self._given([rounds[number] for number in sorted(rounds)], table, builds_on=True)
 
     def _given(self, rounds: list[Manifest], table: str, builds_on: bool) -> tuple[TableRef, ...]:
         if builds_on:

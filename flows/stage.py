@@ -15,7 +15,7 @@ from prefect.tasks import exponential_backoff
 from flows.artifacts import stage_progress
 from flows.beside import Beside
 from flows.console import Console
-from flows.keyed import Keyed, changed, keyed, whole
+from flows.keyed import Keyed, changed, has_objects, keyed, whole
 from flows.round import Round, Stage, Work
 from schemas.errors import BudgetSpent, Damaged, FactoryError
 from schemas.manifest import StageRecord
@@ -23,7 +23,7 @@ from schemas.settings import Budget
 from tasks.store.draft import Draft
 from tasks.store.listing import files_below
 from tasks.store.lock import Lock
-from tasks.store.objects import LISTING, create_once, whole_file, write_whole
+from tasks.store.objects import create_once, whole_file, write_whole
 from tasks.store.place import is_of_the_world, local_twin
 from tasks.training.resume import remove_work
 
@@ -207,8 +207,7 @@ def _is_sound(round: Round, record: StageRecord) -> bool:
             except Damaged:
                 (folder / name).unlink(missing_ok=True)
                 sound = False
-    checkpoint = record.figures.get("checkpoint")
-    return sound and (checkpoint is None or (round.lineage.objects / checkpoint / LISTING).exists())
+    return sound and has_objects(round.lineage, record)
 
 
 def _copied(round: Round, number: int, record: StageRecord) -> StageRecord:

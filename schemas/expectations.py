@@ -8,9 +8,10 @@ from schemas.table import Table
 from schemas.tables import TABLES
 
 VALIDATED = (
-    "inputs/seeds", "inputs/probe", "inputs/benchmark_items", "proposals", "questions", "attempts", "answers",
-    "verdicts", "probe_verdicts", "selections", "contamination", "sft_examples", "preference_pairs", "dropped",
-    "train_steps", "evaluations",
+    "inputs/seeds", "inputs/probe", "inputs/gold", "inputs/benchmark_items", "proposals", "questions", "attempts",
+    "answers", "verdicts", "probe_verdicts", "selections", "contamination", "sft_examples", "preference_pairs",
+    "advantages",
+    "dropped", "train_steps", "reference_logps", "evaluations",
 )  # fmt: skip
 
 
@@ -30,6 +31,7 @@ def row_expectations(table: str) -> list[Any]:
     of_table: dict[str, list[Any]] = {
         "inputs/seeds": [filled("question")],
         "inputs/probe": [filled("question"), filled("reference")],
+        "inputs/gold": [filled("question"), filled("prompt"), filled("completion")],
         "inputs/benchmark_items": [filled("question"), filled("reference")],
         "proposals": [one_of("finish_reason", "stop", "length")],
         "questions": [
@@ -61,6 +63,11 @@ def row_expectations(table: str) -> list[Any]:
         "contamination": [one_of("kind", "exact", "ngram", "near"), share("score")],
         "dropped": [filled("reason"), one_of("table", *TABLES)],
         "train_steps": [gxe.ExpectColumnValuesToBeBetween(column="step", min_value=1)],
+        "reference_logps": [
+            one_of("reference", "start", "champion", "base"),
+            gxe.ExpectColumnValuesToBeBetween(column="chosen_logp", max_value=0),
+            gxe.ExpectColumnValuesToBeBetween(column="rejected_logp", max_value=0),
+        ],
         "evaluations": [
             one_of("finish_reason", "stop", "length"),
             filled("reference"),
@@ -79,6 +86,13 @@ def row_expectations(table: str) -> list[Any]:
             gxe.ExpectSelectColumnValuesToBeUniqueWithinRecord(
                 column_list=["chosen", "rejected"], ignore_row_if="never"
             ),
+            share("chosen_winrate"),
+            share("rejected_winrate"),
+        ],
+        "advantages": [
+            filled("prompt"),
+            share("agreement"),
+            gxe.ExpectColumnValuesToBeInSet(column="reward", value_set=[0.0, 1.0]),
         ],
     }
     unique = [] if table == "dropped" else [gxe.ExpectColumnValuesToBeUnique(column="id")]
@@ -93,6 +107,7 @@ def batch_expectations(table: str, limits: Validate) -> list[Any]:
     of_table: dict[str, list[Any]] = {
         "sft_examples": [gxe.ExpectTableRowCountToBeBetween(min_value=limits.min_sft_examples)],
         "preference_pairs": [gxe.ExpectTableRowCountToBeBetween(min_value=limits.min_preference_pairs)],
+        "advantages": [gxe.ExpectColumnSumToBeBetween(column="kept", min_value=limits.min_policy_rows or 0)],
         "probe_verdicts": [
             gxe.ExpectColumnMeanToBeBetween(column="correct", min_value=limits.min_vote_precision),
         ],

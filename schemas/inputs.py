@@ -1,4 +1,4 @@
-"""The rows a user brings, as they were when the round began: seeds, probe and benchmark items."""
+"""The rows a user brings, as they were when the round began: seeds, probe, benchmark items and gold."""
 
 import pyarrow as pa
 
@@ -14,6 +14,14 @@ PROBE = table(
     "inputs/probe",
     column("question", pa.string(), "text of the problem"),
     column("reference", pa.string(), "its true answer; read only to measure the vote"),
+    column("source_row", pa.int64(), "its row in the user's file, from 0"),
+)
+
+GOLD = table(
+    "inputs/gold",
+    column("question", pa.string(), "text of the problem"),
+    column("prompt", pa.string(), "what the solver is asked"),
+    column("completion", pa.string(), "the user's worked solution, white space around it trimmed"),
     column("source_row", pa.int64(), "its row in the user's file, from 0"),
 )
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.alarms import Alarm
 from schemas.document import Record
+from schemas.gate import GateResult
 
 Decision = Literal["promoted", "held", "failed", "withdrawn"]
 
@@ -60,9 +61,27 @@ class StageRecord(Record):
     reused_from: str | None = None
     """The earlier round whose equal stage was copied here."""
 
+    @property
+    def objects(self) -> set[str]:
+        """Digests of what the stage left in the store's objects: weights, those kept on the way among them, and what
+        an optimiser knew."""
+        return {str(d) for name, d in self.figures.items() if name.startswith("checkpoint") or name == "moments"}
+
+
+class SampledScore(Record):
+    """A figure of several samples an item, with a 95% interval over items."""
+
+    k: int
+    """Samples that it speaks of."""
+    accuracy: float
+    low: float
+    high: float
+    n: int
+    """Items."""
+
 
 class Score(Record):
-    """Accuracy on a benchmark, with a 95% interval (Wilson for greedy; by item for mean@k)."""
+    """Accuracy on a benchmark, with a 95% interval (Wilson's for greedy; over items for samples)."""
 
     accuracy: float
     low: float
@@ -76,26 +95,20 @@ class Score(Record):
     mean_high: float | None = None
     mean_n: int = 0
     k: int = 0
+    pass_at_k: tuple[SampledScore, ...] = ()
+    """Chance that at least one of k samples is right, for k = 2, 4, 8 ... and all that were drawn."""
+    maj_at_k: SampledScore | None = None
+    """Share of items whose majority of all samples is right, by the judge's own vote; a tie is not. For k from 3."""
 
-
-class GateResult(Record):
-    """The gate's comparison of candidate and champion on the same items."""
-
-    decision: Literal["promoted", "held"]
-    reason: str
-    benchmark: str
-    test: str
-    n: int
-    gained: int
-    """Items the candidate got right and the champion wrong."""
-    lost: int
-    difference: float
-    low: float
-    high: float
-    """95% interval of the difference, paired."""
-    p_value: float
-    awaiting_approval: bool = False
-    """Shown to be better, and held, by the recipe or by an alarm, until `selfplay approve` promotes it."""
+    @property
+    def sampled(self) -> dict[str, SampledScore]:
+        """What the samples say, each figure by its name: mean@4, pass@2, pass@4, maj@4."""
+        found = {f"pass@{score.k}": score for score in self.pass_at_k}
+        if self.mean_at_k is not None and self.mean_low is not None and self.mean_high is not None:
+            low, high, n = self.mean_low, self.mean_high, self.mean_n
+            mean = SampledScore(k=self.k, accuracy=self.mean_at_k, low=low, high=high, n=n)
+            found = {f"mean@{self.k}": mean, **found}
+        return found | ({f"maj@{self.maj_at_k.k}": self.maj_at_k} if self.maj_at_k else {})
 
 
 class Manifest(Record):
@@ -121,8 +134,10 @@ class Manifest(Record):
     stages: dict[str, str]
     """Stage as played (`evaluate.candidate`) -> key."""
     tables: dict[str, list[TableRef]]
+    controls: dict[str, list[TableRef]] = Field(default_factory=dict)
+    """What the stages of controls wrote: apart, since nothing is built on it."""
     dropped: dict[str, int]
-    """Reason -> rows, over all stages played in this round."""
+    """Reason -> rows, over all stages played in this round but those of controls."""
     inputs: dict[str, Any]
     """The user's files: rows that could not be used, by reason, one digest over all, and the licences they state."""
     proposed: int
@@ -133,7 +148,7 @@ class Manifest(Record):
     band: dict[str, float]
     """Share of verdicts below, in and above the band, and without a verdict."""
     scores: dict[str, dict[str, Score]]
-    """Benchmark -> base, champion, candidate."""
+    """Benchmark -> base, champion, candidate; control_seeds and control_random, if the recipe asks for them."""
     gate: GateResult | None
     validation: dict[str, Any]
     """`validate` (the data, before training) and `validate.scores` (after evaluation): passed, failures, tables."""
@@ -159,3 +174,9 @@ class Manifest(Record):
     """SHA-256 of all else in the file."""
     weights_dropped: bool = False
     """Never in the file: read from the lineage's records."""
+
+    @property
+    def written(self) -> list[TableRef]:
+        """Every table of the round, those of controls too."""
+        own = [ref for refs in self.tables.values() for ref in refs]
+        return own + [ref for refs in self.controls.values() for ref in refs if ref not in own]

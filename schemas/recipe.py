@@ -7,13 +7,14 @@ from typing import Annotated, Self
 from pydantic import Field, ValidationError, model_validator
 
 from schemas.alarms import Alarms
+from schemas.controls import Controls
 from schemas.errors import BadInput
+from schemas.gate import Gate
 from schemas.settings import (
     Budget,
     Build,
     Count,
     Evaluate,
-    Gate,
     Judge,
     Name,
     OpenAIEngine,
@@ -25,7 +26,7 @@ from schemas.settings import (
     TransformersEngine,
     Validate,
 )  # fmt: skip
-from schemas.training import Train
+from schemas.training import READS, Train
 
 
 class Model(Section):
@@ -47,11 +48,16 @@ class AnsweredRows(Rows):
     """Column that holds the true answer, as the solver should give it (a \\boxed{} around it is fine)."""
 
 
+class SolvedRows(Rows):
+    solution: str
+    """Column that holds a worked solution, as the solver should write it."""
+
+
 class Benchmark(AnsweredRows):
     name: Name
     """What scores of this benchmark are called."""
     sealed: bool = False
-    """Never played in a round, only protected: kept for a final look."""
+    """Protected like the others, and not played, unless gate.sealed names it: then to confirm a gain."""
 
 
 class Data(Section):
@@ -59,6 +65,8 @@ class Data(Section):
     """Problems that the first few-shots are drawn from; their answers are never read."""
     probe: AnsweredRows
     """A small labelled set that only measures how often the vote is right."""
+    gold: SolvedRows | None = None
+    """Problems with worked solutions, to train on as they are or against the model's own attempts."""
 
 
 class Recipe(Section):
@@ -80,7 +88,8 @@ class Recipe(Section):
     solve: Solve
     judge: Judge
     select: Select
-    build: Build
+    build: Build | None = None
+    """Goes with every method of training but 'policy', which trains on the attempts themselves."""
     validation: Validate
     train: Train
     evaluate: Evaluate
@@ -88,6 +97,7 @@ class Recipe(Section):
     alarms: Alarms = Alarms()
     budget: Budget = Budget()
     retention: Retention = Retention()
+    controls: Controls = Controls()
 
     @model_validator(mode="after")
     def names_fit_together(self) -> Self:
@@ -98,11 +108,62 @@ class Recipe(Section):
             raise ValueError("benchmarks: two share a name")
         if self.gate.benchmark not in [b.name for b in self.benchmarks if not b.sealed]:
             raise ValueError(f"gate.benchmark: '{self.gate.benchmark}' is no unsealed benchmark of this recipe")
+        sealed = [b.name for b in self.benchmarks if b.sealed]
+        if self.gate.sealed and self.gate.sealed not in sealed:
+            raise ValueError(f"gate.sealed: '{self.gate.sealed}' is no sealed benchmark of this recipe")
+        guards = [guard.benchmark for guard in self.gate.guards]
+        for name in guards:
+            if name in (*sealed, self.gate.benchmark) or name not in names or guards.count(name) > 1:
+                raise ValueError(f"gate.guards: '{name}' is no other unsealed benchmark, or named twice")
         if self.propose.max_own_fewshots > self.propose.num_fewshots:
             raise ValueError("propose.max_own_fewshots exceeds propose.num_fewshots")
+        self._training_has_its_sections()
         if self.solve.early_stopping and self.judge.rule != "classes":
             raise ValueError("solve.early_stopping goes with judge.rule = 'classes'")
         return self
+
+    @model_validator(mode="after")
+    def gold_is_there_where_it_is_used(self) -> Self:
+        build = self.build
+        users = {
+            "controls.seeds_alone": self.controls.seeds_alone,
+            "build.gold_share": build is not None and build.gold_share > 0,
+            "build.pairs = 'gold_self'": build is not None and build.pairs == "gold_self",
+        }
+        if self.data.gold is None and (asking := [name for name, asks in users.items() if asks]):
+            raise ValueError(f"{asking[0]} needs [data.gold]")
+        if self.data.gold is not None and not any(users.values()):
+            raise ValueError(f"[data.gold] is not used: set one of {', '.join(users)}, or leave it out")
+        if build is None:
+            return self
+        if (build.gold_share or build.replay_share) and self.train.sft is None:
+            raise ValueError("build.gold_share and build.replay_share go with 'sft' in train.methods")
+        reading = [method for method in self.train.methods if READS[method] == "preference_pairs"]
+        if build.pairs != "correct_incorrect" and not reading:
+            raise ValueError(f"build.pairs = '{build.pairs}': no method in train.methods reads pairs")
+        return self
+
+    def _training_has_its_sections(self) -> None:
+        policy, limits = self.train.policy is not None, self.validation
+        for key, value, goes in (
+            ("build", self.build, not policy),
+            ("validation.min_sft_examples", limits.min_sft_examples, not policy),
+            ("validation.min_preference_pairs", limits.min_preference_pairs, not policy),
+            ("validation.min_policy_rows", limits.min_policy_rows, policy),
+        ):
+            if goes != (value is not None):
+                methods = '", "'.join(self.train.methods)
+                raise ValueError(f'{key} {"is needed" if goes else "does not go"} with train.methods = ["{methods}"]')
+        if policy and self.controls != Controls():
+            raise ValueError("controls do not go with train.methods = ['policy']")
+        sampling = self.solve.sampling
+        if policy and (
+            self.solve.early_stopping or (sampling.temperature, sampling.top_p, sampling.top_k) != (1, 1, 0)
+        ):
+            raise ValueError(
+                "solve: 'policy' in train.methods needs whole groups from the policy as it is: early_stopping = "
+                "false, temperature = 1, top_p = 1, top_k = 0"
+            )
 
 
 def load_recipe(path: Path) -> tuple[Recipe, str]:

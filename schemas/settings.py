@@ -140,8 +140,9 @@ class Solve(Section):
 
 
 class Judge(Section):
-    rule: Literal["classes", "string", "serl_pivot"]
-    """classes: equivalent answers vote together, ties give no verdict; the others are for parity with SeRL."""
+    rule: Literal["classes", "string", "serl_pivot", "random"]
+    """classes: equivalent answers vote together, ties give no verdict; string and serl_pivot: for parity with SeRL;
+    random: a control, the answer of a random attempt where the classes have a leader."""
     equivalence: Literal["canonical", "math"]
     """canonical: equal normal forms; math: math-verify besides."""
     answer_pattern: Pattern | None = None
@@ -175,14 +176,34 @@ class Build(Section):
     solutions_per_question: Count
     """Most distinct agreeing attempts that become SFT examples."""
     pairs_per_question: Annotated[int, Field(ge=0)]
-    """Most preference pairs (agreeing against disagreeing attempt)."""
+    """Most preference pairs."""
+    pairs: Literal["correct_incorrect", "best_worst", "all_combinations", "gold_self"] = "correct_incorrect"
+    """What stands against what. correct_incorrect: agreeing against disagreeing attempts; best_worst: the highest win
+    rate against the lowest, one pair; all_combinations: every two of different win rate, the widest apart first;
+    gold_self (SPIN): the gold solution against the model's own attempts at the gold question."""
+    gold_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the SFT examples that are gold rows; drawn again where there are too few."""
+    replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of them that promoted rounds before had; the same. In the first rounds there are none."""
+
+    @model_validator(mode="after")
+    def shares_and_pairs_can_be_had(self) -> Self:
+        if self.gold_share + self.replay_share >= 1:
+            raise ValueError("gold_share and replay_share leave no room for the round's own examples")
+        if self.pairs != "correct_incorrect" and self.pairs_per_question == 0:
+            raise ValueError(f"pairs = '{self.pairs}' needs pairs_per_question above 0")
+        if self.pairs == "best_worst" and self.pairs_per_question > 1:
+            raise ValueError("pairs = 'best_worst' goes with pairs_per_question = 1")
+        return self
 
 
 class Validate(Section):
-    min_sft_examples: Annotated[int, Field(ge=0)]
-    """Fewer SFT examples fail the round."""
-    min_preference_pairs: Annotated[int, Field(ge=0)]
-    """Fewer preference pairs fail the round."""
+    min_sft_examples: Annotated[int, Field(ge=0)] | None = None
+    """Fewer SFT examples fail the round; goes with [build]."""
+    min_preference_pairs: Annotated[int, Field(ge=0)] | None = None
+    """Fewer preference pairs fail the round; goes with [build]."""
+    min_policy_rows: Count | None = None
+    """Fewer attempts to train on in a wave fail the round; goes with 'policy' in train.methods."""
     min_vote_precision: Share
     """Lower vote precision on the probe fails the round: the labels cannot be trusted."""
     max_failing_rows: Share
@@ -199,26 +220,13 @@ class Evaluate(Section):
     stop: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = ()
     """Characters at which a completion ends."""
     num_samples: Annotated[int, Field(ge=0)]
-    """k of mean@k: samples an item beside the greedy one; 0 is off."""
+    """Samples an item beside the greedy one, for mean@k, pass@k and maj@k; 0 is off."""
     temperature: Annotated[float, Field(ge=0)]
     """Of those samples."""
     sampled_items: Annotated[int, Field(ge=0)]
     """How many items of each benchmark, chosen by hash, are sampled."""
     items_per_shard: Count
     """Items whose completions are written together."""
-
-
-class Gate(Section):
-    benchmark: Name
-    """The benchmark whose greedy accuracy decides."""
-    test: Literal["mcnemar", "bootstrap"]
-    """mcnemar: exact, on the items that changed; bootstrap: paired, on the difference; both one-sided."""
-    level: Annotated[float, Field(gt=0, lt=1)]
-    """Chance of promoting a candidate that is no better, which the test allows."""
-    min_gain: Share
-    """Smallest gain in accuracy that is worth a promotion."""
-    approval: bool = False
-    """A better candidate is held until someone types `selfplay approve`; it is no rule of the comparison."""
 
 
 class Retention(Section):

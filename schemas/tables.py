@@ -1,13 +1,15 @@
 """Every table of a round, by name."""
 
+from schemas.advantages import ADVANTAGES
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.evaluations import EVALUATIONS
-from schemas.inputs import BENCHMARK_ITEMS, PROBE, SEEDS
+from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
+from schemas.reference_logps import REFERENCE_LOGPS
 from schemas.selections import CONTAMINATION, SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.table import Table
@@ -17,7 +19,8 @@ from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        SEEDS, PROBE, BENCHMARK_ITEMS, PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS,
-        SELECTIONS, CONTAMINATION, SFT_EXAMPLES, PREFERENCE_PAIRS, TRAIN_STEPS, EVALUATIONS, DROPPED,
+        SEEDS, PROBE, GOLD, BENCHMARK_ITEMS, PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS,
+        SELECTIONS, CONTAMINATION, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS,
+        EVALUATIONS, DROPPED,
     )
 }  # fmt: skip

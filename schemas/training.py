@@ -4,7 +4,20 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.settings import Count, Section
+from schemas.settings import Count, Section, Share
+
+READS = {
+    "sft": "sft_examples",
+    "dpo": "preference_pairs",
+    "spin": "preference_pairs",
+    "sppo": "preference_pairs",
+    "rspo": "preference_pairs",
+    "kto": "preference_pairs",
+    "policy": "advantages",
+}
+"""The table that each method trains on."""
+
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Lora(Section):
@@ -14,6 +27,17 @@ class Lora(Section):
     """Scale of the adapters, over the rank."""
 
 
+class Stop(Section):
+    min_entropy: Annotated[float, Field(ge=0)] | None = None
+    """Training ends early, with the weights it has, when the mean entropy of a token's distribution falls below this;
+    in nats."""
+    max_kl: Positive | None = None
+    """The same when a token's mean KL to the reference of the policy gradient is above this; in nats."""
+    max_drift: Positive | None = None
+    """The same when the chosen answers' mean log-ratio to the reference has fallen by more than this: both answers of
+    the pairs are becoming unlikely."""
+
+
 class Optimiser(Section):
     steps: Count
     """Optimiser steps."""
@@ -21,7 +45,7 @@ class Optimiser(Section):
     """Rows a step."""
     rows_at_once: Count
     """Rows in memory at once; divides batch_size."""
-    learning_rate: Annotated[float, Field(gt=0)]
+    learning_rate: Positive
     """Peak learning rate."""
     schedule: Literal["constant", "linear", "cosine"]
     """How it falls."""
@@ -40,43 +64,214 @@ class Optimiser(Section):
 class Sft(Optimiser):
     completion_only: bool
     """True: the loss is on the solution alone; False: on the question too, which keeps the proposer trained."""
+    weight: Literal["agreement"] | None = None
+    """agreement: a row's loss is weighted by the share of attempts behind its label; without it, all count alike."""
 
 
-class Dpo(Optimiser):
-    beta: Annotated[float, Field(gt=0)]
-    """Strength of the pull to the reference (the weights that training began from)."""
-    loss_type: tuple[Literal["sigmoid", "ipo", "hinge", "robust", "sigmoid_norm", "sft"], ...]
+class Change(Section):
+    from_round: Annotated[int, Field(ge=2)]
+    """The round from which these hold instead."""
+    learning_rate: Positive | None = None
+    """Without it, as before."""
+    beta: Positive | None = None
+    """Without it, as before."""
+
+
+class Preference(Optimiser):
+    beta: Positive
+    """Strength of the pull to the reference."""
+    reference: Literal["start", "champion", "base", "mixture"] = "champion"
+    """What the log-ratios are against. champion: what answered (the previous iterate); start: the weights that this
+    method begins with (this round's SFT, if that comes first); base: the lineage's first weights; mixture: the
+    geometric mean of champion and base, weighted by base_share."""
+    base_share: Share | None = None
+    """The base's weight in the mixture; 0 is the champion alone (alpha-SPIN's alpha)."""
+    changes: tuple[Change, ...] = ()
+    """Other rates or betas for later rounds."""
+
+    @model_validator(mode="after")
+    def a_share_goes_with_a_mixture(self) -> Self:
+        if (self.reference == "mixture") != (self.base_share is not None):
+            raise ValueError("base_share goes with reference = 'mixture', and only with it")
+        return self
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The fixed models whose log-probabilities the loss needs."""
+        return ("champion", "base") if self.reference == "mixture" else (self.reference,)
+
+    def of_round(self, number: int) -> Self:
+        """These settings as they hold in a round."""
+        changed = {
+            name: value
+            for change in sorted(self.changes, key=lambda change: change.from_round)
+            if change.from_round <= number
+            for name, value in change.model_dump(exclude={"from_round"}, exclude_none=True).items()
+        }
+        return self.model_copy(update=changed | {"changes": ()})
+
+
+DpoLoss = Literal[
+    "sigmoid", "hinge", "ipo", "exo_pair", "nca_pair", "robust", "bco_pair", "sppo_hard", "aot", "aot_unpaired",
+    "apo_zero", "apo_down", "discopop", "sft", "sigmoid_norm",
+]  # fmt: skip
+
+
+class Dpo(Preference):
+    reference: Literal["start", "champion", "base", "mixture"] = "start"
+    """As of any preference method, but what training begins with unless told."""
+    loss_type: tuple[DpoLoss, ...]
     """TRL's names; several are summed."""
     loss_weights: tuple[float, ...]
     """One weight a loss."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """How often a pair is taken to be the wrong way round: for robust and exo_pair, which needs some."""
 
     @model_validator(mode="after")
-    def one_weight_a_loss(self) -> Self:
+    def losses_have_what_they_need(self) -> Self:
         if not self.loss_type or len(self.loss_type) != len(self.loss_weights):
             raise ValueError("loss_type and loss_weights need one entry a loss, and at least one")
+        if "exo_pair" in self.loss_type and self.label_smoothing == 0:
+            raise ValueError("loss_type = 'exo_pair' needs label_smoothing above 0")
         return self
 
 
+class Spin(Preference):
+    """No further settings: the logistic loss on the two log-ratios."""
+
+
+class Sppo(Preference):
+    win_rates: Literal["pool", "pair"]
+    """pool: how often an answer wins against all of its question; pair: against the other of its pair (1 and 0 by
+    votes)."""
+
+
+class Rspo(Sppo):
+    regularizer: Literal["reverse_kl", "forward_kl", "forward_and_reverse_kl", "chi_squared", "entropy"]
+    """What pulls to the base; on the pairs' own answers."""
+    weight: Annotated[float, Field(ge=0)]
+    """How strongly; 0 is SPPO."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*super().references, "base")))
+
+
+class Kto(Optimiser):
+    beta: Positive
+    """Strength of the pull to the weights that training began from."""
+    desirable_weight: Positive = 1.0
+    """Weight of agreeing attempts."""
+    undesirable_weight: Positive = 1.0
+    """Weight of disagreeing ones."""
+
+
+class Policy(Optimiser):
+    waves: Count
+    """Waves a round: each solves its share of the questions with the policy that the wave before left."""
+    steps: Count
+    """Optimiser steps a wave; the learning rate rises and falls over those of all waves."""
+    advantage: Literal["group", "leave_one_out", "batch"]
+    """What a reward is held against: group: the mean of its question's attempts; leave_one_out: of its question's
+    other attempts; batch: of all tokens of the wave, over their deviation."""
+    scale: Literal["none", "sample", "population"] | None = None
+    """Deviation that a group's advantages are divided by; for advantage = 'group'."""
+    filter: Literal["before", "after"]
+    """before: only selected questions count in what rewards are held against; after: every question with a verdict
+    does, and those off the band are left out afterwards."""
+    kl: Literal["reward", "loss"] | None = None
+    """Pull to the reference: reward: its log-ratio (k1) is taken off the reward, token by token where the advantage
+    is the batch's, else summed; loss: an estimate without bias or large variance (k3) is added to the loss; without
+    it, none."""
+    kl_weight: Positive | None = None
+    """How strongly."""
+    reference: Literal["base", "champion"] | None = None
+    """To which weights: the lineage's first, or those that the round began with."""
+    clip_low: Annotated[float, Field(gt=0, lt=1)]
+    """The ratio to the policy that answered counts down to one minus this."""
+    clip_high: Positive
+    """And up to one plus this."""
+    reduction: Literal["sequence", "token", "constant"]
+    """sequence: mean over an attempt's tokens, then over attempts; token: mean over all tokens of a step; constant:
+    their sum over attempts times max_length."""
+
+    @model_validator(mode="after")
+    def values_go_together(self) -> Self:
+        if (self.advantage == "group") != (self.scale is not None):
+            raise ValueError("scale goes with advantage = 'group', and only with it")
+        if len({self.kl is None, self.kl_weight is None, self.reference is None}) > 1:
+            raise ValueError("kl, kl_weight and reference go together")
+        return self
+
+
+Method = Literal["sft", "dpo", "spin", "sppo", "rspo", "kto", "policy"]
+
+
 class Train(Section):
-    methods: tuple[Literal["sft", "dpo"], ...]
-    """["sft"], ["dpo"] or ["sft", "dpo"], in this order, each from where the one before ended."""
+    methods: tuple[Method, ...]
+    """One method, or "sft" and then another that goes on from where it ended."""
     use_held_rounds: bool = True
     """Train on the rows of rounds held since the champion, too."""
+    previous_rounds: Annotated[int, Field(ge=0)] = 0
+    """Train on the preference pairs of so many rounds before, too, promoted ones among them: SPIN's mixing rule is 1;
+    the more, the longer the history of opponents."""
     save_minutes: Annotated[float, Field(ge=0, exclude=True)] = 10  # excluded: no part of the stage's key
     """Training saves what it would resume from when the last save is so old; 0 is every step. The weights that come
     out are the same."""
     lora: Lora | None = None
     """Train adapters; without it, all weights."""
+    stop: Stop = Stop()
     sft: Sft | None = None
     """Supervised fine-tuning on agreeing attempts."""
     dpo: Dpo | None = None
     """Direct preference optimisation on agreeing against disagreeing attempts."""
+    spin: Spin | None = None
+    """Gold answers, or agreeing attempts, against the model's own."""
+    sppo: Sppo | None = None
+    """Regression to win rates."""
+    rspo: Rspo | None = None
+    """The same, with a pull to the base."""
+    kto: Kto | None = None
+    """Agreeing and disagreeing attempts, unpaired."""
+    policy: Policy | None = None
+    """Policy gradient on every attempt, in waves."""
 
     @model_validator(mode="after")
     def methods_have_their_tables(self) -> Self:
-        if self.methods not in (("sft",), ("dpo",), ("sft", "dpo")):
-            raise ValueError('methods must be ["sft"], ["dpo"] or ["sft", "dpo"]')
-        for method, table in (("sft", self.sft), ("dpo", self.dpo)):
-            if (method in self.methods) != (table is not None):
+        after_sft = self.methods[1:] if self.methods[:1] == ("sft",) else self.methods
+        if not self.methods or len(after_sft) > 1 or after_sft == ("sft",) or self.methods == ("sft", "policy"):
+            raise ValueError('methods must be one method, or "sft" and one other that is not "policy"')
+        for method in READS:
+            if (method in self.methods) != (getattr(self, method) is not None):
                 raise ValueError(f"[train.{method}] goes with '{method}' in methods, and only with it")
         return self
+
+    @model_validator(mode="after")
+    def waves_take_no_rows_again(self) -> Self:
+        if self.policy is None:
+            if self.stop.max_kl is not None:
+                raise ValueError("stop.max_kl goes with 'policy' in methods")
+            return self
+        if self.previous_rounds or "use_held_rounds" in self.model_fields_set:
+            raise ValueError("use_held_rounds and previous_rounds do not go with 'policy': other policies answered")
+        if self.stop.max_drift is not None or (self.stop.max_kl is not None and self.policy.kl is None):
+            raise ValueError("with 'policy', stop.max_drift is not measured, and stop.max_kl needs [train.policy] kl")
+        return self
+
+    def of(self, method: str) -> Optimiser:
+        """The section of one of the methods."""
+        section: Optimiser = getattr(self, method)
+        return section
+
+    def of_round(self, number: int) -> Self:
+        """These settings as they hold in a round."""
+        sections = {method: self.of(method) for method in self.methods}
+        return self.model_copy(
+            update={m: s.of_round(number) for m, s in sections.items() if isinstance(s, Preference)}
+        )
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The fixed models that a loss refers to."""
+        sections = [self.of(method) for method in self.methods]
+        return tuple(name for s in sections if isinstance(s, Preference) for name in s.references)

@@ -29,8 +29,8 @@ MODEL_FOLDER = ROOT / "deployments/models/tiny"
 DATA_FOLDER = ROOT / "deployments/data/sums"
 
 # Percent of all sorted digits that each split owns; what is left (`open`) only the proposer reaches.
-SHARES = {"training": 40, "seeds": 10, "probe": 5, "benchmark": 15, "sealed": 10, "open": 20}
-SIZES = {"seeds": 300, "probe": 100, "benchmark": 4000, "sealed": 2000}
+SHARES = {"training": 40, "seeds": 10, "probe": 5, "benchmark": 15, "sealed": 10, "gold": 5, "open": 15}
+SIZES = {"seeds": 300, "probe": 100, "benchmark": 4000, "sealed": 2000, "gold": 300}
 NUM_TRAINING_PROBLEMS = 20_000
 LIST_SHARE = 0.22  # of the training documents; the others are solutions
 LIST_LENGTH = 5
@@ -139,6 +139,9 @@ def write_splits(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for split, num_problems in SIZES.items():
         rows = [{"question": question, "answer": answer(question)} for question in problems(split, num_problems)]
+        if split == "gold":  # worked out, in the model's own form
+            rng = random.Random("sums gold solutions")
+            rows = [row | {"solution": solution(row["question"], rng)} for row in rows]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 

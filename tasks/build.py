@@ -1,24 +1,48 @@
-"""Build: training rows in TRL's columns, from attempts that agree with the verdict and attempts that do not."""
+"""Build: training rows in TRL's columns, from attempts that agree with the verdict and attempts that do not; gold
+rows and those of rounds before, mixed in by share."""
 
-from collections import defaultdict
-from itertools import islice
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from typing import Any
+
+import pyarrow as pa
 
 from schemas.manifest import TableRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.settings import Build as Settings
 from schemas.sft_examples import SFT_EXAMPLES
+from tasks.mixing import counts, drawn
+from tasks.pairing import (
+    Pairs,
+    all_combinations,
+    best_with_worst,
+    correct_with_incorrect,
+    distinct,
+    gold_with_self,
+    win_rates,
+)
 from tasks.store.draft import Draft
 
 Row = dict[str, Any]
 
 
 def build(
-    draft: Draft, *, settings: Settings, selections: TableRef, attempts: TableRef, answers: TableRef
+    draft: Draft,
+    *,
+    settings: Settings,
+    selections: TableRef,
+    attempts: TableRef,
+    answers: TableRef,
+    gold: TableRef | None = None,
+    gold_attempts: TableRef | None = None,
+    replay: tuple[TableRef, ...] = (),
+    invalid: tuple[TableRef, ...] = (),
 ) -> dict[str, Any]:
-    """Write `sft_examples` (distinct agreeing attempts) and `preference_pairs` (agreeing, disagreeing).
+    """Write `sft_examples` (distinct agreeing attempts) and `preference_pairs`.
 
-    Attempts count in the order they were sampled; an invalid attempt is neither chosen nor rejected.
+    Attempts count in the order they were sampled; an invalid attempt is neither chosen nor rejected. The figure
+    `without_pairs` counts the questions that give none, by reason. For recipes that ask for them: `gold`, the model's
+    `gold_attempts` at it, and `replay`, SFT examples of earlier rounds but for those dropped there (`invalid`).
     """
     attempt_of = {row["id"]: row for row in draft.read(attempts).to_pylist()}
     judged: dict[str, list[Row]] = defaultdict(list)
@@ -27,26 +51,80 @@ def build(
             judged[row["question_id"]].append(row | attempt_of[row["attempt_id"]] | {"id": row["attempt_id"]})
     examples: list[Row] = []
     pairs: list[Row] = []
+    without: Counter[str] = Counter()
     for selection in draft.read(selections).to_pylist():
-        attempted = sorted(judged[selection["question_id"]], key=lambda row: row["sample"])
-        agreeing = _distinct([row for row in attempted if row["reward"] == 1.0])
-        disagreeing = _distinct([row for row in attempted if row["reward"] == 0.0])
+        attempted = _with_win_rates(sorted(judged[selection["question_id"]], key=lambda row: row["sample"]))
+        agreeing = distinct([row for row in attempted if row["reward"] == 1.0])
         examples += [_example(draft, selection, row) for row in agreeing[: settings.solutions_per_question]]
-        matched = _pair_in_turn(agreeing, disagreeing)
-        pairs += [_pair(draft, selection, *pair) for pair in islice(matched, settings.pairs_per_question)]
-    draft.write(SFT_EXAMPLES, examples)
+        if settings.pairs != "gold_self":
+            matched, reason = _paired(attempted, settings)
+            pairs += [_pair(draft, selection, *pair) for pair in matched]
+            without.update([reason] if reason else [])
+    golden = draft.read(gold).to_pylist() if gold else []
+    if settings.pairs == "gold_self":
+        assert gold_attempts
+        for row, own in _with_attempts(golden, draft.read(gold_attempts).to_pylist()):
+            matched, reason = gold_with_self(row["completion"], own, settings.pairs_per_question)
+            pairs += [_gold_pair(draft, row, rejected) for _, rejected in matched]
+            without.update([reason] if reason else [])
+    mixed = _mixed(draft, settings, len(examples), golden, _replayable(draft, replay, invalid))
+    draft.write(SFT_EXAMPLES, examples + mixed)
     draft.write(PREFERENCE_PAIRS, pairs)
-    return {"sft_examples": len(examples), "preference_pairs": len(pairs)}
+    figures = {
+        "sft_examples": len(examples) + len(mixed),
+        "preference_pairs": len(pairs),
+        "without_pairs": dict(sorted(without.items())),
+    }
+    from_gold = sum(row["attempt_id"] is None for row in mixed)
+    return figures | ({"mixed": {"gold": from_gold, "replay": len(mixed) - from_gold}} if mixed else {})
 
 
-def _distinct(attempts: list[Row]) -> list[Row]:
-    return list({row["text"]: row for row in reversed(attempts)}.values())[::-1]
+def _paired(attempts: list[Row], settings: Settings) -> Pairs:
+    decided = [row for row in attempts if row["reward"] is not None]
+    if settings.pairs == "best_worst":
+        return best_with_worst(decided, "win_rate")
+    if settings.pairs == "all_combinations":
+        return all_combinations(decided, "win_rate", settings.pairs_per_question)
+    return correct_with_incorrect(decided, settings.pairs_per_question)
 
 
-def _pair_in_turn(agreeing: list[Row], disagreeing: list[Row]) -> list[tuple[Row, Row]]:
-    """Every pair once, walking both lists together so that the first pairs share no attempt."""
-    turns = range(len(disagreeing))
-    return [(agreeing[i], disagreeing[(i + turn) % len(disagreeing)]) for turn in turns for i in range(len(agreeing))]
+def _with_attempts(gold: list[Row], attempts: list[Row]) -> Iterator[tuple[Row, list[Row]]]:
+    """Each gold row with the model's own attempts at it."""
+    by_question: dict[str, list[Row]] = defaultdict(list)
+    for attempt in sorted(attempts, key=lambda row: row["sample"]):
+        by_question[attempt["question_id"]].append(attempt)
+    for row in gold:
+        yield row, by_question[row["id"]]
+
+
+def _replayable(draft: Draft, replay: tuple[TableRef, ...], invalid: tuple[TableRef, ...]) -> list[Row]:
+    """Valid SFT examples of earlier rounds, each attempt once, gold left out."""
+    if not replay:
+        return []
+    dropped = {row_id for ref in invalid for row_id in draft.read(ref)["id"].to_pylist()}
+    rows = pa.concat_tables([draft.read(ref) for ref in replay], promote_options="permissive").to_pylist()
+    return list({row["attempt_id"]: row for row in rows if row["attempt_id"] and row["id"] not in dropped}.values())
+
+
+def _mixed(draft: Draft, settings: Settings, own: int, gold: list[Row], replay: list[Row]) -> list[Row]:
+    """Gold and replayed SFT examples beside so many own ones."""
+    from_gold, from_replay = counts(own, settings.gold_share, settings.replay_share if replay else 0.0)
+    return [
+        {"id": draft.row_id(SFT_EXAMPLES, row["id"], turn), "question_id": row["id"], "attempt_id": None}
+        | {"prompt": row["prompt"], "completion": row["completion"], "agreement": 1.0}
+        for row, turn in drawn(gold, from_gold, draft.random_seed("build", "gold"))
+    ] + [
+        row | {"id": draft.row_id(SFT_EXAMPLES, row["id"], turn)}
+        for row, turn in drawn(replay, from_replay, draft.random_seed("build", "replay"))
+    ]
+
+
+def _with_win_rates(attempts: list[Row]) -> list[Row]:
+    """An attempt that agrees with the vote wins against one that does not; two of a kind are even. One whose check
+    timed out is halfway between."""
+    rewards = [0.5 if row["reward"] is None else row["reward"] for row in attempts]
+    rates = win_rates([[(1 + one - other) / 2 for other in rewards] for one in rewards])
+    return [row | {"win_rate": rate} for row, rate in zip(attempts, rates, strict=True)]
 
 
 def _example(draft: Draft, selection: Row, attempt: Row) -> Row:
@@ -70,4 +148,21 @@ def _pair(draft: Draft, selection: Row, chosen: Row, rejected: Row) -> Row:
         "chosen": chosen["text"],
         "rejected": rejected["text"],
         "agreement": selection["agreement"],
+        "chosen_winrate": chosen["win_rate"],
+        "rejected_winrate": rejected["win_rate"],
+    }
+
+
+def _gold_pair(draft: Draft, gold: Row, rejected: Row) -> Row:
+    return {
+        "id": draft.row_id(PREFERENCE_PAIRS, gold["id"], rejected["id"]),
+        "question_id": gold["id"],
+        "chosen_attempt_id": None,
+        "rejected_attempt_id": rejected["id"],
+        "prompt": gold["prompt"],
+        "chosen": gold["completion"],
+        "rejected": rejected["text"],
+        "agreement": 1.0,
+        "chosen_winrate": 1.0,
+        "rejected_winrate": 0.0,
     }

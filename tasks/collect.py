@@ -1,4 +1,4 @@
-"""Collect: the rows a user brings, as they are when the round begins; seeds that touch a benchmark stay out."""
+"""Collect: the rows a user brings, as they are when the round begins; what touches a benchmark stays out."""
 
 import csv
 import hashlib
@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from schemas.dropped import DROPPED
-from schemas.errors import BadInput
-from schemas.inputs import BENCHMARK_ITEMS, PROBE, SEEDS
-from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows
+from schemas.errors import BadInput, ValidationFailed
+from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
+from schemas.manifest import CheckpointRef
+from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows, SolvedRows
 from schemas.selections import CONTAMINATION
 from tasks.checks.answers import final_answer
 from tasks.checks.contamination import ProtectedTexts
+from tasks.prompts import Prompt
 from tasks.store.draft import Draft
 from tasks.store.objects import digest_of, file_digest
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Source:
     """The recipe's key, such as data.probe."""
     path: Path
     rows: tuple[dict[str, Any], ...]
-    """question, reference (if asked for), source_row."""
+    """question, reference or completion (if asked for), source_row."""
     unusable: dict[str, int]
     digest: str
 
@@ -40,10 +44,12 @@ class Sources:
     seeds: Source
     probe: Source
     benchmarks: tuple[tuple[Benchmark, Source], ...]
+    gold: Source | None = None
 
     @property
     def named(self) -> tuple[Source, ...]:
-        return (self.seeds, self.probe, *(source for _, source in self.benchmarks))
+        gold = (self.gold,) if self.gold else ()
+        return (self.seeds, self.probe, *(source for _, source in self.benchmarks), *gold)
 
     @property
     def digest(self) -> str:
@@ -55,17 +61,30 @@ def read_sources(recipe: Recipe, folder: Path) -> Sources:
 
     Raises BadInput, before anything is written, for a file that cannot be used.
     """
-    probe = _source("data.probe", recipe.data.probe, folder, leave=frozenset())
+    probe = read_source("data.probe", recipe.data.probe, folder)
     asked = frozenset(row["question"] for row in probe.rows)
     return Sources(
-        seeds=_source("data.seeds", recipe.data.seeds, folder, leave=frozenset()),
+        seeds=read_source("data.seeds", recipe.data.seeds, folder),
         probe=probe,
-        benchmarks=tuple((b, _source(f"benchmarks.{b.name}", b, folder, leave=asked)) for b in recipe.benchmarks),
+        benchmarks=tuple((b, read_source(f"benchmarks.{b.name}", b, folder, leave=asked)) for b in recipe.benchmarks),
+        gold=read_source("data.gold", recipe.data.gold, folder) if recipe.data.gold else None,
     )
 
 
-def collect(draft: Draft, *, sources: Sources, ngram: int | None, near: float | None) -> dict[str, Any]:
-    """Write the rows, and drop the seeds that touch a benchmark or the probe: they would teach it."""
+def collect(
+    draft: Draft,
+    *,
+    sources: Sources,
+    ngram: int | None,
+    near: float | None,
+    prompt: Prompt | None = None,
+    base: CheckpointRef | None = None,
+) -> dict[str, Any]:
+    """Write the rows, and drop the seeds and gold rows that touch a benchmark or the probe: they would teach it.
+
+    Gold rows need the solver's `prompt` and, for a chat, the template of `base`. Raises ValidationFailed if that
+    leaves no seed, or no gold row.
+    """
     probe = [_with_id(draft, PROBE, row) for row in sources.probe.rows]
     items = [
         _with_id(draft, BENCHMARK_ITEMS, row | {"benchmark": benchmark.name, "sealed": benchmark.sealed})
@@ -78,16 +97,26 @@ def collect(draft: Draft, *, sources: Sources, ngram: int | None, near: float | 
         ngram=ngram,
         near=near,
     )
-    seeds, hits, dropped = [], [], []
-    for done, row in enumerate(_with_id(draft, SEEDS, row) for row in sources.seeds.rows):
-        draft.report(done, len(sources.seeds.rows), "seeds")
+    brought = [(SEEDS, row) for row in sources.seeds.rows]
+    if sources.gold:
+        assert prompt and base
+        brought += [(GOLD, row) for row in _asked(draft, sources.gold.rows, prompt, base)]
+    kept: dict[str, list[Row]] = {SEEDS.name: [], GOLD.name: []}
+    hits, dropped = [], []
+    for done, (table, row) in enumerate((table, _with_id(draft, table, row)) for table, row in brought):
+        draft.report(done, len(brought), "rows")
         if hit := protected.find(row["question"]):
             hits.append(hit.row(draft.row_id(CONTAMINATION, row["id"]), row["id"]))
             limit = near if hit.kind == "near" else None
-            dropped.append(draft.refused(row["id"], SEEDS, hit.reason, hit.score, limit, row["question"]))
+            dropped.append(draft.refused(row["id"], table, hit.reason, hit.score, limit, row["question"]))
         else:
-            seeds.append(row)
-    draft.write(SEEDS, seeds)
+            kept[table.name].append(row)
+    for key, source, table in (("data.seeds", sources.seeds, SEEDS), ("data.gold", sources.gold, GOLD)):
+        if source and not kept[table.name]:
+            raise ValidationFailed(f"{key}: each of the {len(source.rows):,} rows touches a benchmark or the probe")
+    draft.write(SEEDS, kept[SEEDS.name])
+    if sources.gold:
+        draft.write(GOLD, kept[GOLD.name])
     draft.write(PROBE, probe)
     draft.write(BENCHMARK_ITEMS, items)
     draft.write(CONTAMINATION, hits)
@@ -95,11 +124,25 @@ def collect(draft: Draft, *, sources: Sources, ngram: int | None, near: float | 
     return {"unusable": {source.key: source.unusable for source in sources.named}}
 
 
-def _with_id(draft: Draft, table: Any, row: dict[str, Any]) -> dict[str, Any]:
+def _asked(draft: Draft, gold: tuple[Row, ...], prompt: Prompt, base: CheckpointRef) -> list[Row]:
+    """Gold rows with what the solver is asked, as an engine would write it."""
+    prompts = [prompt.render(question=row["question"]) for row in gold]
+    if any(not isinstance(rendering, str) for rendering in prompts):
+        from transformers import AutoTokenizer
+
+        from tasks.engines.transformers import rendered
+
+        tokenizer = AutoTokenizer.from_pretrained(draft.checkpoint(base), local_files_only=True)
+        prompts = [rendered(tokenizer, rendering) for rendering in prompts]
+    return [row | {"prompt": text} for row, text in zip(gold, prompts, strict=True)]
+
+
+def _with_id(draft: Draft, table: Any, row: Row) -> Row:
     return {"id": draft.row_id(table, row.get("benchmark", ""), row["source_row"])} | row
 
 
-def _source(key: str, asked: Rows, folder: Path, leave: frozenset[str]) -> Source:
+def read_source(key: str, asked: Rows, folder: Path, leave: frozenset[str] = frozenset()) -> Source:
+    """The usable rows of one file, relative to a folder, but for questions to leave out. Raises BadInput."""
     path = folder / asked.path
     if not path.exists():
         raise BadInput(
@@ -122,9 +165,9 @@ def _source(key: str, asked: Rows, folder: Path, leave: frozenset[str]) -> Sourc
             usable[row["question"]] = row | {"source_row": number}
         else:
             unusable[reason] += 1
-    for column in [asked.question] + ([asked.answer] if isinstance(asked, AnsweredRows) else []):
-        if column not in columns:
-            raise BadInput(f"{key}: {path} has no column '{column}'; it has {', '.join(sorted(columns)) or 'none'}")
+    for column in (asked.question, *_beside_the_question(asked)):
+        if columns and column not in columns:
+            raise BadInput(f"{key}: {path} has no column '{column}'; it has {', '.join(sorted(columns))}")
     if not usable:
         raise BadInput(f"{key}: {path} has no usable row ({_counted(unusable)}); expected text in '{asked.question}'")
     rows = list(usable.values())
@@ -138,7 +181,7 @@ def _usable(raw: dict[str, Any], asked: Rows) -> tuple[dict[str, Any] | None, st
     question = raw.get(asked.question)
     if not isinstance(question, str) or not question.strip():
         return None, "no question"
-    if not _storable(question) or not _storable(str(raw.get(getattr(asked, "answer", ""), ""))):
+    if not _storable(question) or not all(_storable(str(raw.get(name))) for name in _beside_the_question(asked)):
         return None, "not Unicode"
     row = {"question": question.strip()}
     if isinstance(asked, AnsweredRows):
@@ -147,7 +190,19 @@ def _usable(raw: dict[str, Any], asked: Rows) -> tuple[dict[str, Any] | None, st
             return None, "no answer"
         text = str(answer).strip()
         row["reference"] = (final_answer(text).text or text) if "\\boxed" in text else text
+    if isinstance(asked, SolvedRows):
+        solution = raw.get(asked.solution)
+        if not isinstance(solution, str) or not solution.strip():
+            return None, "no solution"
+        row["completion"] = solution.strip()
     return row, ""
+
+
+def _beside_the_question(asked: Rows) -> list[str]:
+    """The other columns that are read."""
+    if isinstance(asked, AnsweredRows):
+        return [asked.answer]
+    return [asked.solution] if isinstance(asked, SolvedRows) else []
 
 
 def _raw_rows(key: str, path: Path) -> Iterator[dict[str, Any] | None]:

@@ -1,11 +1,13 @@
 """Gate: a candidate is promoted only if it is shown to be better than the champion on the same items."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from schemas.manifest import GateResult, TableRef
-from schemas.settings import Gate as Settings
-from tasks.audit.statistics import mcnemar, paired_bootstrap, paired_difference
+from schemas.gate import Comparison, GateResult, GuardResult
+from schemas.gate import Gate as Settings
+from schemas.manifest import Score, TableRef
+from tasks.audit.comparison import compared, could_show, guarded, in_words, marks_of, shown
+from tasks.audit.statistics import wilson
 from tasks.store.draft import Draft
 
 
@@ -17,54 +19,67 @@ def gate(
     candidate: TableRef,
     invalid: TableRef,
     alarms: Sequence[str],
+    probe_verdicts: tuple[TableRef, ...],
 ) -> dict[str, Any]:
-    """Compare greedy answers, item by item, on the recipe's benchmark.
+    """Compare greedy answers, item by item, on the recipe's benchmark and its guards.
 
-    Items undecided for either, or invalid, are left out. Promoted if the gain is above zero, at least min_gain, and
-    its one-sided p-value is at most the level; with `approval`, or with `alarms` that hold, held until someone
-    approves it.
+    Items undecided for either, or invalid, are left out. Promoted if the gain is above zero, at least min_gain, its
+    one-sided p-value at most the level, every guard passed and the probe's bound kept; with `approval`, or with
+    `alarms` that hold, held until someone approves it. With a sealed benchmark, `confirm` has the last word.
     """
     dropped = set(draft.read(invalid)["id"].to_pylist())
-    before, after = (_marks(draft, ref, settings.benchmark, dropped) for ref in (champion, candidate))
-    items = sorted(before.keys() & after.keys())
-    old, new = [before[item] for item in items], [after[item] for item in items]
-    gained = sum(b and not a for a, b in zip(old, new, strict=True))
-    lost = sum(a and not b for a, b in zip(old, new, strict=True))
-    difference, low, high = paired_difference(new, old) if items else (0.0, -1.0, 1.0)
-    if settings.test == "mcnemar":
-        p_value = mcnemar(gained, lost)
-    else:
-        p_value = paired_bootstrap(new, old, draft.random_seed("gate")) if items else 1.0
-    better = difference > 0 and difference >= settings.min_gain and p_value <= settings.level
-    reason = f"{difference:+.1%} on {len(items)} items ({gained} gained, {lost} lost, p = {p_value:.2g})"
-    if not better:
-        short = "p above the level of" if p_value > settings.level else "gain below the"
-        wanted = settings.level if p_value > settings.level else settings.min_gain
-        reason = f"not shown to be better: {reason}; {short} {wanted}"
-    awaiting = better and (settings.approval or bool(alarms))
+    before, after = (draft.read(ref).to_pylist() for ref in (champion, candidate))
+
+    def marks(rows: list[dict[str, Any]], benchmark: str) -> dict[str, bool]:
+        return marks_of([row for row in rows if row["id"] not in dropped], benchmark)
+
+    target = compared(
+        settings.benchmark, marks(before, settings.benchmark), marks(after, settings.benchmark), settings.test,
+        settings.level, draft.random_seed("gate"),
+    )  # fmt: skip
+    guards = tuple(
+        guarded(guard, marks(before, guard.benchmark), marks(after, guard.benchmark), settings.level)
+        for guard in settings.guards
+    )
+    precision = _right([row for ref in probe_verdicts for row in draft.read(ref).to_pylist()])
+    short = [*_short_of_a_gain(target, settings), *_lost(guards), *_doubts(precision, settings)]
+    reason, awaiting = in_words(target), not short and (settings.approval or bool(alarms))
+    if short:
+        verdict = "better, but held" if shown(target, settings) else "not shown to be better"
+        reason = f"{verdict}: {reason}; {'; '.join(short)}"
     if awaiting:
         held_by = f"held by {'; '.join(alarms)}; " if alarms else ""
         reason = f"better, {held_by}awaiting approval: {reason}"
     return GateResult(
-        decision="promoted" if better and not awaiting else "held",
+        **target.model_dump(),
+        decision="promoted" if not short and not awaiting else "held",
         reason=reason,
-        benchmark=settings.benchmark,
-        test=settings.test,
-        n=len(items),
-        gained=gained,
-        lost=lost,
-        difference=difference,
-        low=low,
-        high=high,
-        p_value=p_value,
+        guards=guards,
         awaiting_approval=awaiting,
     ).model_dump()
 
 
-def _marks(draft: Draft, ref: TableRef, benchmark: str, dropped: set[str]) -> dict[str, bool]:
-    """Item -> whether the greedy answer was right."""
-    return {
-        row["item_id"]: row["correct"]
-        for row in draft.read(ref).to_pylist()
-        if row["greedy"] and row["benchmark"] == benchmark and row["correct"] is not None and row["id"] not in dropped
-    }
+def _short_of_a_gain(found: Comparison, settings: Settings) -> Iterator[str]:
+    if shown(found, settings):
+        return
+    if found.p_value > settings.level:
+        yield f"p above the level of {settings.level}; {could_show(found)}"
+    else:
+        yield f"gain below the {settings.min_gain}"
+
+
+def _lost(guards: Sequence[GuardResult]) -> Iterator[str]:
+    for guard in guards:
+        if not guard.passed:
+            yield f"a loss of {guard.max_loss:.1%} on {guard.benchmark} is not ruled out: {in_words(guard)}"
+
+
+def _right(probe_verdicts: list[dict[str, Any]]) -> Score:
+    decided = [row["correct"] for row in probe_verdicts if row["correct"] is not None]
+    return wilson(sum(decided), len(decided))
+
+
+def _doubts(precision: Score, settings: Settings) -> Iterator[str]:
+    wanted = settings.min_vote_precision
+    if wanted is not None and precision.low < wanted:
+        yield f"the vote's precision on the probe may be {precision.low:.1%}, {wanted:.1%} wanted"

@@ -1,5 +1,6 @@
 """Judge: majority vote. The answer most attempts agree on is the label; agreeing with it is the reward."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -124,7 +125,8 @@ def _vote_on(question: str, attempts: list[Row], settings: Settings, compare: Co
 
     found = [final_answer(row["text"], settings.answer_pattern) for row in attempts]
     usable = [usable_answer(answer, row["finish_reason"]) for answer, row in zip(found, attempts, strict=True)]
-    verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None)
+    draw = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8])  # the recipe's seed is in the id
+    verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None, draw)
     rewards = [_reward(verdict, *attempt, compare) for attempt in zip(verdict.members, usable, strict=True)]
     return Judged(question, attempts, found, usable, verdict, rewards)
 

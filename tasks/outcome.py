@@ -5,30 +5,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.alarms import Alarm
-from schemas.manifest import CheckpointRef, GateResult, Score, StageRecord
+from schemas.controls import CONTROLS, is_control
+from schemas.gate import GateResult
+from schemas.manifest import CheckpointRef, Score, StageRecord
+from tasks.audit.statistics import wilson
+from tasks.waves import plays_of
 
-ROLES = ("base", "champion", "candidate")
+Figures = Mapping[str, Mapping[str, Any]]  # stage as it was played -> its figures
 
 
 def outcome(records: Mapping[str, StageRecord]) -> dict[str, Any]:
     """Fields of the manifest, from the record of each stage as it was played (`evaluate.candidate`)."""
-    figures = {shown: record.figures for shown, record in records.items()}
-    gate, trained = figures.get("gate"), figures.get("train", {}).get("checkpoint")
-    precision = figures.get("judge", {}).get("vote_precision")
+    figures = {shown: record.figures for shown, record in records.items() if not is_control(shown)}
+    controls = {shown: record.figures for shown, record in records.items() if is_control(shown)}
+    gate, trained = _gate(figures), _trained(figures)
     # each stage once: a stage that served two labels, or that an earlier round played, cost this round nothing
     played = {s: record for s, record in records.items() if record.played_as == s and not record.reused_from}
     dropped: Counter[str] = Counter()
-    for record in played.values():
-        dropped.update(record.dropped)
+    for shown, record in played.items():
+        dropped.update({} if is_control(shown) else record.dropped)
     return {
         "candidate": CheckpointRef(digest=trained) if trained else None,
         "dropped": dict(dropped),
         "proposed": figures.get("propose", {}).get("proposed", 0),
-        "trained_on": figures.get("train", {}).get("training_rows", {}),
-        "vote_precision": Score.model_validate(precision) if precision else None,
-        "band": figures.get("select", {}).get("band", {}),
-        "scores": _scores(figures),
-        "gate": GateResult.model_validate(gate) if gate else None,
+        "trained_on": _trained_on(figures),
+        "vote_precision": _vote_precision(figures),
+        "band": _band(records),
+        "scores": _scores(figures, controls, gate.benchmark if gate else ""),
+        "gate": gate,
         "validation": {shown: found for shown, found in figures.items() if shown.split(".")[0] == "validate"},
         "alarms": [Alarm.model_validate(alarm) for alarm in figures.get("alarms", {}).get("raised", [])],
         "seconds": {shown: record.seconds for shown, record in played.items()},
@@ -37,9 +41,59 @@ def outcome(records: Mapping[str, StageRecord]) -> dict[str, Any]:
     }
 
 
-def _scores(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Score]]:
+def _gate(figures: Figures) -> GateResult | None:
+    """None before there is one: where the sealed benchmark was read, `confirm` has the last word."""
+    if "gate" not in figures or ("evaluate.sealed.candidate" in figures and "confirm" not in figures):
+        return None
+    return GateResult.model_validate({**figures["gate"], **figures.get("confirm", {})})
+
+
+def _trained(figures: Figures) -> str | None:
+    """What was made to be evaluated: the last wave's weights, unless the round failed before the last wave's end."""
+    plays = plays_of("train", figures)
+    failed = plays != ["train"] and not any(shown.startswith("evaluate.") for shown in figures)
+    return figures[plays[-1]].get("checkpoint") if plays and not failed else None
+
+
+def _trained_on(figures: Figures) -> dict[str, int]:
+    rows: Counter[str] = Counter()
+    for shown in plays_of("train", figures):
+        rows.update(figures[shown].get("training_rows", {}))
+    return dict(rows)
+
+
+def _vote_precision(figures: Figures) -> Score | None:
+    """Over all waves: each asks other rows of the probe."""
+    plays = plays_of("judge", figures)
+    found = [Score.model_validate(p) for shown in plays if (p := figures[shown].get("vote_precision"))]
+    if len(found) < 2:
+        return found[0] if found else None
+    return wilson(sum(round(score.accuracy * score.n) for score in found), sum(score.n for score in found))
+
+
+def _band(records: Mapping[str, StageRecord]) -> dict[str, float]:
+    """Shares of all waves' verdicts."""
+    plays = plays_of("select", records)
+    if len(plays) < 2:
+        return dict(records[plays[0]].figures.get("band", {})) if plays else {}
+    verdicts = [records[shown.replace("select", "judge")].tables["verdicts"].rows for shown in plays]
+    bands = [records[shown].figures["band"] for shown in plays]
+    total = max(1, sum(verdicts))
+    return {name: sum(band[name] * n for band, n in zip(bands, verdicts, strict=True)) / total for name in bands[0]}
+
+
+def _scores(figures: Figures, controls: Figures, decisive: str) -> dict[str, dict[str, Score]]:
+    """Benchmark -> role -> score. A control with several checkpoints is taken at its best on the decisive benchmark,
+    the earliest of equals."""
     scores: dict[str, dict[str, Score]] = {}
-    for role in ROLES:
-        for benchmark, score in figures.get(f"evaluate.{role}", {}).get("scores", {}).items():
-            scores.setdefault(benchmark, {})[role] = Score.model_validate(score)
+    for shown in sorted(figures):  # evaluate.candidate, evaluate.sealed.candidate
+        if shown.startswith("evaluate."):
+            for benchmark, score in figures[shown].get("scores", {}).items():
+                scores.setdefault(benchmark, {})[shown.rpartition(".")[2]] = Score.model_validate(score)
+    for arm in CONTROLS:
+        evaluated = f"evaluate.{arm.replace('_', '-')}"  # evaluate.control-seeds-2
+        found = [controls[shown]["scores"] for shown in sorted(controls) if shown.startswith(evaluated)]
+        best: Mapping[str, Any] = max(found, key=lambda of: of[decisive]["accuracy"], default={})
+        for benchmark, score in best.items():
+            scores.setdefault(benchmark, {})[arm] = Score.model_validate(score)
     return scores

@@ -10,6 +10,7 @@ from schemas.selections import CONTAMINATION, SELECTIONS
 from schemas.settings import Select as Settings
 from tasks.checks.contamination import ProtectedTexts
 from tasks.store.draft import Draft
+from tasks.waves import Wave, in_wave
 
 
 def select(
@@ -20,10 +21,12 @@ def select(
     verdicts: TableRef,
     probe: TableRef,
     benchmark_items: TableRef,
+    wave: Wave | None = None,
 ) -> dict[str, Any]:
     """Write `selections`, `contamination` hits and `dropped` questions; the band is inclusive at both ends.
 
     Ties and votes without a valid answer give no label. Beyond the caps, those admitted last are dropped.
+    With `wave`, only the questions of that wave were asked.
     """
     verdict_of = {row["question_id"]: row for row in draft.read(verdicts).to_pylist()}
     protected = ProtectedTexts(
@@ -36,7 +39,8 @@ def select(
     per_answer: Counter[str] = Counter()
     hits: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
-    for question in sorted(draft.read(questions).to_pylist(), key=lambda row: row["position"]):
+    asked = [row for row in draft.read(questions).to_pylist() if in_wave(row["text"], wave)]
+    for question in sorted(asked, key=lambda row: row["position"]):
         verdict = verdict_of[question["id"]]
         reason, figure, threshold = _off_band(verdict, settings)
         if hit := protected.find(question["text"]):  # reported for every question, in the band or not

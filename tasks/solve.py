@@ -14,6 +14,7 @@ from tasks.checks.stopping import Stopping
 from tasks.engines import Completion, Engine, Request, open_engine
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
+from tasks.waves import Wave, in_wave
 
 Question = tuple[str, str]  # row id, text
 
@@ -26,17 +27,23 @@ def solve(
     prompt: Prompt,
     model: CheckpointRef,
     questions: TableRef,
-    probe: TableRef,
+    probe: TableRef | None = None,
     stops_for: tuple[Judge, Select] | None = None,
+    wave: Wave | None = None,
 ) -> dict[str, Any]:
-    """Write `attempts`: num_samples a question, a shard of questions at a time.
+    """Write `attempts`: num_samples a question, a shard of questions at a time. Gold rows may stand for questions.
 
     New and probe questions stand in one order, by the hash of their texts, so that nothing tells them apart. With
     `stops_for`, how attempts will be judged and selected, a question is sampled no further than the selection and its
-    label need; what is not selected, probe rows among it, may get another label than from all attempts.
+    label need; what is not selected, probe rows among it, may get another label than from all attempts. With
+    `wave`, only the questions of that wave are asked.
     """
-    asked = [(row["id"], row["text"]) for row in draft.read(questions).to_pylist()]
-    asked += [(row["id"], row["question"]) for row in draft.read(probe).to_pylist()]
+    asked = [
+        (row["id"], text)
+        for ref in (questions, *([probe] if probe else []))
+        for row in draft.read(ref).to_pylist()
+        if in_wave(text := row["text" if ref.table == "questions" else "question"], wave)
+    ]
     asked.sort(key=lambda question: hashlib.sha256(question[1].encode()).digest())
     size = settings.questions_per_shard
     shards = [asked[i : i + size] for i in range(0, len(asked), size)]

@@ -1,8 +1,9 @@
 """Train: a candidate from the champion's weights, by real optimiser steps, into the store's objects."""
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -10,14 +11,30 @@ import pyarrow.compute as pc
 
 from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef, TableRef
+from schemas.reference_logps import REFERENCE_LOGPS
 from schemas.train_steps import TRAIN_STEPS
+from schemas.training import READS, Kto, Policy, Preference, Sft
 from schemas.training import Train as Settings
 from tasks.store.draft import Draft
 from tasks.store.objects import keep_checkpoint
-from tasks.training.dpo import train_dpo
+from tasks.training.kto import train_kto
+from tasks.training.marks import evenly, read_marks
+from tasks.training.policy import Position, train_policy
+from tasks.training.preference import train_preference
+from tasks.training.references import References, Row
 from tasks.training.resume import Place, is_finished, newest_whole, step_of
 from tasks.training.sft import train_sft
-from tasks.training.trainer import Phase, out_of_memory_named
+from tasks.training.trainer import Phase, collapse, out_of_memory_named
+
+
+class Start(NamedTuple):
+    """What training sets out from."""
+
+    model: CheckpointRef
+    base: CheckpointRef | None
+    moments: CheckpointRef | None
+    """The optimiser's, of the wave before."""
+    wave: int
 
 
 def train(
@@ -25,32 +42,72 @@ def train(
     *,
     settings: Settings,
     model: CheckpointRef,
+    base: CheckpointRef | None,
     sft_examples: tuple[TableRef, ...],
     preference_pairs: tuple[TableRef, ...],
     invalid: tuple[TableRef, ...],
+    stretches: int = 1,
+    advantages: tuple[TableRef, ...] = (),
+    moments: CheckpointRef | None = None,
+    wave: int = 1,
 ) -> dict[str, Any]:
-    """Write `train_steps` and the candidate, whose digest is the figure `checkpoint`.
+    """Write `train_steps`, `reference_logps` where a loss has a reference, and the candidate, whose digest is the
+    figure `checkpoint`.
 
-    Tables of held rounds may stand beside this round's; rows that validation dropped (`invalid`) are left out.
+    `base`: the lineage's first weights, for a loss that refers to them. Tables of earlier rounds may stand beside
+    this round's; rows that validation dropped (`invalid`) are left out. With `stretches` the weights at the end of
+    each equal part of the last method's steps are kept too: figures `checkpoint_1`, `checkpoint_2`, ... A policy
+    gradient goes on, in its `wave`, from the `moments` that the one before left; its own are the figure `moments`.
     After a kill it goes on from the newest whole checkpoint, or method, to the same weights and rows.
     """
+    tables = {"sft_examples": sft_examples, "preference_pairs": preference_pairs, "advantages": advantages}
+    rows = _rows(draft, settings, tables, invalid)
+    start = Start(model, base, moments, wave)
+    ends = evenly(settings.of(settings.methods[-1]).steps, stretches)
+    finished = _finished(draft, settings, rows, start, ends[:-1])
+    newest = finished[-1]
+    if settings.references:
+        draft.written.add(REFERENCE_LOGPS.name)  # perhaps by an earlier run
+    steps = _steps(finished, settings, wave)
+    draft.write(TRAIN_STEPS, [{"id": draft.row_id(TRAIN_STEPS, row["method"], row["step"])} | row for row in steps])
+    candidate = keep_checkpoint(draft.lineage.objects, newest / "weights")
+    figures = {"checkpoint": candidate.digest, "training_rows": {method: len(rows[method]) for method in rows}}
+    if stretches > 1:
+        kept = read_marks(newest, ends, candidate.digest)
+        figures |= {f"checkpoint_{number}": digest for number, digest in enumerate(kept, 1)}
+    if (left := newest / "moments").is_dir():
+        figures["moments"] = keep_checkpoint(draft.lineage.objects, left).digest
+    stopped = {step["method"]: why for step in steps if (why := collapse(step, settings.stop))}
+    return figures | ({"stopped": stopped} if stopped else {})
+
+
+def _rows(
+    draft: Draft, settings: Settings, tables: dict[str, tuple[TableRef, ...]], invalid: tuple[TableRef, ...]
+) -> dict[str, pa.Table]:
+    """Each method's valid rows, at least one."""
     dropped = pa.concat_tables([draft.read(ref) for ref in invalid])["id"]
-    rows = {"sft": _valid(draft, sft_examples, dropped), "dpo": _valid(draft, preference_pairs, dropped)}
+    rows: dict[str, pa.Table] = {m: _valid(draft, tables[READS[m]], dropped) for m in settings.methods}
     for method in settings.methods:
         if len(rows[method]) == 0:
-            raise ValidationFailed(f"train: no valid row for {method}")
+            raise ValidationFailed(f"train: no valid row of {READS[method]} for {method}")
+    return rows
+
+
+def _finished(
+    draft: Draft, settings: Settings, rows: dict[str, pa.Table], start: Start, marks: tuple[int, ...]
+) -> list[Path]:
+    """Every method trained, one after the other, from where an earlier run left it: the folders of what is done."""
     places = {method: Place(draft.scratch / method, draft.kept / method) for method in settings.methods}
     reached = {method: newest_whole(place) for method, place in places.items()}
-    total = sum(optimiser.steps for optimiser in (settings.sft, settings.dpo) if optimiser)
+    steps = {method: settings.of(method).steps for method in settings.methods}
+    total = sum(steps.values())
     if any(reached.values()):
         draft.resumed(f"step {sum(step_of(folder) for folder in reached.values() if folder)} of {total}")
-    source = draft.checkpoint(model)
-    steps: list[dict[str, Any]] = []
+    source, finished, before = draft.checkpoint(start.model), [], 0
     for method, folder in reached.items():
-        done = len(steps)
 
-        def progress(step: int, done: int = done) -> None:
-            draft.report(done + step, total, "steps")
+        def progress(step: int, before: int = before) -> None:
+            draft.report(before + step, total, "steps")
 
         if folder is None or not is_finished(folder):
             phase = Phase(
@@ -60,28 +117,72 @@ def train(
                 begun=folder,
                 save_minutes=settings.save_minutes,
                 lora=settings.lora,
+                stop=settings.stop,
                 seed=draft.random_seed("train", method),
                 progress=progress,
                 prove=draft.prove,
+                marks=marks if method == settings.methods[-1] else (),
+                keep_weights=lambda folder: keep_checkpoint(draft.lineage.objects, folder).digest,
             )
-            folder = _trained(phase, rows[method], settings)
+            with out_of_memory_named(method):
+                folder = _trained(draft, phase, rows[method], settings, start)
             gc.collect()  # a trainer is full of cycles; the next one needs its memory
-        steps += orjson.loads((folder / "steps.json").read_bytes())
-        source = folder / "weights"
-    candidate = keep_checkpoint(draft.lineage.objects, source)
-    draft.write(TRAIN_STEPS, [{"id": draft.row_id(TRAIN_STEPS, row["method"], row["step"])} | row for row in steps])
-    return {"checkpoint": candidate.digest, "training_rows": {m: len(rows[m]) for m in settings.methods}}
+        finished.append(folder)
+        source, before = folder / "weights", before + step_of(folder)
+    return finished
 
 
-def _trained(phase: Phase, rows: pa.Table, settings: Settings) -> Path:
-    with out_of_memory_named(phase.method):
-        if phase.method == "sft":
-            assert settings.sft
-            return train_sft(phase, rows, settings.sft)
-        assert settings.dpo
-        return train_dpo(phase, rows, settings.dpo)
+def _steps(finished: list[Path], settings: Settings, wave: int) -> list[dict[str, Any]]:
+    """What was logged at every step; a wave counts on from the one before."""
+    steps = [step for folder in finished for step in orjson.loads((folder / "steps.json").read_bytes())]
+    if settings.policy:
+        steps = [step | {"step": step["step"] + (wave - 1) * settings.policy.steps} for step in steps]
+    return steps
+
+
+def _trained(draft: Draft, phase: Phase, rows: pa.Table, settings: Settings, start: Start) -> Path:
+    section = settings.of(phase.method)
+    if isinstance(section, Sft):
+        return train_sft(phase, rows, section)
+    if isinstance(section, Kto):
+        return train_kto(phase, rows, section)
+    if isinstance(section, Policy):
+        moments = draft.checkpoint(start.moments) if start.moments else None
+        return train_policy(phase, rows, section, Position(start.wave, moments))
+    assert isinstance(section, Preference)
+    return train_preference(phase, rows, section, _references(draft, phase, section, settings, start))
+
+
+def _references(draft: Draft, phase: Phase, section: Preference, settings: Settings, start: Start) -> References:
+    """The weights that the loss refers to, by name, and how their log-probabilities are stored."""
+    digests = {
+        "start": start.model if phase.method == settings.methods[0] else None,
+        "champion": start.model,
+        "base": start.base,
+    }
+    folders = {"start": phase.source} | {name: draft.checkpoint(ref) for name, ref in digests.items() if ref}
+
+    def keep(name: str, make: Callable[[], list[Row]]) -> list[Row]:
+        named = {
+            "method": phase.method,
+            "reference": name,
+            "checkpoint": ref.digest if (ref := digests[name]) else None,
+        }
+
+        def rows_of() -> list[Row]:
+            return [
+                {"id": draft.row_id(REFERENCE_LOGPS, phase.method, name, row["pair_id"])} | named | row
+                for row in make()
+            ]
+
+        return draft.part(REFERENCE_LOGPS, section.references.index(name), rows_of, of=len(section.references))
+
+    return References({name: folders[name] for name in section.references}, keep)
 
 
 def _valid(draft: Draft, refs: tuple[TableRef, ...], dropped: pa.ChunkedArray) -> pa.Table:
-    rows = pa.concat_tables([draft.read(ref) for ref in refs])
+    """Their rows, without those that are not kept. Rounds of older code may lack a column; it is null there."""
+    rows = pa.concat_tables([draft.read(ref) for ref in refs], promote_options="permissive")
+    if "kept" in rows.column_names:
+        rows = rows.filter(rows["kept"])
     return rows.filter(pc.invert(pc.is_in(rows["id"], dropped)))

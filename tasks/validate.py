@@ -68,7 +68,7 @@ def _descendants(tables: dict[str, pa.Table], failing: dict[str, Dropped]) -> di
         if row["proposal_id"] in failing:
             culprits.setdefault(row["id"], failing[row["proposal_id"]])
     found: dict[str, Dropped] = {}
-    for table in ("selections", "sft_examples", "preference_pairs"):
+    for table in ("selections", "sft_examples", "preference_pairs", "advantages"):
         if table in tables:
             parents = [name for name in tables[table].column_names if name.endswith(("question_id", "attempt_id"))]
             for row in tables[table].select(["id", *parents]).to_pylist():

@@ -22,7 +22,8 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # two side by side: a datab
     os.environ |= {"PREFECT_HOME": str(environment.ROOT / ".prefect" / worker), "OMP_NUM_THREADS": "1"}
 environment.prepare()
 
-from schemas.manifest import CheckpointRef, GateResult, Manifest, TableRef  # noqa: E402
+from schemas.gate import GateResult  # noqa: E402
+from schemas.manifest import CheckpointRef, Manifest, TableRef  # noqa: E402
 from schemas.recipe import Recipe  # noqa: E402
 from tasks.publish import publish  # noqa: E402
 from tasks.store.draft import Draft  # noqa: E402

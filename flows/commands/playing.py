@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.options import JsonOption, RecipeArgument, StoreOption, entry, folder_of
-from flows.console import Console
+from flows.console import NAME, Console
 from tasks.store.lineage import open_lineage
 
 
@@ -53,5 +53,5 @@ def plan(
     console = Console()
     console.note(f"next: {lineage.recipe}/{lineage.next_round}, of {ready.recipe.rounds} rounds a run")
     for stage in planned:
-        console.note(f"  {stage.stage:<20} {stage.state:<8} {stage.why}")
+        console.note(f"  {stage.stage:<{NAME}} {stage.state:<8} {stage.why}")
     console.note(f"play it: selfplay run {recipe} --store {store}")

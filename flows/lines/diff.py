@@ -50,6 +50,9 @@ def _score(name: str, before: Score | None, after: Score | None) -> Iterator[str
     if before != after:
         change = f"  {points(after.accuracy - before.accuracy)} points" if before and after else ""
         yield f"{plain(name):<24} {worded(before)} -> {worded(after)}{change}"
+        was, now = (side.sampled if side else {} for side in (before, after))
+        for figure in {**was, **now}:
+            yield f"  {figure:<22} {worded(was.get(figure))} -> {worded(now.get(figure))}"
 
 
 def _questions(name: str, found: Questions) -> Iterator[str]:

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 import typer
 
 from flows.lines.plain import counted, plain, points, value, when
+from schemas.controls import CONTROLS
 from schemas.diff import Change
+from schemas.gate import Comparison, GateResult
 from schemas.manifest import Manifest
 from schemas.records import LineageRecord
 from tasks.audit.changes import changes, made_with, recipe_values
 from tasks.store.lineage import Lineage
 
-TABLES = ("questions", "attempts", "selections", "sft_examples", "preference_pairs")
+TABLES = ("questions", "attempts", "selections", "sft_examples", "preference_pairs", "advantages")
 COLOURS = {"promoted": "green", "held": "yellow", "failed": "red", "withdrawn": "red"}
 CHANGES = 6
 
@@ -39,15 +41,31 @@ def heading(lineage: Lineage, m: Manifest) -> Iterator[str]:
         f"{sum(m.tokens.values()):,} tokens, {plain(m.device)}"
     )
     if m.gate:
-        gate, scores = m.gate, m.scores.get(m.gate.benchmark, {})
-        of = " -> ".join(f"{scores[role].accuracy:.1%}" for role in ("champion", "candidate") if role in scores)
-        interval = f"[{points(gate.low)}, {points(gate.high)}]"
-        items = f"{gate.n:,} items of {plain(gate.benchmark)}"
-        yield f"gain     {points(gate.difference)} points {interval} on {items}: {of}"
+        yield from _gated(m, m.gate)
     rows = {table: sum(ref.rows for ref in m.tables[table]) for table in TABLES if table in m.tables}
     yield f"rows     {counted({**rows, 'dropped': sum(m.dropped.values())})}"
     for alarm in m.alarms:
         yield f"alarm    {typer.style(alarm.level, fg='yellow')}, {plain(alarm.name)}: {plain(alarm.text, 300)}"
+
+
+def _gated(m: Manifest, gate: GateResult) -> Iterator[str]:
+    """What the gate found on its benchmark, on the guards, and on the sealed benchmark if it was read."""
+    scores = m.scores.get(gate.benchmark, {})
+    of = " -> ".join(f"{scores[role].accuracy:.1%}" for role in ("champion", "candidate") if role in scores)
+    seen = f"; so many could have shown {points(gate.detectable_gain)} points" if gate.detectable_gain < 1 else ""
+    yield f"gain     {_difference(gate)}: {of}{seen}"
+    if controls := [f"{label} {scores[arm].accuracy:.1%}" for arm, label in CONTROLS.items() if arm in scores]:
+        yield f"controls {', '.join(controls)}"
+    for guard in gate.guards:
+        told = f"a loss of {100 * guard.max_loss:.3g} points is {'' if guard.passed else 'not '}ruled out"
+        yield f"guard    {_difference(guard)}: {told}"
+    if gate.sealed:
+        yield f"sealed   {_difference(gate.sealed)}, reading {gate.sealed.reads}"
+
+
+def _difference(found: Comparison) -> str:
+    interval = f"[{points(found.low)}, {points(found.high)}]"
+    return f"{points(found.difference)} points {interval} on {found.n:,} items of {plain(found.benchmark)}"
 
 
 def recorded(record: LineageRecord) -> str:

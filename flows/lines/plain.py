@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from schemas.manifest import Score
+from schemas.manifest import SampledScore, Score
 
 LINES, CHARACTERS = 12, 1_000
 
@@ -37,8 +37,14 @@ def when(moment: str) -> str:
     return plain(f"{moment[:16].replace('T', ' ')} UTC") if moment else "at an unknown time"
 
 
-def worded(score: Score | None) -> str:
+def worded(score: Score | SampledScore | None) -> str:
     return f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}]" if score else "-"
+
+
+def sampled(score: Score) -> str:
+    """mean@4 54.2% [46.3%, 62.0%], pass@2 ..., of 60 items; "" without samples."""
+    figures = [f"{name} {worded(found)}" for name, found in score.sampled.items()]
+    return f"{', '.join(figures)} of {score.mean_n:,} items" if figures else ""
 
 
 def points(share: float) -> str:

@@ -6,16 +6,18 @@ from typing import Any
 import typer
 
 from flows.lines.log import heading, recorded
-from flows.lines.plain import counted, paragraph, plain, value, worded
+from flows.lines.plain import counted, paragraph, plain, sampled, value, worded
+from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, StageRecord
 from tasks.audit.query import Found
 from tasks.store.lineage import Lineage
 
 ORDER = (
-    "collect", "propose", "solve", "judge", "select", "build", "validate", "alarms", "train",
+    "collect", "propose", "solve", "judge", "select", "build", "advantage", "validate", "alarms", "train",
     "evaluate.base", "evaluate.champion", "evaluate.candidate", "validate.scores", "gate",
+    "evaluate.sealed.champion", "evaluate.sealed.candidate", "validate.sealed", "confirm",
 )  # fmt: skip
-ROLES = ("base", "champion", "candidate")
+ROLES = ("base", "champion", "candidate", *CONTROLS)
 
 
 def round_lines(lineage: Lineage, m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[str]:
@@ -58,20 +60,23 @@ def _titled(title: str, lines: Iterator[str]) -> Iterator[str]:
 
 
 def _scores(m: Manifest) -> Iterator[str]:
+    width = max(map(len, m.scores), default=4)
     for benchmark, roles in m.scores.items():
         for role in ROLES:
             if score := roles.get(role):
-                sampled = f", mean of {score.k} samples {score.mean_at_k:.1%}" if score.mean_at_k is not None else ""
                 undecided = f", {score.undecided:,} undecided" if score.undecided else ""
-                told = f"{worded(score)} of {score.n:,} items{sampled}{undecided}"
-                yield f"{plain(benchmark)} {role:<12}{told}"
+                yield f"{plain(benchmark):<{width}} {role:<15}{worded(score)} of {score.n:,} items{undecided}"
+                if several := sampled(score):
+                    yield f"{'':<{width}} {'':<15}{several}"
     if precision := m.vote_precision:
-        yield f"{'vote precision':<17}{worded(precision)} of {precision.n:,} probe rows"
+        yield f"{'vote precision':<{width + 16}}{worded(precision)} of {precision.n:,} probe rows"
     if m.band:
-        yield f"{'difficulty':<17}{', '.join(f'{share:.0%} {plain(name)}' for name, share in m.band.items())}"
+        shares = ", ".join(f"{share:.0%} {plain(name)}" for name, share in m.band.items())
+        yield f"{'difficulty':<{width + 16}}{shares}"
 
 
 def _stages(m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[str]:
+    width = max(20, *(len(shown) + 2 for shown in m.stages))
     for shown, key in sorted(m.stages.items(), key=lambda found: (_place(found[0]), found[0])):
         record = stages[shown]
         if record is None:
@@ -82,12 +87,14 @@ def _stages(m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[s
             told = "reused, it was whole already"
         else:
             told = f"{record.seconds:8.1f} s" + (f"  {record.tokens:,} tokens" if record.tokens else "")
-        yield f"{plain(shown):<20}{key[:10]}  {told}"
+        yield f"{plain(shown):<{width}}{key[:10]}  {told}"
 
 
-def _place(shown: str) -> int:
-    """In a round, of its stage; those of other methods come last."""
-    return ORDER.index(shown) if shown in ORDER else len(ORDER)
+def _place(shown: str) -> tuple[int, int, int]:
+    """In a round, of its stage; waves stand one after the other, stages of other methods come last."""
+    stage, _, wave = shown.partition(".wave-")
+    place = ORDER.index(stage) if stage in ORDER else len(ORDER)
+    return (ORDER.index("solve"), int(wave), place) if wave.isdigit() else (place, 0, 0)
 
 
 def _tables(m: Manifest) -> Iterator[str]:

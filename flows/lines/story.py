@@ -11,6 +11,7 @@ from tasks.audit.descent import Descent
 Row = dict[str, Any]
 CUT = 100  # characters of a text; --json has it whole
 SHOWN = 3  # ids of a table
+SHOWN_OF_A_LIST = 16  # few-shots are fewer, tokens more
 
 
 def story(found: Explained) -> str:
@@ -72,7 +73,7 @@ def _columns(row: Row | None) -> list[str]:
 
 def _worded(value: object) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_figure, value[:SHOWN_OF_A_LIST])) + ", ..." * (len(value) > SHOWN_OF_A_LIST)
     named = isinstance(value, str) and value.isidentifier() and len(value) <= CUT
     return quoted(value) if isinstance(value, str) and not named else _figure(value)
 
@@ -102,8 +103,9 @@ def _attempts(found: Explained) -> Iterator[str]:
     for a in found.attempts:
         yield f"{a['sample']:>3}  {a['id']}  {quoted(a['text'])}"
         vote = f"class {a['answer_class']}, reward {_figure(a['reward'])}" if a["valid"] else a["invalid_reason"]
+        read = f"answer {quoted(a['answer'])} ({a['source']}), canonical {quoted(a['canonical'])}, {vote}"
         became = f" -> {', '.join(a['became'])}" if a["became"] else ""
-        yield f"     answer {quoted(a['answer'])} ({a['source']}), canonical {quoted(a['canonical'])}, {vote}{became}"
+        yield f"     {read if a['answer_id'] else 'not judged'}{became}"
 
 
 def _vote(verdict: Row | None) -> Iterator[str]:

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 
 from flows.methods.serl import serl
+from flows.methods.serl_online import serl_online
 from flows.round import Round
 from schemas.errors import BadInput
 from schemas.recipe import Recipe
 
-METHODS: dict[str, Callable[[Round], None]] = {"serl": serl}
+METHODS: dict[str, Callable[[Round], None]] = {"serl": serl, "serl_online": serl_online}
 
 
 def method_of(recipe: Recipe) -> Callable[[Round], None]:
-    """The recipe's method. Raises BadInput for one that nobody wrote."""
+    """The recipe's method. Raises BadInput for one that nobody wrote, or whose training the recipe has not."""
     if recipe.method not in METHODS:
         raise BadInput(f"recipe '{recipe.name}': method = '{recipe.method}': expected one of {', '.join(METHODS)}")
+    if (recipe.method == "serl_online") != (recipe.train.policy is not None):
+        raise BadInput(f"recipe '{recipe.name}': method = 'serl_online' goes with train.methods = ['policy']")
     return METHODS[recipe.method]

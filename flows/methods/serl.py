@@ -6,14 +6,15 @@ with REINFORCE++ on the same rewards; here SFT or DPO on agreeing and disagreein
 """
 
 from functools import partial
+from typing import Any
 
+from flows.methods.controls import ROWS, play_controls
+from flows.methods.mixing import mixed_in
+from flows.methods.promotion import promote
 from flows.round import Round
-from schemas.manifest import CheckpointRef
 from tasks.alarms import alarms
 from tasks.build import build
 from tasks.collect import collect
-from tasks.evaluate import evaluate
-from tasks.gate import gate
 from tasks.judge import judge, judge_ahead
 from tasks.propose import propose
 from tasks.select import select
@@ -26,9 +27,12 @@ def serl(round: Round) -> None:
     """One round, top to bottom."""
     recipe, play, model = round.recipe, round.play, round.champion
     checks_ahead = partial(judge_ahead, recipe.judge, round.lineage.cache)
-    asks, solves, tests = (round.prompt(p.prompt) for p in (recipe.propose, recipe.solve, recipe.evaluate))
+    asks, solves = (round.prompt(p.prompt) for p in (recipe.propose, recipe.solve))
 
-    given = play(collect, sources=round.sources, ngram=recipe.select.ngram, near=recipe.select.near).tables
+    given = play(
+        collect, sources=round.sources, ngram=recipe.select.ngram, near=recipe.select.near,
+        prompt=solves if recipe.data.gold else None, base=round.base if recipe.data.gold else None,
+    ).tables  # fmt: skip
     seeds, probe, items = given["inputs/seeds"], given["inputs/probe"], given["inputs/benchmark_items"]
 
     proposed = play(
@@ -48,9 +52,10 @@ def serl(round: Round) -> None:
         select, settings=recipe.select, questions=proposed["questions"], verdicts=judged["verdicts"], probe=probe,
         benchmark_items=items,
     ).tables  # fmt: skip
+    mixed = mixed_in(round, given)
     built = play(
         build, settings=recipe.build, selections=selected["selections"], attempts=solved["attempts"],
-        answers=judged["answers"],
+        answers=judged["answers"], **mixed,
     ).tables  # fmt: skip
 
     written = [ref for tables in (given, proposed, solved, judged, selected, built) for ref in tables.values()]
@@ -60,27 +65,14 @@ def serl(round: Round) -> None:
     )
     stop_if_invalid(checked.figures)
 
-    held = round.held_tables if recipe.train.use_held_rounds else lambda table: ()
-    trained = play(
-        train, settings=recipe.train, model=model,
-        sft_examples=(*held("sft_examples"), built["sft_examples"]),
-        preference_pairs=(*held("preference_pairs"), built["preference_pairs"]),
-        invalid=(*held("dropped"), checked.tables["dropped"]),
-    )  # fmt: skip
-    candidate = CheckpointRef(digest=trained.figures["checkpoint"])
-
-    evaluated = {
-        role: play(
-            evaluate, role, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.engine, prompt=tests,
-            model=checkpoint, benchmark_items=items,
-        ).tables["evaluations"]
-        for role, checkpoint in (("base", round.base), ("champion", round.champion), ("candidate", candidate))
+    again = partial(round.tables_again, held=recipe.train.use_held_rounds)
+    paired = partial(again, previous=recipe.train.previous_rounds)
+    training: dict[str, Any] = {
+        "settings": recipe.train.of_round(round.number), "model": model,
+        "base": round.base if "base" in recipe.train.references else None,
+        "sft_examples": again("sft_examples"), "preference_pairs": paired("preference_pairs"),
+        "invalid": (*paired("dropped"), checked.tables["dropped"]),
     }  # fmt: skip
-    scored = play(
-        validate, "scores", settings=recipe.validation, tables=(trained.tables["train_steps"], *evaluated.values())
-    )
-    stop_if_invalid(scored.figures)
-    play(
-        gate, settings=recipe.gate, champion=evaluated["champion"], candidate=evaluated["candidate"],
-        invalid=scored.tables["dropped"], alarms=watched.figures["holds"],
-    )  # fmt: skip
+    trained = play(train, **training | {name: (*training[name], built[name]) for name in ROWS})
+    promote(round, trained, items=items, probe_verdicts=(judged["probe_verdicts"],), alarms=watched.figures["holds"])
+    play_controls(round, given | proposed | solved, building=mixed, training=training)

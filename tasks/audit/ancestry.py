@@ -1,7 +1,7 @@
 """Ancestry: what a row came from, what was held against it, and what it became; from the store alone."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +9,17 @@ from schemas.manifest import Manifest
 from tasks.audit.filters import filters_of
 from tasks.audit.origins import fewshots_of, proposal_of, questions_of, source_of, with_digest
 from tasks.audit.rows import Row, Rows
-from tasks.audit.weights import checkpoint, stage_played, trained_on
+from tasks.audit.weights import checkpoint, num_waves, stage_played, trained_on
 from tasks.store.lineage import Lineage
+from tasks.waves import in_wave, plays_of
 
+BROUGHT = ("inputs/probe", "inputs/gold")  # rows of the user's that the solver is asked
 READ = ("answer", "canonical", "source", "valid", "invalid_reason", "answer_class", "reward")  # from an attempt
-MADE_OF = {"sft_examples": ["attempt_id"], "preference_pairs": ["chosen_attempt_id", "rejected_attempt_id"]}
+MADE_OF = {
+    "sft_examples": ["attempt_id"],
+    "preference_pairs": ["chosen_attempt_id", "rejected_attempt_id"],
+    "advantages": ["attempt_id"],
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Explained:
     questions: list[Row] = field(default_factory=list)
     """Of a proposal: what was parsed from it, admitted or refused."""
     question: Row | None = None
-    """The question, or the probe row, that all below is about."""
+    """The question, or the probe or gold row, that all below is about."""
     contamination: list[Row] = field(default_factory=list)
     """The protected rows that it hits, with their text."""
     attempts: list[Row] = field(default_factory=list)
@@ -69,10 +75,13 @@ def explain(lineage: Lineage, row_id: str, rows: Rows | None = None) -> Explaine
     row, dropped = rows.find(row_id)
     question = _question_of(table.name, row_id, row)
     if question:
-        about = _about_question(rows, m, question)
+        asked_in = m if rows.home(question)[0].name in BROUGHT else rows.home(question)[1]
+        about = _about_question(rows, asked_in, question)
+        if asked_in != m and row:  # a row of an earlier round, trained on again
+            about["training_rows"] += [_again(rows, m, table.name, row)]
     elif table.name == "proposals":
         about = _about_proposal(rows, m, row or {})
-    elif table.name in ("evaluations", "train_steps"):
+    elif table.name in ("evaluations", "train_steps", "reference_logps"):
         about = _about_weights(rows, m, row or {})
     else:
         about = _about_input(rows, m, table.name, row_id, row)
@@ -84,45 +93,50 @@ def explain(lineage: Lineage, row_id: str, rows: Rows | None = None) -> Explaine
 
 
 def _question_of(table: str, row_id: str, row: Row | None) -> str | None:
-    """The question, or probe row, that a row is about."""
-    if table in ("questions", "inputs/probe"):
+    """The question, or probe or gold row, that a row is about."""
+    if table in ("questions", *BROUGHT):
         return row_id
     named = (row or {}).get("question_id") or (row or {}).get("row_id")
     return named if named and not named.startswith("seeds-") else None
 
 
 def _about_question(rows: Rows, m: Manifest, question_id: str) -> dict[str, Any]:
-    """All of a question of this round, or of a probe row as this round asked it."""
+    """All of a question of this round, or of a probe or gold row as this round asked it."""
     question = rows.by_id([question_id]).get(question_id)
-    probe = rows.home(question_id)[0].name == "inputs/probe"
-    proposal = None if probe else proposal_of(rows, m, question_id, question)
+    table = rows.home(question_id)[0].name
+    probe, brought = table == "inputs/probe", table in BROUGHT
+    proposal = None if brought else proposal_of(rows, m, question_id, question)
     verdict = _first(rows.where(m, "probe_verdicts" if probe else "verdicts", "question_id", [question_id]))
     selection = _first(rows.where(m, "selections", "question_id", [question_id]))
     training = _training_rows(rows, m, question_id)
     attempts = _attempts(rows, m, question_id, training)
     single = {question_id, *(row["id"] for row in (proposal, verdict, selection) if row)}
-    several = {row["id"] for row in (*attempts, *training)} | {attempt["answer_id"] for attempt in attempts}
+    several = {row["id"] for row in (*attempts, *training)} | {attempt["answer_id"] or "" for attempt in attempts}
     dropped = rows.dropped(m, [*single, *several])
     for row in training:
         spoilt = any(d["id"] == row["id"] for d in dropped)
         row["trained"] = [] if spoilt else trained_on(rows.lineage, m, row["table"])
-    line = (
-        ("collect", "solve", "judge") if probe else ("propose", *(("solve", "judge", "select") if question else ()))
+    line = {"inputs/probe": ("collect", "solve", "judge"), "inputs/gold": ("collect", "solve.gold")}.get(
+        table, ("propose", *(("solve", "judge", "select") if question else ()))
     )
-    stages = _stages(rows.lineage, m, (*line, *(("build", "validate", "train") if selection else ("validate",))))
+    stages = _stages(
+        rows.lineage, m, (*line, *(("build", "validate", "train") if selection or training else ("validate",)))
+    )
+    made = ("advantage", "build", "validate", "train") if selection or training else ("advantage", "validate")
+    stages = _stages(rows.lineage, m, _in_its_wave(rows.lineage, m, (*line, *made), question))
     weights = dict.fromkeys(trained["checkpoint"] for row in training for trained in row["trained"])
     refusals = [d for d in dropped if d["id"] in single]
     return {
         "dropped": dropped,
         "stages": stages,
-        "source": source_of(rows.lineage, m, "inputs/probe", question) if probe else None,
+        "source": source_of(rows.lineage, m, table, question) if brought else None,
         "fewshots": fewshots_of(rows, proposal),
         "proposal": proposal and with_digest(proposal),
         "question": question,
         "contamination": _contamination(rows, m, question_id),
         "attempts": attempts,
         "verdict": verdict,
-        "filters": [] if probe else filters_of(stages, question, verdict, attempts, refusals),
+        "filters": [] if brought else filters_of(stages, question, verdict, attempts, refusals),
         "selection": selection,
         "training_rows": training,
         "checkpoints": [checkpoint(rows.lineage, digest) for digest in weights],
@@ -138,19 +152,29 @@ def _attempts(rows: Rows, m: Manifest, question_id: str, training: list[Row]) ->
             became[attempt_id].append(row["id"])
     found = []
     for attempt in rows.where(m, "attempts", "question_id", [question_id]):
-        answer = answers[attempt["id"]]
-        read = {name: answer[name] for name in READ}
-        found.append(with_digest(attempt) | {"answer_id": answer["id"], **read, "became": became[attempt["id"]]})
+        answer = answers.get(attempt["id"], {})  # nobody judges an attempt at a gold question
+        read = {name: answer.get(name) for name in READ}
+        became_of = {"answer_id": answer.get("id"), **read, "became": became[attempt["id"]]}
+        found.append(with_digest(attempt) | became_of)
     return sorted(found, key=lambda attempt: int(attempt["sample"]))
 
 
 def _training_rows(rows: Rows, m: Manifest, question_id: str) -> list[Row]:
     found = []
     for table, parents in MADE_OF.items():
-        for row in rows.where(m, table, "question_id", [question_id], ["id", "agreement", *parents]):
-            found.append({"id": row["id"], "table": table, "agreement": row["agreement"]}
-                         | {"attempts": [row[parent] for parent in parents]})  # fmt: skip
+        kept = ["kept"] if table == "advantages" else []
+        for row in rows.where(m, table, "question_id", [question_id], ["id", "agreement", *parents, *kept]):
+            if row.get("kept", True):
+                found.append({"id": row["id"], "table": table, "agreement": row["agreement"]}
+                             | {"attempts": [row[parent] for parent in parents if row[parent]]})  # fmt: skip
     return found
+
+
+def _again(rows: Rows, m: Manifest, table: str, row: Row) -> Row:
+    trained = trained_on(rows.lineage, m, table)
+    attempts = [row[parent] for parent in MADE_OF[table] if row[parent]]
+    about = {"id": row["id"], "table": table, "agreement": row["agreement"]}
+    return about | {"attempts": attempts, "trained": trained}
 
 
 def _contamination(rows: Rows, m: Manifest, row_id: str) -> list[Row]:
@@ -168,14 +192,17 @@ def _about_proposal(rows: Rows, m: Manifest, proposal: Row) -> dict[str, Any]:
 
 
 def _about_weights(rows: Rows, m: Manifest, row: Row) -> dict[str, Any]:
-    """An answer to a benchmark's item, or a step of the training."""
-    digest = row.get("checkpoint") or (m.candidate.digest if m.candidate else "")
+    """An answer to a benchmark's item, a step of the training, or what a reference said of a pair: weights that
+    only the training itself had are nowhere else."""
+    digest = row.get("checkpoint", m.candidate.digest if m.candidate else "")
     roles = {"base": m.base, "champion": m.champion, "candidate": m.candidate}
-    asked = [f"evaluate.{role}" for role, ref in roles.items() if ref and ref.digest == digest]
+    item = rows.by_id([row["item_id"]]).get(row["item_id"]) if "item_id" in row else None
+    evaluated = "evaluate.sealed" if item and item["sealed"] else "evaluate"
+    asked = [f"{evaluated}.{role}" for role, ref in roles.items() if ref and ref.digest == digest]
     return {
-        "stages": _stages(rows.lineage, m, asked if "item_id" in row else ("train",)),
-        "item": rows.by_id([row["item_id"]]).get(row["item_id"]) if "item_id" in row else None,
-        "checkpoints": [checkpoint(rows.lineage, digest)],
+        "stages": _stages(rows.lineage, m, asked if "item_id" in row else plays_of("train", m.stages)),
+        "item": item,
+        "checkpoints": [checkpoint(rows.lineage, digest)] if digest else [],
     }
 
 
@@ -198,6 +225,16 @@ def _stages(lineage: Lineage, m: Manifest, names: Iterable[str]) -> list[Row]:
     """Each once: a stage may have served two labels."""
     keys = {m.stages[name]: name for name in names if name in m.stages}
     return [stage_played(lineage, m, name) for name in keys.values()]
+
+
+def _in_its_wave(lineage: Lineage, m: Manifest, names: tuple[str, ...], question: Row | None) -> Iterator[str]:
+    """Stages as they were played for a question: those of a round in waves, in the wave that asked it."""
+    text = (question or {}).get("text") or (question or {}).get("question")
+    for name in names:
+        for shown in plays_of(name, m.stages):
+            number = int(shown.rpartition("-")[2]) if ".wave-" in shown else 0
+            if not number or text is None or in_wave(text, (number, num_waves(lineage, m))):
+                yield shown
 
 
 def _first(found: list[Row]) -> Row | None:

@@ -12,31 +12,38 @@ from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import read_table
+from tasks.waves import plays_of
 
-ASKED = ("questions", "inputs/probe")
+ASKED = ("questions", "inputs/probe", "inputs/gold")
 PARENTS = {  # (table, column) -> where the parent stands, in the same round
     ("proposals", "fewshot_ids"): ("inputs/seeds",),
     ("questions", "proposal_id"): ("proposals",),
     ("questions", "nearest_id"): ("inputs/seeds", "questions"),
     ("attempts", "question_id"): ASKED,
     ("answers", "attempt_id"): ("attempts",),
-    ("answers", "question_id"): ASKED,
+    ("answers", "question_id"): ("questions", "inputs/probe"),
     ("verdicts", "question_id"): ("questions",),
     ("probe_verdicts", "question_id"): ("inputs/probe",),
     ("selections", "question_id"): ("questions",),
     ("selections", "verdict_id"): ("verdicts",),
-    ("contamination", "row_id"): ("questions", "inputs/seeds", "dropped"),
+    ("contamination", "row_id"): ("questions", "inputs/seeds", "inputs/gold", "dropped"),
     ("contamination", "protected_id"): ("inputs/probe", "inputs/benchmark_items"),
-    ("sft_examples", "question_id"): ("questions",),
+    ("sft_examples", "question_id"): ("questions", "inputs/gold"),
     ("sft_examples", "attempt_id"): ("attempts",),
-    ("preference_pairs", "question_id"): ("questions",),
+    ("preference_pairs", "question_id"): ("questions", "inputs/gold"),
     ("preference_pairs", "chosen_attempt_id"): ("attempts",),
     ("preference_pairs", "rejected_attempt_id"): ("attempts",),
+    ("reference_logps", "pair_id"): ("preference_pairs",),
+    ("advantages", "question_id"): ("questions",),
+    ("advantages", "attempt_id"): ("attempts",),
     ("evaluations", "item_id"): ("inputs/benchmark_items",),
 }
 EARLIER = {  # where else: in rounds that it was built on, or in any earlier one
+    ("sft_examples", "question_id"): ("questions", True),
+    ("sft_examples", "attempt_id"): ("attempts", True),
     ("proposals", "fewshot_ids"): ("selections", True),
     ("questions", "nearest_id"): ("questions", False),
+    ("reference_logps", "pair_id"): ("preference_pairs", True),
 }
 
 
@@ -68,16 +75,29 @@ def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
     """Rows whose parent is gone. What a damaged table would have held is not missed: that table is named already."""
     m = opened.manifest
     for (table, column), parents in PARENTS.items():
-        known = opened.tables(*parents)
-        if (table, column) in EARLIER:
+        known, what = opened.tables(*parents), f"a row of {' or '.join(parents)}"
+        if known is None:
+            continue
+        gone = list(_unknown(opened, table, column, _ids(known), what))
+        if gone and (table, column) in EARLIER:
             earlier = shelf.earlier(opened, *EARLIER[table, column])
-            known = None if known is None or earlier is None else known + earlier
-        if known is not None:
-            ids = pa.chunked_array([chunk for rows in known for chunk in rows["id"].chunks], pa.string())
-            yield from _unknown(opened, table, column, ids, f"a row of {' or '.join(parents)}")
+            gone = [] if earlier is None else list(_unknown(opened, table, column, _ids(known + earlier), what))
+        yield from gone
     weights = {ref.digest for ref in (m.base, m.champion, m.candidate) if ref}
-    for table, digests in (("attempts", {m.champion.digest}), ("evaluations", weights)):
+    for table, digests in (("attempts", {m.champion.digest, *_of_waves(opened)}), ("evaluations", weights)):
         yield from _unknown(opened, table, "checkpoint", pa.array(digests, pa.string()), "weights of the round")
+
+
+def _ids(tables: list[pa.Table]) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk for rows in tables for chunk in rows["id"].chunks], pa.string())
+
+
+def _of_waves(opened: Opened) -> Iterator[str]:
+    """Weights that a wave left for the next one to answer with. A marker that cannot be read is named already."""
+    m = opened.manifest
+    for shown in plays_of("train", m.stages)[:-1]:
+        if record := opened.lineage.stage_record(m.round, "train", m.stages[shown]):
+            yield record.figures["checkpoint"]
 
 
 def _unknown(opened: Opened, table: str, column: str, known: pa.Array, what: str) -> Iterator[Damage]:

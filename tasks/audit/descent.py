@@ -3,29 +3,37 @@
 from dataclasses import dataclass
 
 from schemas.manifest import Manifest
+from schemas.training import READS
 from tasks.audit.origins import items_of
 from tasks.audit.rows import Row, Rows, strings
-from tasks.audit.weights import TRAINED_BY, checkpoint, trained_on
+from tasks.audit.weights import checkpoint, trained_on
 from tasks.store.lineage import Lineage
 
-LASTING = ("inputs/seeds", "inputs/probe", "inputs/benchmark_items", "selections")  # what later rounds name, too
+LASTING = (  # what later rounds name, too
+    "inputs/seeds", "inputs/probe", "inputs/gold", "inputs/benchmark_items", "selections", "attempts",
+    "preference_pairs",
+)  # fmt: skip
 DROPPED = ("id", "table", "stage", "reason", "figure", "threshold")
 LABELLED = "labelled"  # questions whose label came from a verdict or selection that was reached
 PARENTS: dict[str, dict[str, tuple[str, ...]]] = {  # table, in a round's order -> column -> what it may name
     "proposals": {"fewshot_ids": ("inputs/seeds", "selections")},
     "questions": {"proposal_id": ("proposals",)},
     "contamination": {
-        "row_id": ("inputs/seeds", "questions"), "protected_id": ("inputs/probe", "inputs/benchmark_items"),
+        "row_id": ("inputs/seeds", "inputs/gold", "questions"),
+        "protected_id": ("inputs/probe", "inputs/benchmark_items"),
     },
-    "attempts": {"question_id": ("questions", "inputs/probe")},
+    "attempts": {"question_id": ("questions", "inputs/probe", "inputs/gold")},
     "answers": {"attempt_id": ("attempts",)},
     "verdicts": {"question_id": ("questions",)},
     "probe_verdicts": {"question_id": ("inputs/probe",)},
     "selections": {"question_id": ("questions",), "verdict_id": ("verdicts",)},
-    "sft_examples": {"attempt_id": ("attempts",), "question_id": (LABELLED,)},
+    "sft_examples": {"attempt_id": ("attempts",), "question_id": (LABELLED, "inputs/gold")},
     "preference_pairs": {
-        "chosen_attempt_id": ("attempts",), "rejected_attempt_id": ("attempts",), "question_id": (LABELLED,),
+        "chosen_attempt_id": ("attempts",), "rejected_attempt_id": ("attempts",),
+        "question_id": (LABELLED, "inputs/gold"),
     },
+    "reference_logps": {"pair_id": ("preference_pairs",)},
+    "advantages": {"attempt_id": ("attempts",), "question_id": (LABELLED,)},
     "evaluations": {"item_id": ("inputs/benchmark_items",)},
 }  # fmt: skip
 Made = dict[str, set[str]]  # table -> ids
@@ -66,7 +74,7 @@ def follow(lineage: Lineage, row_id: str) -> Descent:
     for m in lineage.manifests if known else ():
         if m.round >= home.round:
             made = _made_in(rows, m, known)
-            told = _told(rows, m, made, known)
+            told = _told(rows, m, made, known if m.round == home.round else {})
             rounds += [told] if told["made"] or told["trained"] or told["dropped"] else []
             weights += [trained["checkpoint"] for trained in told["trained"]]
             known = {name: known.get(name, set()) | made.get(name, set()) for name in LASTING}
@@ -98,9 +106,12 @@ def _told(rows: Rows, m: Manifest, made: Made, known: Made) -> Row:
         if proposal_id in proposals
         for item in items_of(m, ref, proposal_id, text)
     }
-    training = {table: made.get(table, set()) | known.get(table, set()) for table in TRAINED_BY}
+    training = {table: made.get(table, set()) | known.get(table, set()) for table in sorted(set(READS.values()))}
     dropped = rows.dropped(m, list(refused.union(*made.values(), *training.values())))
     spoilt = {row["id"] for row in dropped}
+    for row in rows.where(m, "advantages", "id", list(training["advantages"]), ["id", "kept"]):
+        if not row["kept"]:
+            spoilt.add(row["id"])  # it only counted in what others are held against
     trained = [read for table, ids in training.items() if ids - spoilt for read in trained_on(rows.lineage, m, table)]
     return {
         "round": f"{m.recipe}/{m.round}",

@@ -59,7 +59,7 @@ def examine_store(store: Path | str, only: str = "", report: Report = lambda don
     for digest, (lineage, owner) in weights.items():
         damage += faults_of_weights(lineage, digest, owner)
         looked("weights")
-    files = sum(len(m.files) + sum(len(ref.files) for refs in m.tables.values() for ref in refs) for _, m in chosen)
+    files = sum(len(m.files) + sum(len(ref.files) for ref in m.written) for _, m in chosen)
     return Examined(len(chosen), files, len(weights), tuple(damage))
 
 

@@ -15,13 +15,14 @@ import pyarrow.parquet as pq
 from schemas.errors import BadInput, Damaged
 from schemas.manifest import CheckpointRef, Manifest
 from schemas.tables import TABLES
+from schemas.training import READS
 from tasks.audit.cards import Exhibit, dataset_card, model_card
 from tasks.store.lineage import Lineage
 from tasks.store.objects import LISTING
 from tasks.store.parquet import read_table
 from tasks.store.place import check_writable, refuse_inside
+from tasks.waves import plays_of
 
-TRAINED = {"sft": "sft_examples", "dpo": "preference_pairs"}
 ROWS_AT_ONCE = 10_000  # a row group: what a reader holds in memory
 
 
@@ -116,7 +117,7 @@ def _write_tables(data: Path, lineage: Lineage, m: Manifest) -> tuple[dict[str, 
         written[table.id_prefix] = 0
         for number, ref in enumerate(ref for ref in m.tables[table.name] if ref.rows):
             rows = read_table(lineage.folder, ref, table)
-            if table.name in TRAINED.values():
+            if table.name in READS.values():
                 rows = rows.filter(pc.invert(pc.is_in(rows["id"], dropped_ids)))
                 refused += ref.rows - len(rows)
             if len(rows):
@@ -134,7 +135,7 @@ def _default(path: Path, recipe: bytes, rows: dict[str, int]) -> str | None:
     """The first table that the recipe trains on, if it has rows. Raises Damaged for a recipe that cannot be read."""
     try:
         methods = tomllib.loads(recipe.decode())["train"]["methods"]
-        tables = [TRAINED[method] for method in methods]
+        tables = [READS[method] for method in methods]
     except (ValueError, KeyError, TypeError) as error:
         raise Damaged(f"{path}: not the recipe that was played; restore it from a copy") from error
     return next((table for table in tables if rows.get(table)), None)
@@ -151,9 +152,9 @@ def _descent(lineage: Lineage, m: Manifest) -> list[Manifest]:
 
 def _trained_on(lineage: Lineage, m: Manifest) -> list[str]:
     """The rounds whose rows the candidate was trained on, held ones included: by what its training was given."""
-    record = lineage.stage_record(m.round, "train", m.stages["train"]) if "train" in m.stages else None
-    tables = [TRAINED[method] for method in m.trained_on]
-    given = {digest for table in tables if record for digest in record.inputs.get(table, [])}
+    plays = [lineage.stage_record(m.round, "train", m.stages[shown]) for shown in plays_of("train", m.stages)]
+    tables = [READS[method] for method in m.trained_on]
+    given = {digest for record in plays if record for table in tables for digest in record.inputs.get(table, [])}
     return [
         _name(other)
         for other in lineage.manifests

@@ -15,13 +15,13 @@ def filters_of(
     `question`: None if it was refused. `dropped`: of the question and of what was made of it as a whole. What a
     stage did not have to measure has no figure.
     """
-    settings = {stage["stage"]: stage["settings"].get("settings", {}) for stage in stages}
+    settings = {stage["stage"].split(".")[0]: stage["settings"].get("settings", {}) for stage in stages}
     refusal = {row["stage"]: row for row in reversed(dropped)}
     text = question["text"] if question else next((row["text"] for row in dropped if row["text"]), "")
     tried = _tried("propose", _of_propose(settings["propose"], text, question), refusal.get("propose"))
     if question and verdict:
         tried += _tried("select", _of_select(settings["select"], verdict), refusal.get("select"))
-        if "select" not in refusal:
+        if "select" not in refusal and "build" in settings:
             tried += _of_build(settings["build"], attempts)
     if question and "validate" in settings:
         reasons = dict.fromkeys(row["reason"] for row in dropped if row["stage"] == "validate")
@@ -89,7 +89,9 @@ def _of_select(settings: Row, verdict: Row) -> list[Filter]:
 def _of_build(settings: Row, attempts: list[Row]) -> list[Row]:
     """How many distinct solutions and pairs there were, and how many may become rows."""
     agreeing, others = (len({a["text"] for a in attempts if a["valid"] and a["reward"] == r}) for r in (1.0, 0.0))
-    possible = {"solutions_per_question": agreeing, "pairs_per_question": agreeing * others}
+    possible = {"solutions_per_question": agreeing}
+    if settings.get("pairs", "correct_incorrect") == "correct_incorrect":
+        possible["pairs_per_question"] = agreeing * others
     return [
         _entry("build", (cap, figure, settings[cap]), "passed" if figure <= settings[cap] else "capped")
         for cap, figure in possible.items()

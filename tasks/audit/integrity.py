@@ -45,7 +45,7 @@ def open_tables(opened: Opened) -> Iterator[Damage]:
     for name, digest in opened.manifest.files.items():
         for expected, found in _faults_of_file(folder / home / name, digest):
             yield opened.damage(f"{home}/{name}", expected, found)
-    for ref in (ref for refs in opened.manifest.tables.values() for ref in refs):
+    for ref in opened.manifest.written:
         for part, expected, found in _read(folder / ref.path, ref, opened.rows):
             yield opened.damage(f"{ref.path}{part}", expected, found, ref.table)
 

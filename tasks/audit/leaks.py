@@ -1,4 +1,4 @@
-"""Contamination, looked for anew: no benchmark, sealed or probe row in a training table or a few-shot."""
+"""Contamination, looked for anew: no benchmark, sealed or probe row in a training table, in gold or a few-shot."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
 from tasks.checks.contamination import ProtectedTexts
 
-TRAINING = ("sft_examples", "preference_pairs")
+TRAINING = ("sft_examples", "preference_pairs", "advantages")
 
 
 class Protected:
@@ -39,12 +39,19 @@ def leaks(opened: Opened, markers: dict[str, StageRecord], shelf: Shelf, protect
     texts = protected.of(opened, markers["collect"]) if "collect" in markers else None
     if texts is None:
         return  # named where markers and files are looked at
-    questions = opened.tables("questions", "inputs/probe")
+    questions = opened.tables("questions", "inputs/probe", "inputs/gold")
     for table in TRAINING:
         for ref in opened.manifest.tables.get(table, []):
             if questions is not None and ref.path in opened.rows:
                 asked = pc.unique(opened.rows[ref.path]["question_id"])
-                yield from _hits(opened, ref.path, table, _texts(questions, asked), texts)
+                found = _texts(questions, asked)
+                if len(found) < len(asked):  # rows of earlier rounds, again
+                    found |= _texts(shelf.earlier(opened, "questions", built_on=True) or [], asked)
+                yield from _hits(opened, ref.path, table, found, texts)
+    for ref in opened.manifest.tables.get("inputs/gold", []):
+        if ref.path in opened.rows:  # all of it: a control trains on it as it is
+            gold = [opened.rows[ref.path]]
+            yield from _hits(opened, ref.path, "inputs/gold", _texts(gold, gold[0]["id"].combine_chunks()), texts)
     shown = shelf.earlier(opened, "selections", built_on=True)
     seeds = opened.tables("inputs/seeds")
     for ref in opened.manifest.tables.get("proposals", []):

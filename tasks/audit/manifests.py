@@ -37,7 +37,7 @@ def _of_the_stages(m: Manifest, markers: dict[str, StageRecord]) -> Iterator[tup
     if "collect" in markers and m.inputs.get("unusable") != markers["collect"].figures.get("unusable"):
         yield "inputs.unusable, as the marker of collect has it", "another"
     named = {ref.path for marker in markers.values() for ref in marker.tables.values()}
-    for path in sorted({ref.path for refs in m.tables.values() for ref in refs} - named):
+    for path in sorted({ref.path for ref in m.written} - named):
         yield f"{path}, written by a stage", "no stage's marker names it"
 
 

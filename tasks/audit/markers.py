@@ -16,10 +16,10 @@ from tasks.store.keys import stage_key
 def read_markers(opened: Opened) -> tuple[dict[str, StageRecord], list[Damage]]:
     """The markers that a manifest names, by the stage as it was played, and those that do not hold."""
     markers: dict[str, StageRecord] = {}
+    places: dict[str, str] = {}
     damage: list[Damage] = []
-    known = _known(opened)
     for shown, key in opened.manifest.stages.items():
-        path = opened.lineage.marker(opened.manifest.round, stage := shown.split(".")[0], key)
+        path = opened.lineage.marker(opened.manifest.round, shown.split(".")[0], key)
         place = f"{path.parent.parent.name}/stages/{path.name}"
         content = content_of(path)
         if content is None:
@@ -33,9 +33,11 @@ def read_markers(opened: Opened) -> tuple[dict[str, StageRecord], list[Damage]]:
         except ValidationError:
             damage.append(opened.damage(place, "the marker of a whole stage", "not one this version can read"))
             continue
-        markers[shown] = marker
-        for expected, found in _faults(opened, marker, stage, key, known):
-            damage.append(opened.damage(place, expected, found))
+        markers[shown], places[shown] = marker, place
+    known = _known(opened).union(*(marker.objects for marker in markers.values()))
+    for shown, marker in markers.items():
+        for expected, found in _faults(opened, marker, shown.split(".")[0], opened.manifest.stages[shown], known):
+            damage.append(opened.damage(places[shown], expected, found))
     return markers, damage
 
 
@@ -57,7 +59,7 @@ def _faults(opened: Opened, marker: StageRecord, stage: str, key: str, known: se
         if _is_digest(digest) and digest not in known and digest not in prompts:
             yield f"{name}: rows or weights of the lineage", f"{digest[:16]}..., which no round holds"
     for ref in marker.tables.values():
-        if ref not in opened.manifest.tables.get(ref.table, []):
+        if ref not in opened.manifest.written:
             yield f"{ref.table} as the manifest names it", f"{ref.rows:,} rows of digest {ref.digest[:16]}..."
 
 
@@ -65,7 +67,7 @@ def _known(opened: Opened) -> set[str]:
     """What a stage of this round can have been made from."""
     m = opened.manifest
     rounds = [e for e in opened.lineage.manifests if e.round <= m.round]
-    tables = {ref.digest for e in rounds for refs in e.tables.values() for ref in refs}
+    tables = {ref.digest for e in rounds for ref in e.written}
     weights = {ref.digest for ref in (m.base, m.champion, m.candidate) if ref}
     return tables | weights | {m.inputs.get("digest", "")}
 

@@ -11,7 +11,7 @@ from schemas.questions import QUESTIONS
 from tasks.audit.rows import Row, Rows
 from tasks.store.lineage import Lineage
 
-SOURCES = {"inputs/seeds": "seeds", "inputs/probe": "probe"}
+SOURCES = {"inputs/seeds": "seeds", "inputs/probe": "probe", "inputs/gold": "gold"}
 
 
 def with_digest(row: Row) -> Row:

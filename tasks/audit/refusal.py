@@ -53,8 +53,7 @@ def _refuse(lineage: Lineage, damage: Iterable[Damage]) -> None:
 
 def _check_files(lineage: Lineage, m: Manifest) -> None:
     files = [(lineage.round_folder(m.round) / name, digest) for name, digest in m.files.items()]
-    refs = [ref for tables in m.tables.values() for ref in tables]
-    files += [(lineage.folder / ref.path / name, digest) for ref in refs for name, digest in ref.files.items()]
+    files += [(lineage.folder / ref.path / name, digest) for ref in m.written for name, digest in ref.files.items()]
     with ThreadPoolExecutor(THREADS) as threads:
         for _ in threads.map(lambda file: len(whole_file(*file)), files):
             pass

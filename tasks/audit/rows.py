@@ -115,7 +115,9 @@ class Rows:
         return {
             row["id"]: row
             for (table_name, number), wanted in homes.items()
-            for row in self.where(rounds[number], table_name, "id", wanted)
+            for ref in rounds[number].written  # those of controls too
+            if ref.table == table_name
+            for row in self._of(ref, "id", strings(wanted), None)
         }
 
     def ids_where(self, m: Manifest, table: str, column: str, wanted: pa.Array) -> list[str]:

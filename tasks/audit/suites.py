@@ -12,14 +12,16 @@ from schemas.settings import Validate
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
 from tasks.checks.suites import Suites
+from tasks.waves import plays_of
 
 
 def broken_expectations(opened: Opened, markers: dict[str, StageRecord], suites: Suites) -> Iterator[Damage]:
     """Rows that fail and were not dropped for it; batches that fail though the round went on. By today's suites."""
     dropped = opened.tables("dropped")
-    if "validate" not in markers or dropped is None:
+    checked = next((markers[shown] for shown in plays_of("validate", markers)), None)
+    if checked is None or dropped is None:
         return  # named where markers and files are looked at
-    settings = Validate.model_validate(markers["validate"].settings["settings"])
+    settings = Validate.model_validate(checked.settings["settings"])
     out = pa.concat_tables(dropped) if dropped else None
     refused = out.filter(pc.equal(out["stage"], "validate"))["id"] if out else pa.array([], pa.string())
     for ref in (ref for name in VALIDATED for ref in opened.manifest.tables.get(name, [])):

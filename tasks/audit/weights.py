@@ -5,9 +5,9 @@ from typing import Any
 
 from schemas.errors import Damaged
 from schemas.manifest import Manifest, StageRecord
+from schemas.training import READS
 from tasks.store.lineage import Lineage
-
-TRAINED_BY = {"sft_examples": "sft", "preference_pairs": "dpo"}
+from tasks.waves import plays_of
 
 
 def stage_played(lineage: Lineage, m: Manifest, shown: str) -> dict[str, Any]:
@@ -38,7 +38,9 @@ def checkpoint(lineage: Lineage, digest: str) -> dict[str, Any]:
     base = next((m for m in lineage.manifests if m.base.digest == digest), None)
     role, known = ("base", base) if base else ("candidate", maker)
     scores = {
-        name: roles[role].model_dump() for name, roles in (known.scores if known else {}).items() if role in roles
+        name: roles[role].model_dump(mode="json")
+        for name, roles in (known.scores if known else {}).items()
+        if role in roles
     }
     made = None if base else maker
     return {
@@ -59,13 +61,23 @@ def trained_on(lineage: Lineage, m: Manifest, table: str) -> list[dict[str, Any]
     own = {ref.digest for ref in m.tables[table]}
     found = []
     for later in lineage.manifests:
-        if later.round < m.round or later.candidate is None or "train" not in later.stages:
+        if later.round < m.round or later.candidate is None:
             continue
-        record = _marker(lineage, later, "train")
-        if TRAINED_BY[table] in record.figures["training_rows"] and own & set(record.inputs[table]):
-            trained = {"round": f"{later.recipe}/{later.round}", "method": TRAINED_BY[table]}
+        read = [
+            method
+            for record in (_marker(lineage, later, shown) for shown in plays_of("train", later.stages))
+            for method in record.figures["training_rows"]
+            if READS[method] == table and own & set(record.inputs[table])
+        ]
+        for method in dict.fromkeys(read):  # once, though each wave read a part of it
+            trained = {"round": f"{later.recipe}/{later.round}", "method": method}
             found.append(trained | {"checkpoint": later.candidate.digest})
     return found
+
+
+def num_waves(lineage: Lineage, m: Manifest) -> int:
+    """How many waves a round in waves was to have; it may have ended before."""
+    return int(_marker(lineage, m, plays_of("solve", m.stages)[0]).inputs["wave"][1])
 
 
 def _marker(lineage: Lineage, m: Manifest, shown: str) -> StageRecord:

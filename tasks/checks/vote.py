@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.checks.answers import canonical
 from tasks.checks.verify import Outcome
@@ -41,7 +41,7 @@ class Verdict:
         return self.votes / self.num_valid if self.num_valid else 0.0
 
 
-def vote(answers: Sequence[str | None], rule: str = "classes", same: Same | None = None) -> Verdict:
+def vote(answers: Sequence[str | None], rule: str = "classes", same: Same | None = None, draw: int = 0) -> Verdict:
     """Vote on the answers of one question's attempts; None, and what has no canonical form, is invalid.
 
     classes: canonical forms, joined where `same` says EQUAL in both directions. Independent of the attempts'
@@ -49,17 +49,22 @@ def vote(answers: Sequence[str | None], rule: str = "classes", same: Same | None
     serl_pivot: SeRL's star (arXiv 2505.20347): the attempt that most others equal, in either direction, the
         first of several; attempts equal to that pivot form the one class, all others are members of none.
     string: the commonest canonical form, first seen first; `same` is not asked.
+    random: a control. Where the classes have a leader, the answer is the class of one valid attempt instead, the one
+        that `draw`, any number, falls on; it stands first. `votes` stays the leader's: the same questions are in the
+        band, and only their labels differ.
 
     `same` is called with canonical forms; what it raises passes through.
     """
     forms = [canonical(answer) if answer is not None else "" for answer in answers]
     if rule == "classes":
         return _vote_by_classes(forms, same)
+    if rule == "random":
+        return _with_a_random_answer(_vote_by_classes(forms, same), draw)
     if rule == "serl_pivot":
         return _vote_by_pivot(forms, same)
     if rule == "string":
         return _vote_by_string(forms)
-    raise ValueError(f"rule = {rule!r}: expected classes, serl_pivot or string")
+    raise ValueError(f"rule = {rule!r}: expected classes, serl_pivot, string or random")
 
 
 def _vote_by_classes(forms: list[str], same: Same | None) -> Verdict:
@@ -89,6 +94,20 @@ def _vote_by_classes(forms: list[str], same: Same | None) -> Verdict:
         members=tuple(place.get(form, -1) for form in forms),
         tied=tied,
         undecided=undecided,
+    )
+
+
+def _with_a_random_answer(voted: Verdict, draw: int) -> Verdict:
+    if voted.answer is None:
+        return voted
+    valid = [member for member in voted.members if member >= 0]
+    drawn = valid[draw % len(valid)]
+    order = [drawn, *(place for place in range(len(voted.classes)) if place != drawn)]
+    return replace(
+        voted,
+        answer=voted.classes[drawn][0],
+        classes=tuple(voted.classes[place] for place in order),
+        members=tuple(order.index(member) if member >= 0 else -1 for member in voted.members),
     )
 
 

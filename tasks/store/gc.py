@@ -81,7 +81,7 @@ def _drafted(lineage: Lineage, grace: float) -> set[str]:
         return set()
     markers = [path.name.removesuffix(".json").rsplit("-", 1) for path in folder.glob("stages/*.json")]
     records = [lineage.stage_record(lineage.next_round, stage, key) for stage, key in markers]
-    return {record.figures["checkpoint"] for record in records if record and "checkpoint" in record.figures}
+    return {digest for record in records if record for digest in record.objects}
 
 
 def _if_old(what: str, why: str, files: list[Found], grace: float) -> Iterator[Garbage]:

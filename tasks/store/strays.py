@@ -12,8 +12,7 @@ def strays(folder: Path, manifest: Manifest) -> list[Found]:
     """Files in a published round's folder that its manifest does not name."""
     tables = {
         f"{Path(ref.path).relative_to(folder.name).as_posix()}/{file}"
-        for refs in manifest.tables.values()
-        for ref in refs
+        for ref in manifest.written
         for file in ref.files
     }
     own = {"manifest.json", *documents(manifest), *tables}

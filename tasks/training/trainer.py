@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 
 from schemas.errors import Stopped, ValidationFailed
-from schemas.training import Lora, Optimiser
+from schemas.training import Lora, Optimiser, Stop
 from tasks.engines.transformers import device_and_dtype
 from tasks.store.objects import write_whole
+from tasks.training.marks import keeps, write_marks
 from tasks.training.resume import Place, keep, saves
 
 
@@ -29,25 +30,35 @@ class Phase:
     """The trainer's own checkpoint to go on from."""
     save_minutes: float
     lora: Lora | None
+    stop: Stop
     seed: int
     progress: Callable[[int], None]
     """Called with the steps done."""
     prove: Callable[[], None] = lambda: None
     """Called before what was kept so far is replaced: raises Locked if another writer took the lineage over."""
+    marks: tuple[int, ...] = ()
+    """Steps after which the weights are kept too."""
+    keep_weights: Callable[[Path], str] = lambda folder: ""
+    """Stores weights; their digest."""
 
 
 def load(folder: Path) -> tuple[Any, Any]:
     """Model and tokenizer, in float32: on a GPU, bfloat16 comes by autocast over them."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return model, tokenizer
+    return load_model(folder), tokenizer
+
+
+def load_model(folder: Path) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
 
 
 def common_arguments(settings: Optimiser, phase: Phase) -> dict[str, Any]:
@@ -96,8 +107,9 @@ def out_of_memory_named(method: str) -> Iterator[None]:
         raise Stopped(f"train: {method} does not fit in memory; lower {keys}") from error
 
 
-def run(trainer: Any, phase: Phase) -> Path:
-    """Train, and leave `finished-<steps>`, whole: `weights/`, and `steps.json` with what was logged.
+def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folder: None) -> Path:
+    """Train, and leave `finished-<steps>`, whole: `weights/`, `steps.json` with what was logged, and what `leave`
+    puts there.
 
     Raises ValidationFailed at a loss that is not a finite number.
     """
@@ -115,38 +127,58 @@ def run(trainer: Any, phase: Phase) -> Path:
             if not math.isfinite(logs["loss"]):
                 raise ValidationFailed(f"train: {phase.method} loss {logs['loss']} at step {state.global_step}")
             phase.progress(state.global_step)
+            if collapse(_step(state.log_history[-1], phase.method, trainer), phase.stop):
+                control.should_training_stop = True
 
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Watch())
+    trainer.add_callback(keeps(trainer, phase))
     trainer.add_callback(saves(phase.place, phase.save_minutes, phase.prove))
     trainer.train(resume_from_checkpoint=str(phase.begun) if phase.begun else None)
     folder = phase.place.work / f"finished-{trainer.state.global_step}"
-    save(trainer, phase.source, folder / "weights")
-    write_whole(folder / "steps.json", orjson.dumps(_logged(trainer.state.log_history, phase.method)))
+    leave(folder)
+    save(trainer.model, phase.source, folder / "weights")
+    write_marks(trainer, folder)
+    write_whole(
+        folder / "steps.json",
+        orjson.dumps([_step(logs, phase.method, trainer) for logs in trainer.state.log_history if "loss" in logs]),
+    )
     phase.prove()
     keep(phase.place, folder)
     return folder
 
 
-def _logged(history: list[dict[str, Any]], method: str) -> list[dict[str, Any]]:
-    """Rows of `train_steps`, from the trainer's own history, which outlives a kill. Its last entry is a summary."""
-    return [
+def collapse(step: dict[str, Any], stop: Stop) -> str:
+    """Why training ends with this row of `train_steps`, by the recipe's rules; "" if it goes on."""
+    entropy, ratio, kl = step["entropy"], step["chosen_logratio"], step["kl"]
+    if stop.min_entropy is not None and entropy is not None and entropy < stop.min_entropy:
+        return f"entropy {entropy:.3g}, below {stop.min_entropy:g}, at step {step['step']}"
+    if stop.max_kl is not None and kl is not None and kl > stop.max_kl:
+        return f"KL {kl:.3g}, above {stop.max_kl:g}, at step {step['step']}"
+    if stop.max_drift is not None and ratio is not None and -ratio > stop.max_drift:
+        return f"chosen answers' log-ratio {ratio:.3g}, below -{stop.max_drift:g}, at step {step['step']}"
+    return ""
+
+
+def _step(logs: dict[str, Any], method: str, trainer: Any) -> dict[str, Any]:
+    """A row of `train_steps`, from an entry of the trainer's own history, which outlives a kill."""
+    reward = logs.get("rewards/chosen")
+    return (
         {"method": method, "step": logs["step"], "loss": logs["loss"]}
         | {"learning_rate": logs["learning_rate"], "grad_norm": logs.get("grad_norm")}
         | {"num_tokens": int(logs["num_tokens"]) if "num_tokens" in logs else None}
-        | {"reward_accuracy": logs.get("rewards/accuracies")}
-        for logs in history
-        if "loss" in logs
-    ]
+        | {"reward_accuracy": logs.get("rewards/accuracies"), "entropy": logs.get("entropy")}
+        | {"chosen_logratio": None if reward is None else reward / trainer.args.beta}
+        | {name: logs.get(name) for name in ("kl", "reward", "length")}
+    )
 
 
-def save(trainer: Any, source: Path, target: Path) -> None:
+def save(model: Any, source: Path, target: Path) -> None:
     """Write the weights as safetensors, adapters merged, in the source's number format; beside them the source's
     tokenizer files, unchanged."""
     import torch
     from transformers import AutoConfig
 
-    model = trainer.model
     if hasattr(model, "merge_and_unload"):
         model = model.merge_and_unload()
     kept = AutoConfig.from_pretrained(source, local_files_only=True).dtype or torch.float32

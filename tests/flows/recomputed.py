@@ -41,6 +41,9 @@ class Recomputed:
             assert row["answer"] == said(row["text"])
             assert row["correct"] == (said(row["text"]) == row["reference"])
             self.checkpoints(story["checkpoints"], [row["checkpoint"]])
+        elif table == "reference_logps":
+            assert self.lineage.row(row["pair_id"])["prompt"]
+            self.checkpoints(story["checkpoints"], [row["checkpoint"]] if row["checkpoint"] else [])
         elif table == "train_steps":
             self.checkpoints(story["checkpoints"], [played.manifest["candidate"]["digest"]])
         else:

@@ -120,7 +120,8 @@ class Lineage:
             labelled = {row["question_id"] for row in played.tables["selections"] if row["id"] in chosen}
             reach("sft_examples", "attempt_id", also=labelled)
             reach("preference_pairs", "chosen_attempt_id", "rejected_attempt_id", also=labelled)
+            reach("reference_logps", "pair_id")
             reach("evaluations", "item_id")
-            lasting |= made["selections"]
+            lasting |= made["selections"] | made["preference_pairs"]
             found[f"{self.recipe}/{number}"] = {table: ids for table, ids in made.items() if ids}
         return {name: made for name, made in found.items() if made}

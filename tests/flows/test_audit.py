@@ -12,7 +12,8 @@ from flows.champion import evaluate_champion
 from flows.events import round_published
 from flows.preflight import preflight
 from schemas.errors import BadInput, Damaged
-from schemas.manifest import GateResult, Manifest, Score, StageRecord
+from schemas.gate import GateResult
+from schemas.manifest import Manifest, Score, StageRecord
 from tasks.collect import collect
 from tasks.evaluate import evaluate
 from tasks.prompts import load_prompt

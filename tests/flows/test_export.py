@@ -81,20 +81,22 @@ def test_the_cards_hold_what_the_round_published(played, exported):
     assert dataset.data.size_categories == ["1K<n<10K"]
     assert model.data.library_name == "transformers"
     score = m.scores["sums"]["candidate"]
-    accuracy, mean = model.data.eval_results
+    accuracy, mean, *more = model.data.eval_results
     assert (accuracy.dataset_name, accuracy.metric_type) == ("sums", "accuracy")
     assert accuracy.metric_value == pytest.approx(score.accuracy, abs=1e-4)
     assert mean.metric_value == pytest.approx(score.mean_at_k, abs=1e-4)
+    assert [found.metric_name.split(",")[0] for found in (mean, *more)] == list(score.sampled)
     for reason, rows in m.dropped.items():
         assert f"| {reason.replace('_', chr(92) + '_')} | {rows:,} |" in dataset.text
     for text in (dataset.text, model.text):
         assert f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}], n = 200" in text
+        assert f"| sums | greedy accuracy |{''.join(f' {name} |' for name in score.sampled)}\n|---|---|---|" in text
         assert f"{m.vote_precision.accuracy:.1%} [{m.vote_precision.low:.1%}, {m.vote_precision.high:.1%}]" in text
         assert all(ref.digest in text for ref in (m.base, m.champion, m.candidate))
         assert played.round_folder(2).joinpath("recipe.toml").read_text().rstrip() in text
         assert "| base model | apache\\-2\\.0 |" in text
         assert "| data\\.probe | apache\\-2\\.0 | none |" in text
-        assert "**Held:** its candidate was not shown to be better" in text
+        assert "**Held:** its candidate did not pass the gate" in text
     assert f"- sft: {m.trained_on['sft']} rows" in model.text
     assert "Rows of small/1, small/2, from" in model.text, "the held round's rows were trained on again"
 

@@ -60,7 +60,7 @@ def test_a_plan_names_every_stage_of_the_next_round_and_writes_nothing(tmp_path,
     assert list(stages) == ALL
     assert (stages["collect"].state, stages["collect"].why) == ("running", "not in the store")
     assert (stages["propose"].state, stages["propose"].why) == ("running", "after collect")
-    assert stages["gate"].why == "after alarms, evaluate.candidate, evaluate.champion, validate.scores"
+    assert stages["gate"].why == "after alarms, evaluate.candidate, evaluate.champion, judge, validate.scores"
     assert not (tmp_path / "store").exists()
 
 
@@ -76,9 +76,9 @@ def test_a_rerun_says_of_each_stage_whether_it_is_reused_resumed_or_why_it_runs(
     assert other["propose"].why == "settings.settings.target changed"
     assert files(tmp_path / "store") == before
     (resumed,), said = play(solve__questions_per_shard=16)
-    assert said.of("collect") == ["collect              reused, it was whole already"]
+    assert said.of("collect") == ["collect                   reused, it was whole already"]
     assert f"(resumed at shard {whole + 1} of 5)" in said.of("solve")[0]
-    assert "evaluate.champion    reused, it was whole already" in said.of("evaluate.champion")
+    assert "evaluate.champion         reused, it was whole already" in said.of("evaluate.champion")
     following = planned(solve__questions_per_shard=16, solve__num_samples=5)
     assert following["solve"].why == "after propose"
     assert following["evaluate.base"].state == "reused"
@@ -93,7 +93,7 @@ def test_a_stage_is_played_again_with_those_below_it_and_no_other(play, tmp_path
     with pytest.raises(BadInput, match="--from-stage judges: expected one of collect, propose, solve, judge"):
         play("judges", solve__questions_per_shard=16)
     (manifest,), said = play("solve", solve__questions_per_shard=16)
-    assert said.of("propose") == ["propose              reused, it was whole already"]
+    assert said.of("propose") == ["propose                   reused, it was whole already"]
     assert "resumed" not in said.of("solve")[0]
     assert "reused" in said.of("evaluate.champion")[0], "what evaluate.base has just made again"
     after = files(round_1)

@@ -1,6 +1,7 @@
 """Whole rounds on the tiny model: real proposals, votes, Great Expectations, TRL, Prefect."""
 
 from collections import Counter
+from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
@@ -181,9 +182,34 @@ def test_a_night_stops_after_so_many_held_rounds(play):
     assert len(play(rounds=5, gate__min_gain=0.9, budget__max_held_rounds=2)) == 2
 
 
-def test_what_scores_rest_on_cannot_change_within_a_lineage(play, quickstart):
-    play(gate__min_gain=0.9)
+def test_a_round_without_a_row_to_train_on_fails_and_the_champion_stays(play, tmp_path):
+    (failed,) = play(validation__min_sft_examples=0, select__min_agreement=0.0, select__max_agreement=0.0)
+    assert (failed.decision, failed.reason) == ("failed", "train: no valid row of sft_examples for sft")
+    assert open_lineage(tmp_path / "store", "small").champion(failed.base) == failed.base
+
+
+def test_seeds_that_are_all_benchmark_rows_teach_nothing(play, quickstart, tmp_path):
+    benchmark = quickstart["benchmarks"][0]
+    (failed,) = play(data__seeds={name: benchmark[name] for name in ("path", "question", "sample")})
+    assert failed.decision == "failed"
+    assert failed.reason == "data.seeds: each of the 200 rows touches a benchmark or the probe"
+    assert (failed.candidate, failed.tables) == (None, {})
+    assert examine_store(tmp_path / "store").damage == ()
+
+
+def test_what_scores_rest_on_cannot_change_within_a_lineage(play, quickstart, tmp_path):
+    benchmark = quickstart["benchmarks"][0]
+    mine = tmp_path / "mine.jsonl"
+    rows = Path(benchmark["path"]).read_text()
+    mine.write_text(rows)
+    play(gate__min_gain=0.9, benchmarks=[benchmark | {"path": str(mine)}])
+    before = published(open_lineage(tmp_path / "store", "small"))
+    mine.write_text(rows.replace("1", "2", 1))
+    with pytest.raises(BadInput, match=r"^\S+small\.toml: the benchmarks differ from round small/1's, so scores"):
+        play(gate__min_gain=0.9, benchmarks=[benchmark | {"path": str(mine)}])
+    mine.write_text(rows)
     with pytest.raises(BadInput, match=r"the gate differs from round small/1's"):
-        play(gate__min_gain=0.0)
+        play(gate__min_gain=0.0, benchmarks=[benchmark | {"path": str(mine)}])
     with pytest.raises(BadInput, match=r"the benchmarks differ from round small/1's"):
-        play(gate__min_gain=0.9, benchmarks=[quickstart["benchmarks"][0] | {"sample": 150}])
+        play(gate__min_gain=0.9, benchmarks=[benchmark | {"path": str(mine), "sample": 150}])
+    assert published(open_lineage(tmp_path / "store", "small")) == before

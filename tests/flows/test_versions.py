@@ -11,7 +11,8 @@ import pytest
 
 from flows import main
 from schemas.alarms import Alarm
-from schemas.manifest import GateResult, Score
+from schemas.gate import GateResult
+from schemas.manifest import SampledScore, Score
 from schemas.questions import QUESTIONS
 from schemas.train_steps import TRAIN_STEPS
 from schemas.verdicts import VERDICTS
@@ -49,9 +50,10 @@ def gate(difference=0.03):
 @pytest.fixture
 def store(rounds):
     """Three rounds: a promoted one, a held one with another recipe, and a failed one that a model wrote words in."""
-    better = SCORE.model_copy(update={"accuracy": 0.53})
     for number, decision in enumerate(("promoted", "held", "failed"), 1):
         texts = ("1+1", f"only in {number}", HOSTILE)
+        pass_at_2 = SampledScore(k=2, accuracy=0.5 + number / 10, low=0.4, high=0.9, n=20)
+        better = SCORE.model_copy(update={"accuracy": 0.53, "pass_at_k": (pass_at_2,), "mean_n": 20})
         refs = {
             "questions": [rounds.table(QUESTIONS, [question(n, text) for n, text in enumerate(texts)])],
             "verdicts": [
@@ -107,6 +109,7 @@ def test_the_log_tells_the_newest_round_first(selfplay, rounds):
         "first round of its lineage",
     ]
     assert "gain     +3.0 points [+2.1, +3.9] on 4,000 items of sums: 50.0% -> 53.0%" in said
+    assert "could have shown" not in said, "a round of before, or too few items"
     assert "parent   the base model" in said
     assert "rows     3 questions, 2 dropped" in said
     assert re.findall(r"^alarm    (.*)$", said, re.M) == ["hold, unanimous: 95% agree"], "the held round's"
@@ -132,7 +135,7 @@ def test_show_tells_what_is_in_a_round(selfplay, rounds):
     assert code == 0
     for line in (
         "round small/2  promoted (champion)",
-        "sums candidate   53.0% [40.0%, 60.0%] of 100 items",
+        f"sums candidate      53.0% [40.0%, 60.0%] of 100 items\n{'':22}pass@2 70.0% [40.0%, 90.0%] of 20 items",
         "solve               k  its marker cannot be read",
         f"3  {rounds.lineage.manifests[1].tables['questions'][0].digest[:16]}  round-0002/questions/{'1' * 32}",
         "2  tie",
@@ -178,6 +181,8 @@ def test_diff_tells_what_changed(selfplay):
         "  - only in 1",
         "  ~ 1+1: 1 (5 of 8) -> 2 (6 of 8)",
         r"(8 of 8) -> 2\x1b[31m (8 of 8)",
+        "sums candidate           53.0% [40.0%, 60.0%] -> 53.0% [40.0%, 60.0%]  +0.0 points",
+        "    pass@2                 60.0% [40.0%, 90.0%] -> 70.0% [40.0%, 90.0%]",
         "train.steps              100 -> 101",
         "verdicts.agreement       ",
         "tie                      1 -> 2",

@@ -9,6 +9,7 @@ from tasks.validate import validate
 GOOD = {
     "inputs/seeds": {"question": "1+2", "source_row": 0},
     "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
+    "inputs/gold": {"question": "1+2", "prompt": "1+2=", "completion": "#3", "source_row": 0},
     "inputs/benchmark_items": {
         "benchmark": "b",
         "sealed": False,
@@ -43,7 +44,10 @@ GOOD = {
     "selections": {"question_id": "q", "verdict_id": "v", "text": "1+2", "answer": "3", "agreement": 0.75},
     "sft_examples": {"question_id": "q", "attempt_id": "a", "prompt": "1+2=", "completion": "#3", "agreement": 0.75},
     "preference_pairs": {"question_id": "q", "chosen_attempt_id": "a", "rejected_attempt_id": "b", "prompt": "1+2="}
-    | {"chosen": "#3", "rejected": "#4", "agreement": 0.75},
+    | {"chosen": "#3", "rejected": "#4", "agreement": 0.75, "chosen_winrate": 0.6, "rejected_winrate": 0.4},
+    "advantages": {"question_id": "q", "attempt_id": "a", "prompt": "1+2=", "completion": "", "agreement": 0.75}
+    | {"reward": 1.0, "kept": True, "prompt_ids": [1, 2], "completion_ids": [3], "old_logps": [-0.5]}
+    | {"reference_logps": None, "advantages": [0.5]},
 }
 GOOD["contamination"] = {
     "row_id": "q",
@@ -62,7 +66,10 @@ GOOD["dropped"] = {
     "text": None,
 }
 GOOD["train_steps"] = {"method": "sft", "step": 1, "loss": 0.5, "learning_rate": 0.1, "grad_norm": 1.0} | {
-    "num_tokens": 9, "reward_accuracy": None
+    "num_tokens": 9, "reward_accuracy": None, "entropy": 0.5, "chosen_logratio": None
+}  # fmt: skip
+GOOD["reference_logps"] = {"pair_id": "p", "method": "dpo", "reference": "base", "checkpoint": "c"} | {
+    "chosen_logp": -3.5, "rejected_logp": -4.0
 }  # fmt: skip
 GOOD["evaluations"] = {"benchmark": "b", "item_id": "i", "checkpoint": "c", "greedy": True, "sample": 0} | {
     "text": "#3", "answer": "3", "reference": "3", "correct": True, "num_tokens": 2, "finish_reason": "stop"
@@ -74,6 +81,9 @@ BREAKING = [
     ("inputs/seeds", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/probe", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/probe", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
+    ("inputs/gold", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("inputs/gold", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("inputs/gold", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
     ("inputs/benchmark_items", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/benchmark_items", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("proposals", {"finish_reason": "tired"}, "expect_column_values_to_be_in_set(finish_reason)"),
@@ -105,6 +115,11 @@ BREAKING = [
     ("sft_examples", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
     ("sft_examples", {"completion": " \n "}, "expect_column_values_to_not_match_regex(completion)"),
     ("sft_examples", {"agreement": 1.01}, "expect_column_values_to_be_between(agreement)"),
+    ("preference_pairs", {"chosen_winrate": 1.2}, "expect_column_values_to_be_between(chosen_winrate)"),
+    ("preference_pairs", {"rejected_winrate": -0.1}, "expect_column_values_to_be_between(rejected_winrate)"),
+    ("reference_logps", {"reference": "friend"}, "expect_column_values_to_be_in_set(reference)"),
+    ("reference_logps", {"chosen_logp": 0.5}, "expect_column_values_to_be_between(chosen_logp)"),
+    ("reference_logps", {"rejected_logp": 0.5}, "expect_column_values_to_be_between(rejected_logp)"),
     ("preference_pairs", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("preference_pairs", {"chosen": ""}, "expect_column_value_lengths_to_be_between(chosen)"),
     ("preference_pairs", {"rejected": ""}, "expect_column_value_lengths_to_be_between(rejected)"),
@@ -113,6 +128,9 @@ BREAKING = [
         {"rejected": "#3"},
         "expect_select_column_values_to_be_unique_within_record(chosen,rejected)",
     ),
+    ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("advantages", {"agreement": 1.01}, "expect_column_values_to_be_between(agreement)"),
+    ("advantages", {"reward": 0.5}, "expect_column_values_to_be_in_set(reward)"),
 ]
 
 
@@ -160,6 +178,7 @@ def test_every_row_expectation_is_broken_by_a_row_above():
     [
         ("sft_examples", {}, {"min_sft_examples": 4}),
         ("preference_pairs", {}, {"min_preference_pairs": 4}),
+        ("advantages", {"kept": False}, {"min_policy_rows": 3}),
         ("probe_verdicts", {"correct": False}, {"min_vote_precision": 0.7}),
         ("answers", {"valid": False, "reward": 0.0}, {"max_unparsable": 0.3}),
         ("sft_examples", {"completion": ""}, {"min_sft_examples": 0, "max_failing_rows": 0.3}),

@@ -1,15 +1,22 @@
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import tomli_w
 from pydantic import BaseModel
 
-from schemas import alarms, recipe, settings
+from schemas import alarms, controls, gate, recipe, settings, training
 from schemas.errors import BadInput
 from schemas.recipe import load_recipe
+from schemas.settings import Section
 
 ROOT = Path(__file__).resolve().parents[2]
+GOLD = {"path": "gold.jsonl", "question": "question", "solution": "solution"}
+DPO = {
+    "steps": 1, "batch_size": 1, "rows_at_once": 1, "learning_rate": 1e-5, "schedule": "constant", "max_length": 64,
+    "beta": 0.1, "loss_type": ["sigmoid"], "loss_weights": [1.0],
+}  # fmt: skip
 SHIPPED = sorted((ROOT / "deployments/recipes").glob("*.toml"))
 
 
@@ -20,9 +27,20 @@ def test_every_shipped_recipe_loads_and_begins_with_the_command_that_plays_it(pa
     assert text.startswith(f"# selfplay run deployments/recipes/{path.name}\n")
 
 
+def test_a_guard_is_named_once(write_recipe, quickstart):
+    sums, sealed = quickstart["benchmarks"]
+    guard = {"benchmark": "more-sums", "max_loss": 0.01}
+    benchmarks = [sums, sums | {"name": "more-sums"}, sealed]
+    once = load_recipe(write_recipe(benchmarks=benchmarks, gate__guards=[guard]))[0]
+    assert [found.benchmark for found in once.gate.guards] == ["more-sums"]
+    with pytest.raises(BadInput, match=r"gate\.guards: 'more-sums' is no other unsealed benchmark, or named twice"):
+        load_recipe(write_recipe(benchmarks=benchmarks, gate__guards=[guard, guard]))
+
+
 def test_every_field_of_a_recipe_is_documented():
-    found = [*vars(recipe).values(), *vars(settings).values(), *vars(alarms).values()]
-    models = {m for m in found if isinstance(m, type) and issubclass(m, BaseModel)}
+    modules = (recipe, settings, gate, training, alarms, controls)
+    found = [value for module in modules for value in vars(module).values()]
+    models = {m for m in found if isinstance(m, type) and issubclass(m, Section | alarms.Measured)}
     undocumented = [
         f"{model.__name__}.{name}"
         for model in models
@@ -43,6 +61,26 @@ def test_every_field_of_a_recipe_is_documented():
         ({"select__min_agreement": 0.9, "select__max_agreement": 0.2}, r"select: min_agreement must not exceed .*"),
         ({"train__methods": ["dpo"]}, r"train: \[train\.sft\] goes with 'sft' in methods, and only with it"),
         ({"gate__benchmark": "sums-sealed"}, r"recipe: gate\.benchmark: 'sums-sealed' is no unsealed benchmark.*"),
+        ({"gate__sealed": "sums"}, r"recipe: gate\.sealed: 'sums' is no sealed benchmark of this recipe"),
+        ({"gate__sealed": "hidden"}, r"recipe: gate\.sealed: 'hidden' is no sealed benchmark of this recipe"),
+        *(
+            (
+                {"gate__guards": guards},
+                rf"recipe: gate\.guards: '{name}' is no other unsealed benchmark, or named twice",
+            )
+            for name, guards in (
+                ("unknown", [{"benchmark": "unknown", "max_loss": 0.01}]),
+                ("sums-sealed", [{"benchmark": "sums-sealed", "max_loss": 0.01}]),
+                ("sums", [{"benchmark": "sums", "max_loss": 0.01}]),
+            )
+        ),
+        ({"gate__guards": [{"benchmark": "sums"}]}, r"gate\.guards\.0\.max_loss: Field required"),
+        (
+            {"gate__guards": [{"benchmark": "sums", "max_loss": 0}]},
+            r"gate\.guards\.0\.max_loss = 0: .* greater than 0",
+        ),
+        ({"gate__level": 1}, r"gate\.level = 1: Input should be less than 1"),
+        ({"gate__min_vote_precision": 60}, r"gate\.min_vote_precision = 60: .* less than or equal to 1"),
         ({"propose__novelty": {"method": "exact", "threshold": 0.7}}, r"propose\.novelty: threshold goes with .*"),
         ({"engine__url": "http://127.0.0.1"}, r"engine\.url: Extra inputs are not permitted"),
         ({"judge__answer_pattern": "("}, r"judge\.answer_pattern: not a regular expression: .*"),
@@ -57,6 +95,33 @@ def test_every_field_of_a_recipe_is_documented():
         ({"alarms__unheard_of__level": "off"}, r"alarms\.unheard_of: Extra inputs are not permitted"),
         ({"alarms__unanimous": "off"}, r"alarms\.unanimous = 'off': .*"),
         ({"train__sft__rows_at_once": 5}, r"train\.sft: rows_at_once must divide batch_size"),
+        ({"build": None}, r'recipe: build is needed with train\.methods = \["sft"\]'),
+        (
+            {"validation__min_policy_rows": 5},
+            r'recipe: validation\.min_policy_rows does not go with train\.methods = \["sft"\]',
+        ),
+        ({"train__stop": {"max_kl": 0.1}}, r"train: stop\.max_kl goes with 'policy' in methods"),
+        ({"controls__seeds_alone": True}, r"recipe: controls\.seeds_alone needs \[data\.gold\]"),
+        ({"build__gold_share": 0.2}, r"recipe: build\.gold_share needs \[data\.gold\]"),
+        ({"build__pairs": "gold_self"}, r"recipe: build\.pairs = 'gold_self' needs \[data\.gold\]"),
+        ({"data__gold": GOLD}, r"recipe: \[data\.gold\] is not used: set one of controls\.seeds_alone, .*"),
+        (
+            {"build__gold_share": 0.6, "build__replay_share": 0.4},
+            r"build: gold_share and replay_share leave no room .*",
+        ),
+        ({"build__pairs": "best_worst"}, r"build: pairs = 'best_worst' goes with pairs_per_question = 1"),
+        (
+            {"build__pairs": "all_combinations", "build__pairs_per_question": 0},
+            r"build: pairs = 'all_combinations' needs pairs_per_question above 0",
+        ),
+        (
+            {"build__pairs": "all_combinations"},
+            r"recipe: build\.pairs = 'all_combinations': no method .* reads pairs",
+        ),
+        (
+            {"train__methods": ["dpo"], "train__sft": None, "train__dpo": DPO, "build__replay_share": 0.1},
+            r"recipe: build\.gold_share and build\.replay_share go with 'sft' in train\.methods",
+        ),
     ],
 )
 def test_a_bad_recipe_gives_one_line_with_file_key_value_and_what_was_expected(write_recipe, changes, line):
@@ -86,3 +151,44 @@ def test_what_a_recipe_leaves_out_of_its_alarms_is_the_default(write_recipe):
     assert (asked.unanimous.threshold, asked.unanimous.level) == (alarms.Alarms().unanimous.threshold, "hold")
     assert (asked.dropped.threshold, asked.dropped.level) == (0.8, "warning")
     assert asked.same_answer == alarms.Alarms().same_answer
+
+
+ONLINE = SHIPPED[[path.stem for path in SHIPPED].index("quickstart_online")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"build": {"solutions_per_question": 1, "pairs_per_question": 1}}, r"recipe: build does not go with .*"),
+        ({"validation.min_sft_examples": 5}, r"recipe: validation\.min_sft_examples does not go with .*"),
+        ({"validation.min_policy_rows": None}, r"recipe: validation\.min_policy_rows is needed with .*"),
+        ({"solve.early_stopping": True}, r"recipe: solve: 'policy' in train\.methods needs whole groups .*"),
+        (
+            {"solve.sampling": {"temperature": 0.8, "max_tokens": 9}},
+            r"recipe: solve: 'policy' .* temperature = 1, .*",
+        ),
+        ({"controls": {"random_label": True}}, r"recipe: controls do not go with .*"),
+        ({"train.use_held_rounds": True}, r"train: use_held_rounds and previous_rounds do not go with 'policy': .*"),
+        ({"train.stop": {"max_drift": 1.0}}, r"train: with 'policy', stop\.max_drift is not measured, .*"),
+        ({"train.methods": ["sft", "policy"]}, r"train: methods must be one method, .* that is not \"policy\""),
+        ({"train.policy.kl": None}, r"train\.policy: kl, kl_weight and reference go together"),
+        ({"train.policy.scale": "sample"}, r"train\.policy: scale goes with advantage = 'group', and only with it"),
+        ({"train.policy.advantage": "group"}, r"train\.policy: scale goes with advantage = 'group', .*"),
+        ({"train.policy.clip_low": 1.0}, r"train\.policy\.clip_low = 1\.0: .*"),
+    ],
+)
+def test_what_a_policy_gradient_would_ignore_is_an_error(tmp_path, changes, line):
+    recipe = tomllib.loads(ONLINE.read_text())
+    for dotted, value in changes.items():
+        *tables, key = dotted.split(".")
+        table = recipe
+        for name in tables:
+            table = table[name]
+        table.pop(key, None)
+        if value is not None:
+            table[key] = value
+    path = tmp_path / "online.toml"
+    path.write_text(tomli_w.dumps(recipe))
+    with pytest.raises(BadInput) as error:
+        load_recipe(path)
+    assert re.fullmatch(re.escape(f"{path}: ") + line, str(error.value)), str(error.value)

@@ -56,10 +56,19 @@ def test_the_splits_are_whole_and_repeat_nothing(questions: dict[str, list[str]]
         assert questions[split] == script.problems(split, num_problems)
 
 
-@pytest.mark.parametrize("split", ["seeds", "probe", "benchmark", "sealed"])
+@pytest.mark.parametrize("split", ["seeds", "probe", "benchmark", "sealed", "gold"])
 def test_every_shipped_answer_is_right(split: str) -> None:
     for row in rows(split):
         assert row["answer"] == str(eval_sum(row["question"]))
+
+
+def test_every_gold_solution_is_worked_out_as_the_model_writes() -> None:
+    found = rows("gold")
+    for row in found:
+        *steps, last = row["solution"].split("\n")
+        assert last == f"#{row['answer']}" and len(steps) == row["question"].count("+")
+        assert all(eval(step.replace("=", "==")) for step in steps)
+    assert len({row["solution"].split("+")[0] == row["question"][0] for row in found}) == 2, "in any order"
 
 
 def eval_sum(question: str) -> int:

@@ -1,11 +1,15 @@
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
+from schemas.dropped import DROPPED
+from schemas.inputs import GOLD
 from schemas.selections import SELECTIONS
+from schemas.sft_examples import SFT_EXAMPLES
 from tasks.build import build
+from tasks.mixing import counts, drawn
 
 
-def play(draft, given, recipe, marks, **changes):
-    """`marks`: one (text, reward, valid) an attempt."""
+def play(draft, given, recipe, marks, more=None, **changes):
+    """`marks`: one (text, reward, valid) an attempt; `more`: what else build is given."""
     attempts = [
         {
             "id": f"a{i}",
@@ -38,6 +42,7 @@ def play(draft, given, recipe, marks, **changes):
         selections=given(SELECTIONS, [selection]),
         attempts=given(ATTEMPTS, attempts),
         answers=given(ANSWERS, answers),
+        **(more or {}),
     )
     return {name: draft.read(ref).to_pylist() for name, ref in draft.tables().items()}
 
@@ -82,3 +87,92 @@ def test_the_first_pairs_share_no_attempt(draft, given, recipe):
 def test_a_unanimous_question_gives_examples_and_no_pairs(draft, given, recipe):
     tables = play(draft, given, recipe, [("x", 1.0, True), ("y", 1.0, True)], pairs_per_question=4)
     assert (len(tables["sft_examples"]), len(tables["preference_pairs"])) == (2, 0)
+
+
+def test_an_attempt_whose_check_timed_out_is_in_no_pair_and_neither_wins_nor_loses(draft, given, recipe):
+    marks = [("x", 1.0, True), ("?", None, True), ("n", 0.0, True)]
+    for pairs in ("correct_incorrect", "all_combinations"):
+        rows = play(draft, given, recipe, marks, pairs=pairs, pairs_per_question=9)["preference_pairs"]
+        assert [(row["chosen"], row["rejected"]) for row in rows] == [("x", "n")]
+        assert rows[0]["chosen_winrate"] == (0.5 + 0.75 + 1) / 3
+
+
+def test_best_against_worst_is_one_pair(draft, given, recipe):
+    rows = play(draft, given, recipe, MARKS, pairs="best_worst", pairs_per_question=1)["preference_pairs"]
+    assert [(row["chosen"], row["rejected"]) for row in rows] == [("x", "n")]
+
+
+def gold(given, *solutions):
+    rows = [
+        {"id": f"gold-{i}", "question": f"{i}+1", "prompt": f"{i}+1=", "completion": text, "source_row": i}
+        for i, text in enumerate(solutions)
+    ]
+    return given(GOLD, rows)
+
+
+def own_attempts(given, *texts_of):
+    """The model's own attempts at each gold row."""
+    shape = {"num_planned": 4, "num_tokens": 2, "finish_reason": "stop", "checkpoint": "c"}
+    rows = [
+        {"id": f"own-{i}-{j}", "question_id": f"gold-{i}", "sample": j, "prompt": f"{i}+1=", "text": text} | shape
+        for i, texts in enumerate(texts_of)
+        for j, text in enumerate(texts)
+    ]
+    return given(ATTEMPTS, rows)
+
+
+def test_gold_stands_against_the_models_own_attempts_but_for_copies_of_it(draft, given, recipe):
+    more = {
+        "gold": gold(given, "right", "same"),
+        "gold_attempts": own_attempts(given, ["right ", "a", "a", "b"], ["same"]),
+    }
+    rows = play(draft, given, recipe, MARKS, more, pairs="gold_self", pairs_per_question=2)["preference_pairs"]
+    assert sorted((row["chosen"], row["rejected"], row["question_id"]) for row in rows) == [
+        ("right", "a", "gold-0"),
+        ("right", "b", "gold-0"),
+    ]
+    assert {(row["prompt"], row["chosen_attempt_id"], row["chosen_winrate"]) for row in rows} == {("0+1=", None, 1.0)}
+    assert {row["rejected_attempt_id"] for row in rows} == {"own-0-1", "own-0-3"}
+
+
+def test_a_gold_row_that_the_model_repeats_is_counted_with_its_reason(draft, given, recipe):
+    figures = build(
+        draft,
+        settings=recipe.build.model_copy(update={"pairs": "gold_self"}),
+        selections=given(SELECTIONS, []),
+        attempts=given(ATTEMPTS, []),
+        answers=given(ANSWERS, []),
+        gold=gold(given, "same"),
+        gold_attempts=own_attempts(given, ["same", " same"]),
+    )
+    assert figures["without_pairs"] == {"same_text": 1}
+
+
+def test_gold_and_replayed_rows_have_their_shares_of_the_examples(draft, given, recipe):
+    example = {"prompt": "p", "completion": "c", "agreement": 0.5, "question_id": "q0"}
+    before = [example | {"id": f"s{i}", "attempt_id": f"a0{i}"} for i in range(4)]
+    refused = {"id": "s3", "table": "sft_examples", "stage": "validate", "reason": "r"}
+    more = {
+        "gold": gold(given, "one", "two"),
+        "replay": (given(SFT_EXAMPLES, [*before, example | {"id": "s4", "attempt_id": None}]),),
+        "invalid": (given(DROPPED, [refused | {"figure": None, "threshold": None, "text": None}]),),
+    }
+    marks = [(f"x{i}", 1.0, True) for i in range(6)]
+    rows = play(draft, given, recipe, marks, more, solutions_per_question=6, gold_share=0.3, replay_share=0.1)
+    rows = rows["sft_examples"]
+    from_gold = [row for row in rows if row["attempt_id"] is None]
+    again = [row for row in rows if row["question_id"] == "q0"]
+    assert (len(rows), len(from_gold), len(again)) == (10, 3, 1)
+    assert {row["completion"] for row in from_gold} == {"one", "two"}, "each once before one is drawn again"
+    assert again[0]["attempt_id"] in {"a00", "a01", "a02"}, "neither what was dropped nor gold of before"
+    assert len({row["id"] for row in rows}) == 10
+    once_more = play(draft, given, recipe, marks, more, solutions_per_question=6, gold_share=0.3, replay_share=0.1)
+    assert once_more["sft_examples"] == rows
+
+
+def test_shares_are_of_all_rows_and_without_rows_to_draw_from_there_are_none():
+    assert counts(60, 0.3, 0.1) == [30, 10]
+    assert counts(0, 0.5) == [0]
+    assert drawn([], 5, seed=1) == []
+    rows = [{"id": str(i)} for i in range(50)]
+    assert drawn(rows, 20, seed=1) != drawn(rows, 20, seed=2)

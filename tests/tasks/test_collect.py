@@ -1,12 +1,15 @@
 import json
+import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import BadInput
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, SolvedRows
 from tasks.collect import collect, read_sources
+from tasks.prompts import Prompt, load_prompt
+from tasks.store.objects import keep_checkpoint
 
 ROWS = [{"problem": f"{i}+1", "solution": str(i + 1)} for i in range(1, 10)]
 
@@ -89,7 +92,7 @@ def test_unusable_rows_are_counted_with_the_reason(folder, quickstart):
         (None, r"benchmarks\.sums\.path = 'bench\.jsonl': no such file"),
         ('{"question": "1"}', r"has no column 'problem'; it has question"),
         ('{"problem": "1"}', r"has no column 'solution'"),
-        ("", r"has no column 'problem'; it has none"),
+        ("", r"has no usable row \(it is empty\); expected text in 'problem'"),
         ('{"problem": "", "solution": "1"}', r"has no usable row \(1 no question\)"),
         (b"\xff\xfe", r"cannot be read"),
     ],
@@ -136,3 +139,45 @@ def test_a_datasets_folder_with_splits_is_refused_with_their_names(folder, quick
     with pytest.raises(BadInput, match=r"holds the splits test, train; name one, as 'b/<split>'"):
         read_sources(reading(quickstart, bench="b"), folder)
     assert len(read_sources(reading(quickstart, bench="b/test"), folder).benchmarks[0][1].rows) == 6
+
+
+def with_gold(quickstart, folder, rows):
+    (folder / "gold.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    given = reading(quickstart)
+    gold = SolvedRows(path="gold.jsonl", question="problem", solution="solution")
+    return read_sources(given.model_copy(update={"data": given.data.model_copy(update={"gold": gold})}), folder)
+
+
+def test_gold_rows_carry_what_the_solver_is_asked_and_none_is_a_benchmark_or_probe_row(
+    folder, quickstart, draft, tiny
+):
+    rows = [
+        {"problem": "2+2+1+1", "solution": " 2+2=4\n#6\n"}, ROWS[4], ROWS[7], {"problem": "5", "solution": 5},
+        {"problem": "6", "solution": " "},
+    ]  # fmt: skip
+    sources = with_gold(quickstart, folder, rows)
+    prompt = load_prompt("solve_sums", folder)
+    collect(draft, sources=sources, ngram=None, near=None, prompt=prompt, base=tiny)
+    (gold,) = draft.read(draft.tables()["inputs/gold"]).to_pylist()
+    asked = {"question": "2+2+1+1", "prompt": "2+2+1+1=\n", "completion": "2+2=4\n#6", "source_row": 0}
+    assert gold == asked | {"id": gold["id"]}
+    assert draft.dropped() == {"contaminated_exact": 2}
+    assert {row["table"] for row in draft.read(draft.tables()["dropped"]).to_pylist()} == {"inputs/gold"}
+    assert sources.gold.unusable == {"no solution": 2}
+
+
+def test_a_chats_gold_prompt_is_what_an_engine_would_show_the_model(folder, quickstart, draft, tiny):
+    shutil.copytree(draft.checkpoint(tiny), folder / "chat")
+    (folder / "chat/chat_template.jinja").write_text(
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}:"
+    )
+    base = keep_checkpoint(draft.lineage.objects, folder / "chat")
+    sources = with_gold(quickstart, folder, [{"problem": "2+2", "solution": "4"}])
+    prompt = Prompt("chat", "{% block user %}Add {{ question }}{% endblock %}")
+    collect(draft, sources=sources, ngram=None, near=None, prompt=prompt, base=base)
+    assert draft.read(draft.tables()["inputs/gold"])["prompt"].to_pylist() == ["<user>Add 2+2:"]
+
+
+def test_without_gold_nothing_is_written_of_it(folder, quickstart, draft):
+    collect(draft, sources=read_sources(reading(quickstart), folder), ngram=None, near=None)
+    assert "inputs/gold" not in draft.tables()

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 
 from schemas.inputs import BENCHMARK_ITEMS
@@ -42,12 +44,18 @@ def test_every_item_is_answered_and_marked_and_the_score_is_their_mean(play):
     assert score.accuracy >= 0.4, "the tiny model can add"
 
 
-def test_mean_at_k_is_over_the_sampled_items(play):
+def test_mean_pass_and_majority_at_k_are_over_the_sampled_items(play):
     scores, rows = play(num_samples=4, sampled_items=3)
     sampled = [row for row in rows if not row["greedy"]]
     assert len({row["item_id"] for row in sampled}) == 3
     assert (scores["sums"]["k"], scores["sums"]["mean_n"]) == (4, 3)
     assert scores["sums"]["mean_at_k"] == pytest.approx(sum(row["correct"] for row in sampled) / 12)
+    right = Counter(row["item_id"] for row in sampled if row["correct"])
+    figures = Score.model_validate(scores["sums"]).sampled
+    assert list(figures) == ["mean@4", "pass@2", "pass@4", "maj@4"]
+    assert figures["pass@4"].accuracy == pytest.approx(len(right) / 3)
+    assert figures["maj@4"].accuracy >= sum(count > 2 for count in right.values()) / 3
+    assert figures["maj@4"].n == 3
 
 
 def test_a_sealed_benchmark_is_not_touched(play):

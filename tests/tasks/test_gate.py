@@ -2,6 +2,8 @@ import pytest
 
 from schemas.dropped import DROPPED
 from schemas.evaluations import EVALUATIONS
+from schemas.gate import Guard
+from schemas.verdicts import PROBE_VERDICTS
 from tasks.gate import gate
 
 
@@ -14,16 +16,28 @@ def rows(checkpoint, marks, greedy=True, benchmark="sums"):
     ]
 
 
+def probed(marks):
+    return [
+        {"id": f"probe_verdicts-{i}", "question_id": f"probe-{i}", "answer": "1", "votes": 4, "num_attempts": 4}
+        | {"num_planned": 4, "num_valid": 4, "agreement": 1.0, "agreement_valid": 1.0, "classes": []}
+        | {"tied": False, "undecided": 0, "correct": mark, "reference": "1"}
+        for i, mark in enumerate(marks)
+    ]
+
+
 @pytest.fixture
 def play(draft, given, recipe):
-    def run(champion, candidate, alarms=(), **changes):
+    def run(champion, candidate, alarms=(), guard=((), ()), probe=(True,), **changes):
+        old = rows("old", champion) + rows("old", guard[0], benchmark="guard")
+        new = rows("new", candidate) + rows("new", guard[1], benchmark="guard")
         return gate(
             draft,
             settings=recipe.gate.model_copy(update=changes),
-            champion=given(EVALUATIONS, rows("old", champion)),
-            candidate=given(EVALUATIONS, rows("new", candidate)),
+            champion=given(EVALUATIONS, old),
+            candidate=given(EVALUATIONS, new),
             invalid=given(DROPPED, []),
             alarms=alarms,
+            probe_verdicts=(given(PROBE_VERDICTS, probed(probe)),),
         )
 
     return run
@@ -82,6 +96,7 @@ def test_undecided_and_invalid_items_sampled_answers_and_other_benchmarks_do_not
         candidate=given(EVALUATIONS, new),
         invalid=given(DROPPED, [{"id": "new-sums-True-3"} | dropped]),
         alarms=[],
+        probe_verdicts=(given(PROBE_VERDICTS, []),),
     )
     assert (result["n"], result["gained"]) == (1, 1)
 
@@ -100,3 +115,37 @@ def test_an_alarm_gives_a_candidate_that_is_not_better_nothing_to_approve(play):
     result = play([True] * 50, [False] * 50, alarms=["same_answer: x"])
     assert (result["decision"], result["awaiting_approval"]) == ("held", False)
     assert result["reason"].startswith("not shown to be better")
+
+
+BETTER = [False] * 30 + [True] * 170, [True] * 200
+
+
+def test_a_held_round_says_what_gain_so_many_items_could_have_shown(play):
+    result = play([False, True] * 100, [True, False] * 9 + [False, True] * 91)
+    assert result["decision"] == "held"
+    assert f"so many items could have shown {result['detectable_gain']:+.1%}" in result["reason"]
+    assert 0 < result["detectable_gain"] < 0.1
+    result = play([False] * 2 + [True] * 3, [True] * 2 + [True] * 3)
+    assert (result["decision"], result["detectable_gain"]) == ("held", 1.0)
+    assert "so few items could have shown no gain at all" in result["reason"]
+
+
+def test_a_guard_that_may_have_lost_holds_a_better_candidate_and_one_that_has_not_does_not(play):
+    guards = (Guard(benchmark="guard", max_loss=0.05),)
+    kept = play(*BETTER, guard=([True] * 400, [True] * 398 + [False] * 2), guards=guards)
+    assert (kept["decision"], kept["guards"][0]["passed"]) == ("promoted", True)
+    lost = play(*BETTER, guard=([True] * 400, [True] * 380 + [False] * 20), guards=guards)
+    assert (lost["decision"], lost["guards"][0]["passed"]) == ("held", False)
+    assert lost["reason"].startswith("better, but held: +15.0% on 200 items")
+    assert "a loss of 5.0% on guard is not ruled out: -5.0% on 400 items" in lost["reason"]
+    unknown = play(*BETTER, guards=guards)
+    assert (unknown["decision"], unknown["guards"][0]["p_value"]) == ("held", 1.0), "no items rule nothing out"
+
+
+def test_a_vote_that_may_be_too_often_wrong_holds_a_better_candidate(play):
+    assert play(*BETTER, probe=[True] * 90 + [False] * 10, min_vote_precision=0.8)["decision"] == "promoted"
+    held = play(*BETTER, probe=[True] * 9 + [False], min_vote_precision=0.8)
+    assert (held["decision"], held["awaiting_approval"]) == ("held", False)
+    assert "the vote's precision on the probe may be 59.6%, 80.0% wanted" in held["reason"]
+    assert play(*BETTER, probe=[], min_vote_precision=0.1)["decision"] == "held"
+    assert play(*BETTER, probe=[])["decision"] == "promoted", "without a bound it is not asked"

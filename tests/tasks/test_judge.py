@@ -160,3 +160,12 @@ def test_hostile_attempts_cost_a_judge_their_timeouts_and_honest_attempts_nothin
     honest = [row["reward"] for row in tables["answers"] if not row["attempt_id"].endswith("-4")]
     assert sorted(honest) == [0.0] * len(lines) + [1.0] * 3 * len(lines)
     assert {r["reward"] for r in tables["answers"] if r["attempt_id"].endswith("-4")} <= {0.0, None}
+
+
+def test_random_labels_are_of_an_attempt_and_the_same_in_a_rerun(play):
+    rows = [row for i in range(60) for row in attempts(f"q{i}", [7, 7, 7, 8, 9])]
+    verdicts = play(rows, rule="random")[1]["verdicts"]
+    labels = {row["question_id"]: row["answer"] for row in verdicts}
+    assert set(labels.values()) == {"7", "8", "9"}
+    assert {row["agreement"] for row in verdicts} == {0.6}
+    assert {row["question_id"]: row["answer"] for row in play(rows, rule="random")[1]["verdicts"]} == labels

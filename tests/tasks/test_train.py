@@ -1,3 +1,6 @@
+import shutil
+from dataclasses import replace
+
 import pytest
 from safetensors.numpy import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -32,6 +35,8 @@ def play(draft, given, recipe, tiny):
             "rejected_attempt_id": "b",
             "chosen": "#10",
             "rejected": f"#{i}",
+            "chosen_winrate": 0.75,
+            "rejected_winrate": 0.25,
         }
         | right
         for i in range(8)
@@ -45,11 +50,13 @@ def play(draft, given, recipe, tiny):
         "text": None,
     }
 
-    def run(**changes):
+    def run(stretches=1, into=draft, **changes):
         figures = train(
-            draft,
+            into,
+            stretches=stretches,
             settings=recipe.train.model_copy(update=changes),
             model=tiny,
+            base=None,
             sft_examples=(given(SFT_EXAMPLES, examples),),
             preference_pairs=(given(PREFERENCE_PAIRS, pairs),),
             invalid=(given(DROPPED, [{"id": "sft-7"} | invalid]),),
@@ -74,8 +81,10 @@ def test_sft_takes_real_steps_and_leaves_a_checkpoint_that_transformers_loads(dr
     ).decode([5, 6])
 
 
-def test_the_same_rows_and_seed_give_the_same_weights(play):
-    assert play()[0]["checkpoint"] == play()[0]["checkpoint"]
+def test_the_same_rows_and_seed_give_the_same_weights(draft, play):
+    first = play()[0]["checkpoint"]
+    shutil.rmtree(draft.kept)  # else the second would find its work done
+    assert play()[0]["checkpoint"] == first
 
 
 def test_dpo_follows_sft_from_where_it_ended(draft, play):
@@ -105,11 +114,12 @@ def test_adapters_are_merged_into_weights_of_the_bases_names(draft, play, tiny):
 
 
 def test_no_row_to_train_on_fails_the_round_rather_than_the_run(draft, given, recipe, tiny):
-    with pytest.raises(ValidationFailed, match="no valid row for sft"):
+    with pytest.raises(ValidationFailed, match="no valid row of sft_examples for sft"):
         train(
             draft,
             settings=recipe.train,
             model=tiny,
+            base=None,
             sft_examples=(given(SFT_EXAMPLES, []),),
             preference_pairs=(given(PREFERENCE_PAIRS, []),),
             invalid=(given(DROPPED, []),),
@@ -144,3 +154,33 @@ def test_a_loss_that_is_no_number_fails_the_round_at_once(play, recipe):
 
 def test_how_often_training_saves_is_no_part_of_its_key(recipe):
     assert recipe.train.model_dump() == recipe.train.model_copy(update={"save_minutes": 0}).model_dump()
+
+
+@pytest.mark.parametrize("lora", [None, Lora(rank=4, alpha=8)], ids=["full", "lora"])
+def test_weights_kept_on_the_way_are_those_of_their_steps(draft, play, tiny, recipe, lora, tmp_path, monkeypatch):
+    sft = recipe.train.sft.model_copy(update={"warmup_steps": 0, "schedule": "constant"})
+    plain = play(sft=sft, lora=lora)[0]["checkpoint"]
+    draft = replace(draft, key="1" * 32)
+    figures = play(stretches=4, sft=sft, lora=lora, into=draft)[0]
+    kept = [figures[f"checkpoint_{number}"] for number in (1, 2, 3, 4)]
+    assert len(set(kept)) == 4
+    assert kept[3] == figures["checkpoint"] == plain, "training itself goes on as it would"
+    half = play(sft=sft.model_copy(update={"steps": 2}), lora=lora, into=replace(draft, key="2" * 32))[0][
+        "checkpoint"
+    ]
+    assert kept[1] == half
+
+
+def test_what_was_kept_on_the_way_outlives_a_kill(draft, play):
+    whole = play(stretches=4)[0]
+    draft = replace(draft, key="1" * 32)
+
+    def die(done, total, unit):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        play(stretches=4, save_minutes=0, into=replace(draft, report=die))
+    resumed = []
+    assert play(stretches=4, save_minutes=0, into=replace(draft, resumed=resumed.append))[0] == whole
+    assert resumed == ["step 2 of 4"]

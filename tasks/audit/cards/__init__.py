@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.manifest import Manifest, Score
+from schemas.manifest import Manifest, SampledScore, Score
 from schemas.records import LineageRecord
 from schemas.tables import TABLES
 from tasks.audit.markdown import as_code, as_markdown, as_printable
@@ -103,9 +103,8 @@ def _config(shown: Exhibit, name: str) -> dict[str, Any]:
 
 def _metrics(score: Score) -> list[tuple[str, float]]:
     found = [(f"accuracy, greedy, 95% interval {score.low:.1%} to {score.high:.1%}, n = {score.n}", score.accuracy)]
-    if score.mean_at_k is not None:
-        interval = f"{score.mean_low:.1%} to {score.mean_high:.1%}"
-        found.append((f"mean@{score.k}, 95% interval {interval}, n = {score.mean_n}", score.mean_at_k))
+    for name, s in score.sampled.items():
+        found.append((f"{name}, 95% interval {s.low:.1%} to {s.high:.1%}, n = {s.n}", s.accuracy))
     return found
 
 
@@ -122,7 +121,7 @@ def _filled(name: str, shown: Exhibit, head: str) -> str:
     )
     environment.filters |= {
         "score": _worded,
-        "mean": _worded_mean,
+        "sampled": _sampled,
         "count": lambda n: Verbatim(f"{n:,}"),
         "ours": Verbatim,
     }
@@ -139,13 +138,12 @@ def _filled(name: str, shown: Exhibit, head: str) -> str:
     )  # fmt: skip
 
 
-def _worded(score: Score | None) -> str:
+def _sampled(scores: Mapping[str, Score]) -> list[str]:
+    """The names of the figures of samples that any checkpoint has."""
+    return list(dict.fromkeys(name for score in scores.values() for name in score.sampled))
+
+
+def _worded(score: Score | SampledScore | None) -> str:
     if score is None:
         return "not measured"
     return Verbatim(f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}], n = {score.n:,}")
-
-
-def _worded_mean(score: Score | None) -> str:
-    if score is None or score.mean_at_k is None:
-        return "not measured"
-    return Verbatim(f"{score.mean_at_k:.1%} [{score.mean_low:.1%}, {score.mean_high:.1%}], n = {score.mean_n:,}")

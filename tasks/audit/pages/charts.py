@@ -9,6 +9,10 @@ Spec = dict[str, Any]
 
 SALTIRE = "M-1,-.6L-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0Z"  # Vega's own cross stands upright
 DECISIONS = {"promoted": "triangle-up", "held": "square", "failed": SALTIRE, "withdrawn": "diamond"}
+CHECKPOINTS = {
+    "base": "var(--c1)", "champion": "var(--c2)", "candidate": "var(--c3)",
+    "control_seeds": "var(--c4)", "control_random": "var(--c5)",
+}  # fmt: skip
 COLOURS = 8
 SCORES_HEIGHT = 280
 COUNTS: Spec = {"labelExpr": "format(datum.value, '~s')", "tickMinStep": 1, "tickCount": 5}
@@ -200,25 +204,32 @@ def histogram(id: str, title: str, note: str, values: Values, axis: str, kinds: 
     return Chart(id, title, note, values, spec)
 
 
-def intervals(id: str, title: str, note: str, values: Values) -> Chart:
-    """Accuracy with its interval, a line a checkpoint."""
+def scores(id: str, title: str, note: str, values: Values) -> Chart:
+    """Figures with their intervals, a line a checkpoint; those of a figure stand together."""
     x = {"type": "quantitative", "title": None, "scale": {"zero": False}, "axis": SHARES}
-    told = [_told("checkpoint"), *(_told(name, ".1%") for name in ("accuracy", "low", "high"))]
+    names, checkpoints = (list(dict.fromkeys(row[name] for row in values)) for name in ("figure", "checkpoint"))
+    told = [_told("figure"), _told("checkpoint"), *(_told(name, ".1%") for name in ("accuracy", "low", "high"))]
     spec: Spec = {
         "encoding": {
-            "y": {"field": "checkpoint", "type": "nominal", "sort": [r["checkpoint"] for r in values], "title": None}
+            "y": {"field": "figure", "type": "nominal", "sort": names, "title": None},
+            "yOffset": {"field": "checkpoint", "type": "nominal", "sort": checkpoints},
+            "color": {
+                "field": "checkpoint",
+                "scale": {"domain": list(CHECKPOINTS), "range": list(CHECKPOINTS.values())},
+                "legend": {"title": None, "values": checkpoints},
+            },
         },
         "layer": [
             {
-                "mark": {"type": "rule", "aria": False, "strokeWidth": 2, "color": "var(--c1)"},
+                "mark": {"type": "rule", "aria": False, "strokeWidth": 2},
                 "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},
             },
             {
-                "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1, "color": "var(--c1)"},
+                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
                 "encoding": {"x": {"field": "accuracy", **x}, "tooltip": told},
             },
         ],
-        "height": 34 * len(values),
+        "height": 18 * len(values) + 8 * len(names),
     }
     return Chart(id, title, note, values, spec)
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
+from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, Score
 from tasks.audit.changes import recipe_values
 from tasks.audit.pages import charts
@@ -33,6 +34,9 @@ def lineage_page(lineage: Lineage) -> dict[str, Any]:
     return {
         "recipe": lineage.recipe,
         "rounds": [round_line(m) for m in lineage.manifests],
+        "controls": {
+            arm: label for arm, label in CONTROLS.items() if any(score_of(m, arm) for m in lineage.manifests)
+        },
         "champion": champion,
         "base": _base(lineage),
         "now": _last_accuracy(lineage),
@@ -58,6 +62,7 @@ def round_line(m: Manifest) -> dict[str, Any]:
         "name": f"{m.recipe}/{m.round}",
         "before": before,
         "after": after,
+        "controls": {arm: score_of(m, arm) for arm in CONTROLS},
         "gain": m.gate.difference if m.gate else None,
         "kept": rows_of(m, "questions"),
         "trained": sum(m.trained_on.values()),

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.controls import CONTROLS
 from schemas.diff import Diff
-from schemas.manifest import Manifest, StageRecord
+from schemas.gate import Comparison
+from schemas.manifest import Manifest, SampledScore, Score, StageRecord
 from schemas.tables import TABLES
 from tasks.audit.changes import recipe_values
 from tasks.audit.diff import diff_rounds
@@ -49,6 +51,7 @@ def round_page(lineage: Lineage, m: Manifest, step: Step) -> dict[str, Any]:
         "diff": _since_parent(lineage, m),
         "stages": _stages(lineage, m),
         "validation": _validation(m),
+        "gated": _gated(m),
         "recipe_text": _recipe_text(lineage, m),
         "earlier": _beside(lineage, m, -1),
         "later": _beside(lineage, m, 1),
@@ -56,25 +59,37 @@ def round_page(lineage: Lineage, m: Manifest, step: Step) -> dict[str, Any]:
 
 
 def _score_charts(m: Manifest) -> list[Chart]:
+    """One a benchmark: what every figure says of every checkpoint."""
     found: list[Chart] = []
     for benchmark, scores in m.scores.items():
-        roles = {role: scores[role] for role in ("base", "champion", "candidate") if role in scores}
-        greedy = [
-            {"checkpoint": role, "accuracy": s.accuracy, "low": s.low, "high": s.high, "items": s.n}
-            for role, s in roles.items()
+        roles = {role: scores[role] for role in ("base", "champion", "candidate", *CONTROLS) if role in scores}
+        figures: list[tuple[str, str, Score | SampledScore]] = [("greedy", role, s) for role, s in roles.items()]
+        figures += [(name, role, s) for role, score in roles.items() for name, s in score.sampled.items()]
+        values = [
+            {"figure": figure, "checkpoint": role, "accuracy": s.accuracy, "low": s.low, "high": s.high, "items": s.n}
+            for figure, role, s in figures
         ]
-        sampled = [
-            {"checkpoint": role, "accuracy": s.mean_at_k, "low": s.mean_low, "high": s.mean_high, "items": s.mean_n}
-            for role, s in roles.items()
-            if s.mean_at_k is not None
-        ]
-        number = len(found)
-        found.append(charts.intervals(f"greedy-{number}", f"{benchmark}, greedy", "Accuracy, 95% interval.", greedy))
-        if sampled:
-            k = max(s.k for s in roles.values())
-            note = f"Accuracy of {k} samples an item, 95% interval over items."
-            found.append(charts.intervals(f"mean-{number}", f"{benchmark}, mean of {k}", note, sampled))
+        k = max((s.k for s in roles.values()), default=0)
+        several = (
+            f" Of {k} samples an item: their mean, whether any of so many is right, their majority." if k else ""
+        )
+        note = f"Accuracy with its 95% interval over items.{several}"
+        found.append(charts.scores(f"scores-{len(found)}", benchmark, note, values))
     return found
+
+
+def _gated(m: Manifest) -> list[dict[str, Any]]:
+    """What the gate compared, a benchmark a row: what it was for, what was found, what came of it."""
+    if not m.gate:
+        return []
+    seen = f"could have shown {m.gate.detectable_gain:+.1%}" if m.gate.detectable_gain < 1 else "too few items"
+    found: list[tuple[str, Comparison, str]] = [("gain", m.gate, seen)]
+    for guard in m.gate.guards:
+        ruled = "is ruled out" if guard.passed else "is not ruled out"
+        found.append(("guard", guard, f"a loss of {guard.max_loss:.1%} {ruled}"))
+    if m.gate.sealed:
+        found.append(("sealed", m.gate.sealed, f"reading {m.gate.sealed.reads}"))
+    return [{"for": what, "found": compared, "told": told} for what, compared, told in found]
 
 
 def _vote_charts(lineage: Lineage, m: Manifest, low: float, high: float) -> list[Chart]:

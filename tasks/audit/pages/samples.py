@@ -22,7 +22,9 @@ ROWS = 240
 BYTES = 2_000_000  # of a page's rows and stories, as JSON
 LONGEST = 2_000  # characters of one text
 SHARED = 100  # bytes of what is worth a place of its own
-KEPT = {"selections": "text", "sft_examples": "completion", "preference_pairs": "chosen"}
+KEPT = {
+    "selections": "text", "sft_examples": "completion", "preference_pairs": "chosen", "advantages": "completion",
+}  # fmt: skip
 
 Row = dict[str, Any]
 Step = Callable[[int], None]
@@ -97,8 +99,9 @@ class _Shared:
 def _kinds(lineage: Lineage, m: Manifest) -> Iterator[tuple[str, pa.Table]]:
     """Kept rows by table, the probe's, and the dropped ones by reason."""
     for table in (*KEPT, "probe_verdicts"):
-        for ref in m.tables.get(table, []):
-            yield table, read_table(lineage.folder, ref, TABLES[table])
+        if refs := m.tables.get(table):
+            together = pa.concat_tables([read_table(lineage.folder, ref, TABLES[table]) for ref in refs])
+            yield table, together.sort_by("id")
     dropped = [read_table(lineage.folder, ref, TABLES["dropped"]) for ref in m.tables.get("dropped", [])]
     if dropped:
         together = pa.concat_tables(dropped).sort_by("id")

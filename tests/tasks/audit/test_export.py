@@ -33,7 +33,7 @@ def store(request):
 
 DECISIONS = {
     "promoted": "**Promoted:**",
-    "held": "**Held:** its candidate was not shown",
+    "held": "**Held:** its candidate did not pass",
     "failed": "**Failed:** validation stopped it",
     "withdrawn": "**Withdrawn after it was published",
 }

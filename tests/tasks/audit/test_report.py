@@ -105,6 +105,21 @@ def test_the_lineage_shows_each_round_as_it_was_decided(read):
     assert page.get_by_text("70.0% became 80.0%").count() == 1
 
 
+def test_a_round_shows_every_figure_of_its_checkpoints_and_what_the_gate_compared(read):
+    page = read("round-0004.html")
+    points = [dict(part.split(": ") for part in label.split("; ")) for label in points_of(page, "scores-0")]
+    told = [(point["figure"], point["checkpoint"], point["accuracy"]) for point in points]
+    roles = ("base", "champion", "candidate")
+    assert {(f, role) for f, role, _ in told} == {
+        (figure, role) for figure in ("greedy", "mean@4", "pass@2", "pass@4", "maj@4") for role in roles
+    }
+    assert ("greedy", "candidate", "80%") in told and ("pass@4", "base", "75%") in told
+    rows = page.get_by_role("region", name="What the gate compared").locator("tbody tr").all_inner_texts()
+    assert [row.split("\t")[1] for row in rows] == ["gain", "guard", "sealed"]
+    findings = ["could have shown +3.1%", "a loss of 2.0% is ruled out", "reading 3"]
+    assert [row.split("\t")[-1] for row in rows] == findings
+
+
 def test_a_column_sorts_both_ways(read):
     page = read("index.html")
     head = page.get_by_role("button", name="after")

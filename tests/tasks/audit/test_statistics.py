@@ -1,13 +1,19 @@
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.audit.statistics import (
+    detectable_gain,
     mcnemar,
-    mean_interval,
+    no_worse,
     paired_bootstrap,
     paired_difference,
+    pass_at_k,
+    sampled_score,
     unpaired_difference,
     wilson,
 )
@@ -51,14 +57,25 @@ def test_the_bootstrap_keeps_its_level_when_nothing_changed():
     assert 0.02 <= low / 400 <= 0.09
 
 
-def test_the_mean_interval_is_over_items():
-    mean, low, high = mean_interval([0.0, 1.0, 0.5, 0.5])
-    assert mean == 0.5
-    assert (
-        high - mean
-        == pytest.approx(mean - low)
-        == pytest.approx(1.96 * np.std([0, 1, 0.5, 0.5], ddof=1) / 2, abs=1e-4)
-    )
+def test_the_interval_of_samples_is_wilsons_where_each_item_is_right_or_wrong():
+    for right in (0, 7, 20):
+        found, known = sampled_score([1.0] * right + [0.0] * (20 - right), 4, 4), wilson(right, 20)
+        assert (found.accuracy, found.low, found.high) == pytest.approx((known.accuracy, known.low, known.high))
+    found, known = sampled_score([0.5] * 20, 4, 4), wilson(40, 80)
+    assert (found.low, found.high) == pytest.approx((known.low, known.high)), "no surer than 80 items"
+    found, known = sampled_score([0.0, 1.0, 0.5, 0.5] * 50, 2, 2), wilson(200, 400)  # half the variance
+    assert (found.low, found.high) == pytest.approx((known.low, known.high))
+
+
+@pytest.mark.parametrize(("a", "b"), [(2, 2), (0.3, 0.1), (0.2, 5), (20, 1)])
+def test_the_interval_of_samples_holds_the_truth_as_often_as_it_says(a, b):
+    generator = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        shares = generator.binomial(4, generator.beta(a, b, 60)) / 4
+        found = sampled_score(list(shares), 4, 4)
+        held += found.low <= a / (a + b) <= found.high
+    assert 0.92 <= held / 400 <= 0.985
 
 
 def test_the_unpaired_difference_agrees_with_its_published_interval():
@@ -66,3 +83,89 @@ def test_the_unpaired_difference_agrees_with_its_published_interval():
     assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
     assert unpaired_difference(wilson(48, 80), wilson(56, 70)) == pytest.approx((-0.2, -0.3339, -0.0524), abs=1e-4)
     assert unpaired_difference(wilson(10, 10), wilson(0, 10))[1:] == pytest.approx((0.6075, 1.0), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "n", "margin"), [(5, 9, 100, 0.05), (0, 3, 50, 0.1), (40, 38, 1000, 0.01)]
+)
+def test_no_worse_takes_its_variance_from_the_likeliest_shares_at_the_margin(gained, lost, n, margin):
+    def log_likelihood(share):  # of items lost; those gained are `margin` fewer
+        return (
+            (gained * np.log(share - margin) if gained else 0)
+            + lost * np.log(share)
+            + (n - gained - lost) * np.log(1 - 2 * share + margin)
+        )
+
+    shares = np.linspace(margin + 1e-9, (1 + margin) / 2 - 1e-9, 2_000_001)
+    likeliest = shares[np.argmax(log_likelihood(shares))]
+    score = (gained - lost + n * margin) / math.sqrt(n * (2 * likeliest - margin - margin**2))
+    assert no_worse(gained, lost, n, margin) == pytest.approx(0.5 * math.erfc(score / math.sqrt(2)), abs=1e-5)
+
+
+def test_no_worse_keeps_its_level_at_the_margin_and_sees_what_is_no_worse():
+    generator = np.random.default_rng(0)
+    at_the_margin = generator.multinomial(500, (0.05, 0.08, 0.87), size=4000)
+    equal = generator.multinomial(500, (0.02, 0.02, 0.96), size=400)
+    shown = [no_worse(int(won), int(lost), 500, 0.03) <= 0.05 for won, lost, _ in at_the_margin]
+    assert 0.03 < sum(shown) / 4000 < 0.06
+    assert sum(no_worse(int(won), int(lost), 500, 0.03) <= 0.05 for won, lost, _ in equal) / 400 > 0.9
+
+
+def test_no_worse_on_nothing_shows_nothing_and_its_margin_is_a_share():
+    assert no_worse(0, 0, 0, 0.05) == 1.0
+    assert no_worse(0, 0, 1000, 0.05) < 1e-6 < 0.05 < no_worse(0, 0, 10, 0.05)
+    for margin in (0.0, 1.0, -0.1):
+        with pytest.raises(ValueError, match="margin"):
+            no_worse(1, 1, 10, margin)
+
+
+@pytest.mark.parametrize(("n", "share"), [(4000, 0.15), (500, 0.3), (200, 0.1)])
+def test_a_gain_that_could_have_been_shown_is_shown_in_four_of_five_cases(n, share):
+    gain = detectable_gain(n, round(n * share), 0.05)
+    counts = np.random.default_rng(0).multinomial(n, ((share + gain) / 2, (share - gain) / 2, 1 - share), size=2000)
+    assert 0.74 < np.mean([mcnemar(int(won), int(lost)) <= 0.05 for won, lost, _ in counts]) < 0.84
+
+
+def test_what_is_too_small_could_have_shown_nothing():
+    assert detectable_gain(0, 0, 0.05) == 1.0
+    assert detectable_gain(10, 1, 0.05) == 1.0
+    assert detectable_gain(4000, 600, 0.05) < detectable_gain(1000, 150, 0.05) < detectable_gain(1000, 150, 0.005)
+
+
+@pytest.mark.parametrize(
+    ("right", "samples", "k", "chance"),
+    [
+        (2, 5, 2, 0.7),
+        (1, 4, 2, 0.5),
+        (3, 5, 1, 0.6),
+        (0, 8, 8, 0.0),
+        (1, 8, 8, 1.0),
+        (4, 6, 3, 1.0),
+        (1, 200, 100, 0.5),
+    ],
+)
+def test_pass_at_k_in_closed_form(right, samples, k, chance):
+    assert pass_at_k(right, samples, k) == pytest.approx(chance, abs=1e-15)
+
+
+@given(st.data())
+def test_pass_at_k_is_the_share_of_choices_that_hold_a_right_sample(data):
+    samples = data.draw(st.integers(1, 9))
+    right, k = data.draw(st.integers(0, samples)), data.draw(st.integers(1, samples))
+    marks = [True] * right + [False] * (samples - right)
+    chosen = [any(choice) for choice in combinations(marks, k)]
+    assert pass_at_k(right, samples, k) == pytest.approx(sum(chosen) / len(chosen), abs=1e-15)
+
+
+@given(st.data())
+def test_pass_at_k_of_many_samples_is_the_product_of_the_paper(data):
+    samples = data.draw(st.integers(1, 3000))
+    right, k = data.draw(st.integers(0, samples)), data.draw(st.integers(1, samples))
+    missed = np.prod(1.0 - k / np.arange(samples - right + 1, samples + 1)) if samples - right >= k else 0.0
+    assert pass_at_k(right, samples, k) == pytest.approx(1.0 - missed, abs=1e-12)
+
+
+def test_pass_at_k_needs_k_samples():
+    for k in (0, 6):
+        with pytest.raises(ValueError, match=f"k = {k}: expected 1 to the 5 samples drawn"):
+            pass_at_k(1, 5, k)

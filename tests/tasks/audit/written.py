@@ -6,8 +6,9 @@ from schemas.alarms import Alarm
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
+from schemas.gate import Comparison, GateResult, GuardResult, SealedResult
 from schemas.inputs import PROBE
-from schemas.manifest import GateResult, Score, StageRecord
+from schemas.manifest import SampledScore, Score, StageRecord
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.recipe import load_recipe
@@ -24,8 +25,21 @@ KEY = "0" * 32
 NO_VOTE = {"votes": 1, "num_attempts": 4, "num_planned": 4, "num_valid": 4, "undecided": 0}
 
 
-def score(accuracy, n=400):
-    return Score(accuracy=accuracy, low=accuracy - 0.02, high=accuracy + 0.02, n=n)
+def score(accuracy, n=400, sampled=False):
+    """With its interval; `sampled`: and what four samples of 60 items said."""
+
+    def of_samples(k, share):
+        return SampledScore(k=k, accuracy=share, low=share - 0.1, high=share + 0.1, n=60)
+
+    more = {
+        "mean_at_k": accuracy - 0.2,
+        "mean_low": accuracy - 0.3,
+        "mean_high": accuracy - 0.1,
+        "mean_n": 60,
+        "k": 4,
+    }
+    more |= {"pass_at_k": (of_samples(2, 0.6), of_samples(4, 0.75)), "maj_at_k": of_samples(4, 0.7)}
+    return Score(accuracy=accuracy, low=accuracy - 0.02, high=accuracy + 0.02, n=n, **(more if sampled else {}))
 
 
 def publish(rounds, texts, decision="promoted", accuracy=0.8, alarms=(), **changes):
@@ -56,13 +70,18 @@ def publish(rounds, texts, decision="promoted", accuracy=0.8, alarms=(), **chang
         write_whole(folder / f"stages/{stage}-{keys[stage]}.json", record.model_dump_json().encode())
     gate = GateResult(
         decision="promoted" if decision == "promoted" else "held", reason="as told", benchmark="sums", test="mcnemar",
-        n=400, gained=20, lost=10, difference=0.02, low=0.0, high=0.04, p_value=0.01,
+        n=400, gained=20, lost=10, difference=0.02, low=0.0, high=0.04, p_value=0.01, detectable_gain=0.031,
     )  # fmt: skip
-    scores = {"base": score(0.7), "champion": score(accuracy - 0.02)}
+    compared = gate.model_dump(include=set(Comparison.model_fields))
+    guard = GuardResult(**compared | {"benchmark": "reading", "test": "tango"}, max_loss=0.02, passed=True)
+    gate = gate.model_copy(update={"guards": (guard,), "sealed": SealedResult(**compared, reads=3)})
+    scores = {"base": score(0.7, sampled=True), "champion": score(accuracy - 0.02, sampled=True)}
     failed = decision == "failed"
+    if not failed:
+        scores["candidate"] = score(accuracy, sampled=True)
     return rounds.publish(
         decision, tables=tables, alarms=[Alarm(**alarm) for alarm in alarms], stages=keys,
-        gate=None if failed else gate, scores={"sums": scores | ({} if failed else {"candidate": score(accuracy)})},
+        gate=None if failed else gate, scores={"sums": scores},
         vote_precision=score(0.5 + accuracy / 2, 80), proposed=3 * len(texts), trained_on={"sft": len(texts)},
         dropped={"below_band": len(texts[::3]) - 1, "tie": 1, "surplus": 40 + number},
         tokens={"solve": 9000, "propose": 1000 * number},

@@ -138,3 +138,17 @@ def test_the_order_of_attempts_never_changes_a_verdict(answers: list[str | None]
     shuffled = vote([answers[index] for index in order], same=same)
     assert shuffled.members == tuple(straight.members[index] for index in order)
     assert {**vars(shuffled), "members": ()} == {**vars(straight), "members": ()}
+
+
+def test_a_random_attempts_answer_is_the_label_of_the_same_questions() -> None:
+    answers = [*"AAAAABBC", None]
+    drawn = [vote(answers, "random", draw=draw) for draw in range(80)]
+    assert {label: [v.answer for v in drawn].count(label) for label in "ABC"} == {"A": 50, "B": 20, "C": 10}
+    by_vote = vote(answers)
+    for verdict in drawn:
+        assert (verdict.votes, verdict.agreement, verdict.num_valid) == (5, by_vote.agreement, 8), (
+            "the band sees the vote"
+        )
+        assert rewards(verdict) == [int(answer == verdict.answer) for answer in answers]
+        assert sorted(verdict.classes) == sorted(by_vote.classes)
+    assert vote(list("AABB"), "random", draw=3).answer is None, "where the vote has no label there is none to replace"

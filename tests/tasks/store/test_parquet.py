@@ -46,5 +46,5 @@ def test_a_null_in_a_column_that_has_none_is_refused(tmp_path):
 def test_the_meaning_of_a_column_travels_with_the_file(tmp_path):
     write_part(tmp_path / "part-0000.parquet", SFT_EXAMPLES, [row(0)])
     schema = pq.read_schema(tmp_path / "part-0000.parquet")
-    assert schema.field("completion").metadata[b"meaning"] == b"the attempt's text"
+    assert schema.field("completion").metadata[b"meaning"] == b"the attempt's text, or the gold solution"
     assert duckdb.sql(f"select count(*) from '{tmp_path}/part-0000.parquet'").fetchall() == [(1,)]

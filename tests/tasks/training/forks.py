@@ -70,6 +70,7 @@ def given(draft: Draft) -> dict:
     """What earlier stages would have written."""
     right = {"prompt": "1+2+3+4=\n", "agreement": 0.75, "question_id": "q"}
     pair = {"chosen_attempt_id": "a", "rejected_attempt_id": "b", "chosen": "#10"}
+    pair |= {"chosen_winrate": 0.75, "rejected_winrate": 0.25}
     rows = {
         SFT_EXAMPLES: [
             right | {"id": f"sft-{i}", "attempt_id": f"a{i}", "completion": f"1+2=3\n3+3=6\n6+4=10\n#{10 + i}"}
@@ -84,7 +85,7 @@ def given(draft: Draft) -> dict:
         write_part(folder / "part-0000.parquet", table, content)
         refs.append((table_ref(draft.lineage.folder, folder, table),))
     model = keep_checkpoint(draft.lineage.objects, ROOT / "deployments/models/tiny")
-    return {"model": model, "sft_examples": refs[0], "preference_pairs": refs[1], "invalid": refs[2]}
+    return {"model": model, "base": None, "sft_examples": refs[0], "preference_pairs": refs[1], "invalid": refs[2]}
 
 
 def kill_at(moment: list | int | None) -> list[int]:

@@ -1,31 +1,30 @@
-"""Direct preference optimisation: attempts that agree with the vote against attempts that do not.
+"""Kahneman-Tversky optimisation: agreeing and disagreeing attempts, each by itself.
 
-Rafailov et al. 2023, arXiv 2305.18290. The reference is the checkpoint that training starts from; its
-log-probabilities are computed once, before the first step.
+Ethayarajh et al. 2024, arXiv 2402.01306. TRL takes the pairs apart; the reference is what training starts from.
 """
 
 from pathlib import Path
 
 import pyarrow as pa
 
-from schemas.training import Dpo
+from schemas.training import Kto
 from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
 
 
-def train_dpo(phase: Phase, rows: pa.Table, settings: Dpo) -> Path:
+def train_kto(phase: Phase, rows: pa.Table, settings: Kto) -> Path:
     """Train on (prompt, chosen, rejected) rows; the folder of what is finished."""
     from datasets import Dataset
-    from trl import DPOConfig, DPOTrainer
+    from trl import KTOConfig, KTOTrainer
 
     model, tokenizer = load(phase.source)
-    arguments = DPOConfig(
+    arguments = KTOConfig(
         **common_arguments(settings, phase),
         beta=settings.beta,
-        loss_type=list(settings.loss_type),
-        loss_weights=list(settings.loss_weights),
+        desirable_weight=settings.desirable_weight,
+        undesirable_weight=settings.undesirable_weight,
         precompute_ref_log_probs=True,
     )
-    trainer = DPOTrainer(
+    trainer = KTOTrainer(
         model=model,
         args=arguments,
         train_dataset=Dataset(rows.select(["prompt", "chosen", "rejected"])),

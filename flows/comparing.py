@@ -1,0 +1,96 @@
+"""Two checkpoints of a store on a file that a user brings, by the gate's own test."""
+
+import re
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.console import Console
+from schemas.errors import BadInput
+from schemas.gate import Comparison
+from schemas.manifest import CheckpointRef, Score
+from schemas.recipe import AnsweredRows, Recipe
+from tasks.audit.comparison import compared, marks_of
+from tasks.audit.scores import majorities, score
+from tasks.checks.equality import equality
+from tasks.collect import read_source
+from tasks.engines import open_engine
+from tasks.evaluate import answered, shards
+from tasks.prompts import Prompt
+from tasks.store.lineage import Lineage
+from tasks.store.naming import open_round
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Side:
+    """A checkpoint as a user names it: `quickstart/3`, what that round trained, or `quickstart/base`."""
+
+    name: str
+    lineage: Lineage
+    checkpoint: CheckpointRef
+
+
+def compare_on(
+    store: str, a: str, b: str, path: Path, columns: tuple[str, str], console: Console
+) -> tuple[Comparison, tuple[Score, Score], dict[str, int]]:
+    """Whether b is better than a on the rows of a file, asked and marked as b's round was: by their greedy answers,
+    as at the gate. And their scores, of greedy answers and samples, and the rows that could not be used, by reason.
+
+    `columns`: question and answer. Raises BadInput for what cannot be compared.
+    """
+    before, after = (_side(store, name) for name in (a, b))
+    source = read_source("--on", AnsweredRows(path=str(path), question=columns[0], answer=columns[1]), Path.cwd())
+    recipe, prompt = _as_played(store, b)
+    items = [row | {"id": str(n), "benchmark": path.stem} for n, row in enumerate(source.rows)]
+    (old, first), (new, second) = (_answers(side, recipe, prompt, items, console) for side in (before, after))
+    found = compared(path.stem, old, new, recipe.gate.test, recipe.gate.level, recipe.seed)
+    return found, (first, second), source.unusable
+
+
+def _side(store: str, name: str) -> Side:
+    """Raises BadInput for a round without weights, or a name that is none."""
+    if based := re.fullmatch(r"(?:(.+)/)?base", name):
+        lineage, m = open_round(store, f"{based[1]}/1" if based[1] else "1")
+        return Side(name, lineage, m.base)
+    lineage, m = open_round(store, name)
+    if m.candidate is None or m.weights_dropped:
+        raise BadInput(f"{name}: it has no weights: {m.reason}")
+    return Side(name, lineage, m.candidate)
+
+
+def _as_played(store: str, name: str) -> tuple[Recipe, Prompt]:
+    """The recipe and the words that a round was evaluated with."""
+    lineage, m = open_round(store, name.replace("base", "1"))
+    text, key = lineage.document(m.round, "recipe.toml"), m.stages.get("evaluate.base", "")
+    record = lineage.stage_record(m.round, "evaluate", key)
+    if text is None or record is None:
+        raise BadInput(f"{name}: it was not evaluated, so there is no way to ask that it could be compared in")
+    try:
+        recipe = Recipe.model_validate(tomllib.loads(text.decode()))
+    except ValueError as error:  # pydantic's and tomllib's
+        raise BadInput(f"{name}: its recipe is not one that this version can read; check out {m.git}") from error
+    ((template, words),) = record.prompts.items()
+    return recipe, Prompt(template, words)
+
+
+def _answers(
+    side: Side, recipe: Recipe, prompt: Prompt, items: list[Row], console: Console
+) -> tuple[dict[str, bool], Score]:
+    """Item -> whether its greedy answer is right, and the scores."""
+    benchmark, work, rows = items[0]["benchmark"], shards(recipe.evaluate, items), []
+    with (
+        console.stage(side.name),
+        tempfile.TemporaryDirectory(prefix="selfplay-compare-") as cache,
+        equality(recipe.judge, Path(cache)) as compare,
+        open_engine(recipe.engine, side.lineage.checkpoint_folder(side.checkpoint), side.checkpoint) as generator,
+    ):
+        report, total = console.progress(side.name), sum(len(asked) * n for asked, _, n in work)
+        for asked, sampling, n in work:
+            rows += answered(generator, prompt, recipe.judge, compare, asked, sampling, n)
+            report(len(rows), total, "answers")
+        found = score(rows, benchmark, majorities(rows, benchmark, recipe.judge, compare))
+    return marks_of(rows, benchmark), found

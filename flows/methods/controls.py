@@ -1,0 +1,90 @@
+"""Controls: what the same champion, steps and rows come to without self-play, or without the vote.
+
+Their stages are labelled `control-...`: what they write stays apart, nothing is built on it, and no gate sees it.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+from flows.round import Round
+from schemas.errors import ValidationFailed
+from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from schemas.training import Optimiser, Sft, Train
+from tasks.build import build
+from tasks.evaluate import evaluate
+from tasks.judge import judge
+from tasks.select import select
+from tasks.train import train
+from tasks.validate import validate
+
+ROWS = ("sft_examples", "preference_pairs")
+CHECKPOINTS = 4
+Tables = dict[str, TableRef]
+
+
+def play_controls(round: Round, tables: Tables, *, building: dict[str, Any], training: dict[str, Any]) -> None:
+    """The controls that the recipe asks for, once the round is decided. One that cannot be trained has no score.
+
+    `tables`: inputs, questions and attempts of the round; `building` and `training`: what its own build and train
+    were given beside this round's labels and the rows made of them.
+    """
+    if round.recipe.controls.seeds_alone:
+        with suppress(ValidationFailed):
+            _seeds_alone(round, tables, training)
+    if round.recipe.controls.random_label:
+        with suppress(ValidationFailed):
+            _random_label(round, tables, building, training)
+
+
+def _seeds_alone(round: Round, tables: Tables, training: dict[str, Any]) -> None:
+    """The gold rows, at four points on the way: the best of them counts, which favours the control."""
+    trained = round.play(
+        train, "control-seeds", settings=_on_gold(training["settings"]), model=round.champion, base=None,
+        sft_examples=(tables["inputs/gold"],), preference_pairs=(), invalid=training["invalid"],
+        stretches=CHECKPOINTS,
+    )  # fmt: skip
+    for number in range(1, CHECKPOINTS + 1):
+        _evaluate(round, f"control-seeds-{number}", trained.figures[f"checkpoint_{number}"], tables)
+
+
+def _on_gold(settings: Train) -> Train:
+    """The round's steps, batch and rate, for plain fine-tuning; of several methods all steps, by the first one's
+    settings."""
+    sections = [settings.of(method) for method in settings.methods]
+    shared = {name: getattr(sections[0], name) for name in Optimiser.model_fields}
+    completion_only = settings.sft.completion_only if settings.sft else True
+    sft = Sft(**shared | {"steps": sum(section.steps for section in sections)}, completion_only=completion_only)
+    kept = {name: getattr(settings, name) for name in ("save_minutes", "lora", "stop")}
+    return Train(methods=("sft",), sft=sft, **kept)
+
+
+def _random_label(round: Round, tables: Tables, building: dict[str, Any], training: dict[str, Any]) -> None:
+    """The round once more, from its attempts on, with another judge. Its suites drop rows and stop nothing: that its
+    labels are bad is what it is for."""
+    recipe, play, label = round.recipe, round.play, "control-random"
+    questions, attempts, probe = (tables[name] for name in ("questions", "attempts", "inputs/probe"))
+    judged = play(
+        judge, label, settings=recipe.judge.model_copy(update={"rule": "random"}), attempts=attempts, probe=probe
+    ).tables
+    selected = play(
+        select, label, settings=recipe.select, questions=questions, verdicts=judged["verdicts"], probe=probe,
+        benchmark_items=tables["inputs/benchmark_items"],
+    ).tables  # fmt: skip
+    built = play(
+        build, label, settings=recipe.build, selections=selected["selections"], attempts=attempts,
+        answers=judged["answers"], **building,
+    ).tables  # fmt: skip
+    written = [ref for made in (judged, selected, built) for ref in made.values()]
+    checked = play(validate, label, settings=recipe.validation, tables=(questions, attempts, *written)).tables
+    rows = {name: (*training[name], built[name]) for name in ROWS}
+    trained = play(train, label, **training | rows | {"invalid": (*training["invalid"], checked["dropped"])})
+    _evaluate(round, label, trained.figures["checkpoint"], tables)
+
+
+def _evaluate(round: Round, label: str, checkpoint: str, tables: Tables) -> StageRecord:
+    recipe = round.recipe
+    return round.play(
+        evaluate, label, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.engine,
+        prompt=round.prompt(recipe.evaluate.prompt), model=CheckpointRef(digest=checkpoint),
+        benchmark_items=tables["inputs/benchmark_items"],
+    )  # fmt: skip

@@ -1,0 +1,48 @@
+"""Promotion: how a round of any method ends, once it has a candidate."""
+
+from typing import Any
+
+from flows.round import Round
+from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from tasks.confirm import confirm
+from tasks.evaluate import evaluate
+from tasks.gate import gate
+from tasks.validate import stop_if_invalid, validate
+
+
+def promote(
+    round: Round, trained: StageRecord, *, items: TableRef, probe_verdicts: tuple[TableRef, ...], alarms: Any
+) -> None:
+    """Base, champion and candidate on the benchmarks, the gate, and the sealed benchmark if all else is in favour.
+
+    `alarms`: what holds a better candidate.
+    """
+    recipe, play, tests = round.recipe, round.play, round.prompt(round.recipe.evaluate.prompt)
+    candidate = CheckpointRef(digest=trained.figures["checkpoint"])
+
+    def answers(role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:
+        return play(
+            evaluate, f"sealed.{role}" if sealed else role, settings=recipe.evaluate, checks=recipe.judge,
+            engine=recipe.engine, prompt=tests, model=checkpoint, benchmark_items=items, sealed=sealed,
+        ).tables["evaluations"]  # fmt: skip
+
+    base, before, after = (
+        answers(role, checkpoint)
+        for role, checkpoint in (("base", round.base), ("champion", round.champion), ("candidate", candidate))
+    )
+    logged = [trained.tables[t] for t in ("train_steps", *(["reference_logps"] if recipe.train.references else []))]
+    scored = play(validate, "scores", settings=recipe.validation, tables=(*logged, base, before, after))
+    stop_if_invalid(scored.figures)
+    decided = play(
+        gate, settings=recipe.gate, champion=before, candidate=after, invalid=scored.tables["dropped"],
+        alarms=alarms, probe_verdicts=probe_verdicts,
+    ).figures  # fmt: skip
+    sealed = recipe.gate.sealed
+    if sealed and (decided["decision"] == "promoted" or decided["awaiting_approval"]):
+        before, after = answers("champion", round.champion, sealed), answers("candidate", candidate, sealed)
+        scored = play(validate, "sealed", settings=recipe.validation, tables=(before, after))
+        stop_if_invalid(scored.figures)
+        play(
+            confirm, settings=recipe.gate, champion=before, candidate=after, invalid=scored.tables["dropped"],
+            reason=decided["reason"], awaiting_approval=decided["awaiting_approval"], reads=round.sealed_reads + 1,
+        )  # fmt: skip

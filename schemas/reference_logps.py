@@ -1,0 +1,20 @@
+"""What the fixed references of a preference loss say of its pairs, computed once before the first step."""
+
+import pyarrow as pa
+
+from schemas.table import column, table
+
+REFERENCE_LOGPS = table(
+    "reference_logps",
+    column("pair_id", pa.string(), "the preference pair"),
+    column("method", pa.string(), "the method that trains on it, such as dpo"),
+    column("reference", pa.string(), "start, champion or base"),
+    column(
+        "checkpoint",
+        pa.string(),
+        "digest of its weights; empty for the start of a method that follows another",
+        nullable=True,
+    ),
+    column("chosen_logp", pa.float64(), "log-probability of the chosen answer, in nats, summed over its tokens"),
+    column("rejected_logp", pa.float64(), "the same of the rejected answer"),
+)

@@ -1,0 +1,60 @@
+"""Comparison: two checkpoints on the same items of one benchmark, whether better, and whether no worse."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.gate import Comparison, Gate, Guard, GuardResult
+from tasks.audit.statistics import detectable_gain, mcnemar, no_worse, paired_bootstrap, paired_difference
+
+Marks = Mapping[str, bool]
+
+
+def compared(benchmark: str, before: Marks, after: Marks, test: str, level: float, seed: int) -> Comparison:
+    """Item -> whether the answer was right, of the checkpoint that is and the one that would be. Items that only one
+    of them has are left out; none at all show nothing: p = 1."""
+    items = sorted(before.keys() & after.keys())
+    old, new = [before[item] for item in items], [after[item] for item in items]
+    gained = sum(b and not a for a, b in zip(old, new, strict=True))
+    lost = sum(a and not b for a, b in zip(old, new, strict=True))
+    difference, low, high = paired_difference(new, old) if items else (0.0, -1.0, 1.0)
+    by_bootstrap = test == "bootstrap" and items
+    p_value = paired_bootstrap(new, old, seed) if by_bootstrap else mcnemar(gained, lost)
+    return Comparison(
+        benchmark=benchmark, test=test, n=len(items), gained=gained, lost=lost, difference=difference, low=low,
+        high=high, p_value=p_value, detectable_gain=detectable_gain(len(items), gained + lost, level),
+    )  # fmt: skip
+
+
+def guarded(guard: Guard, before: Marks, after: Marks, level: float) -> GuardResult:
+    """Whether a loss as large as the guard's is ruled out, at this level."""
+    found = compared(guard.benchmark, before, after, "mcnemar", level, 0)
+    p_value = no_worse(found.gained, found.lost, found.n, guard.max_loss)
+    more = {"test": "tango", "p_value": p_value, "max_loss": guard.max_loss, "passed": p_value <= level}
+    return GuardResult.model_validate(found.model_dump() | more)
+
+
+def in_words(found: Comparison) -> str:
+    """+1.2% on 400 items (9 gained, 4 lost, p = 0.13)."""
+    changed = f"{found.gained} gained, {found.lost} lost, p = {found.p_value:.2g}"
+    return f"{found.difference:+.1%} on {found.n} items ({changed})"
+
+
+def could_show(found: Comparison) -> str:
+    """What gain a benchmark of this size could have shown."""
+    if found.detectable_gain >= 1:
+        return "so few items could have shown no gain at all"
+    return f"so many items could have shown {found.detectable_gain:+.1%}"
+
+
+def marks_of(rows: list[dict[str, Any]], benchmark: str) -> dict[str, bool]:
+    """Item -> whether the greedy answer was right, of `evaluations`; undecided ones are left out."""
+    return {
+        row["item_id"]: row["correct"]
+        for row in rows
+        if row["greedy"] and row["benchmark"] == benchmark and row["correct"] is not None
+    }
+
+
+def shown(found: Comparison, settings: Gate) -> bool:
+    """Whether a gain is shown: above zero, large enough, and hardly luck."""
+    return found.difference > 0 and found.difference >= settings.min_gain and found.p_value <= settings.level

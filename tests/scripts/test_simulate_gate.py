@@ -1,0 +1,30 @@
+"""The figures of docs/gate.md are those that the script prints."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    spec = importlib.util.spec_from_file_location("simulate_gate", ROOT / "scripts/simulate_gate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("kind", ["no change", "one in ten is better", "and three in ten are worse"])
+def test_the_documented_nights_are_reproduced(simulated, kind):
+    lines = (ROOT / "docs/gate.md").read_text().split(f"| {kind} |")[1].splitlines()
+    (told,) = [line for line in lines[:6] if "then the sealed set" in line]
+    assert simulated.row("**5%, then the sealed set**", kind, range(200), 1000, 1000) == told
+
+
+def test_lord_spends_no_more_than_half_its_level_before_it_finds_anything(simulated):
+    levels = [simulated.lord(night, []) for night in range(1, 10_000)]
+    assert levels == sorted(levels, reverse=True)
+    assert sum(levels) <= 0.025
+    assert simulated.lord(11, [10]) > simulated.lord(11, [])

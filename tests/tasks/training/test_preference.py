@@ -1,0 +1,228 @@
+"""Preference losses in the trainer, on the tiny model, against the pure functions and against TRL's own."""
+
+from typing import get_args
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from schemas.dropped import DROPPED
+from schemas.manifest import CheckpointRef
+from schemas.preference_pairs import PREFERENCE_PAIRS
+from schemas.sft_examples import SFT_EXAMPLES
+from schemas.training import Dpo, DpoLoss, Kto, Lora, Rspo, Spin, Sppo, Stop
+from tasks.store.draft import Draft
+from tasks.train import train
+from tasks.training.losses import geometric_mixture, rspo, spin, sppo
+
+ONE_STEP = {"steps": 1, "batch_size": 8, "rows_at_once": 4, "learning_rate": 1e-3, "schedule": "constant"}
+ONE_STEP |= {"max_length": 64, "beta": 0.1}
+SIDES = ("chosen", "rejected")
+HARD = Dpo(**ONE_STEP, reference="champion", loss_type=("sppo_hard",), loss_weights=(1.0,))
+
+
+@pytest.fixture
+def play(draft, given, recipe, tiny):
+    """Train once, in a draft of its own: the figures, and each table's rows."""
+    row = {"prompt": "1+2+3+4=\n", "agreement": 0.75, "question_id": "q"}
+    examples = [
+        {"id": f"sft-{i}", "attempt_id": f"a{i}", "completion": "1+2=3\n3+3=6\n6+4=10\n#10"} | row for i in range(8)
+    ]
+    pairs = [
+        {"id": f"pair-{i}", "chosen_attempt_id": "a", "rejected_attempt_id": "b"}
+        | {"chosen": "1+2=3\n3+3=6\n6+4=10\n#10", "rejected": f"1+2=3\n3+3=6\n#{i}"}
+        | {"chosen_winrate": 0.75, "rejected_winrate": 0.25 - i / 40}
+        | row
+        for i in range(8)
+    ]
+    tables = {"sft_examples": (given(SFT_EXAMPLES, examples),), "preference_pairs": (given(PREFERENCE_PAIRS, pairs),)}
+    numbers = iter(range(1, 100))
+
+    def run(settings=None, method="", *, model=tiny, base=tiny, in_draft=None, **changes):
+        if settings is not None:
+            method = method or type(settings).__name__.lower()
+            changes |= {"methods": (method,), "sft": None, method: settings}
+        place = in_draft or Draft(draft.lineage, 1, "train", f"{next(numbers):032x}", seed=1)
+        figures = train(
+            place, settings=recipe.train.model_copy(update=changes), model=model, base=base,
+            invalid=(given(DROPPED, []),), **tables,
+        )  # fmt: skip
+        return figures, {name: place.read(ref).to_pylist() for name, ref in place.tables().items()}
+
+    run.pairs = pairs
+    return run
+
+
+@pytest.fixture
+def champion(play):
+    """Weights some steps away from the base's."""
+    return CheckpointRef(digest=play()[0]["checkpoint"])
+
+
+def first_loss(tables):
+    return min(tables["train_steps"], key=lambda row: row["step"])["loss"]
+
+
+def ratios(tables, policy, reference):
+    """Log-ratios of both sides, one value a pair, from what the references said."""
+    by_name = {name: {} for name in (policy, reference)}
+    for row in tables["reference_logps"]:
+        by_name[row["reference"]][row["pair_id"]] = row
+    return [
+        torch.tensor([by_name[policy][i][f"{s}_logp"] - by_name[reference][i][f"{s}_logp"] for i in by_name[policy]])
+        for s in SIDES
+    ]
+
+
+def win_rates(pairs):
+    return [torch.tensor([pair[f"{side}_winrate"] for pair in pairs]) for side in SIDES]
+
+
+def test_spin_begins_at_a_loss_of_log_two_and_prefers_the_chosen_answers(play):
+    _, tables = play(Spin(**ONE_STEP | {"steps": 3}))
+    assert first_loss(tables) == pytest.approx(0.693147, abs=1e-5)
+    last = max(tables["train_steps"], key=lambda row: row["step"])
+    assert last["loss"] < 0.69
+    assert last["reward_accuracy"] == 1.0
+
+
+def test_spin_is_the_logistic_loss_on_the_stored_log_ratios(play, champion):
+    _, tables = play(
+        Rspo(**ONE_STEP, reference="champion", win_rates="pair", regularizer="entropy", weight=0.0), model=champion
+    )
+    moved = ratios(tables, "champion", "base")
+    assert max(abs(ratio).max() for ratio in moved) > 0.05  # else the next line says nothing
+    _, tables = play(Spin(**ONE_STEP, reference="base"), model=champion)
+    assert first_loss(tables) == pytest.approx(float(spin(*moved, 0.1).mean()), rel=1e-4)
+
+
+def test_what_references_say_is_the_sum_of_the_answers_log_probabilities(play, draft, tiny):
+    _, tables = play(Spin(**ONE_STEP, reference="base"))
+    folder = draft.checkpoint(tiny)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    stored = {row["pair_id"]: row for row in tables["reference_logps"]}
+    assert {row["checkpoint"] for row in stored.values()} == {tiny.digest}
+    for pair in play.pairs[:3]:
+        for side in SIDES:
+            prompt = tokenizer(pair["prompt"])["input_ids"]
+            whole = prompt + tokenizer(pair[side], add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+            with torch.no_grad():
+                logps = model(torch.tensor([whole])).logits[0, :-1].log_softmax(-1)
+            said = sum(float(logps[i - 1, whole[i]]) for i in range(len(prompt), len(whole)))
+            assert stored[pair["id"]][f"{side}_logp"] == pytest.approx(said, abs=1e-3)
+
+
+@pytest.mark.parametrize("reading, loss", [("pair", 25.0), ("pool", None)])
+def test_sppo_begins_at_the_squares_of_its_targets(play, reading, loss):
+    _, tables = play(Sppo(**ONE_STEP, win_rates=reading))
+    zero = torch.zeros(8)
+    expected = loss or float(sppo(zero, zero, *win_rates(play.pairs), 0.1).mean())
+    assert first_loss(tables) == pytest.approx(expected, rel=1e-5)
+
+
+def test_sppo_by_pairs_is_half_of_trls_hard_one(play, champion):
+    hard = play(HARD.model_copy(update={"reference": "base"}), model=champion)[1]
+    soft = play(Sppo(**ONE_STEP, reference="base", win_rates="pair"), model=champion)[1]
+    assert first_loss(soft) == pytest.approx(first_loss(hard) / 2, rel=1e-5)
+    assert abs(first_loss(soft) - 25) > 1  # the references have moved
+
+
+def test_rspo_of_weight_0_is_sppo(play, champion):
+    steps = ONE_STEP | {"steps": 3, "rows_at_once": 8, "win_rates": "pool"}
+    _, plain = play(Sppo(**steps), model=champion)
+    _, regularized = play(Rspo(**steps, regularizer="reverse_kl", weight=0.0), model=champion)
+    losses = [{row["step"]: row["loss"] for row in tables["train_steps"]} for tables in (plain, regularized)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "regularizer", ["reverse_kl", "forward_kl", "forward_and_reverse_kl", "chi_squared", "entropy"]
+)
+def test_rspo_pulls_to_the_base_and_not_to_the_previous_iterate(play, champion, regularizer):
+    settings = Rspo(**ONE_STEP, win_rates="pool", regularizer=regularizer, weight=2.0)
+    _, tables = play(settings, model=champion)
+    to_base, zero = ratios(tables, "champion", "base"), torch.zeros(8)
+    said = {row["pair_id"]: row for row in tables["reference_logps"] if row["reference"] == "champion"}
+    logps = [torch.tensor([said[i][f"{side}_logp"] for i in said]) for side in SIDES]
+    expected = rspo(
+        zero, zero, *win_rates(play.pairs), 0.1, *to_base, regularizer, 2.0,
+        chosen_logp=logps[0], rejected_logp=logps[1],
+    )  # fmt: skip
+    assert first_loss(tables) == pytest.approx(float(expected.mean()), rel=1e-4)
+
+
+def test_a_mixture_is_the_geometric_mean_and_of_share_0_the_champion(play, champion):
+    def mixed(share):
+        return play(Spin(**ONE_STEP, reference="mixture", base_share=share), model=champion)
+
+    alone = play(Spin(**ONE_STEP, reference="champion"), model=champion)
+    assert mixed(0.0)[0]["checkpoint"] == alone[0]["checkpoint"]
+    _, tables = mixed(0.25)
+    said = {(row["reference"], row["pair_id"]): row for row in tables["reference_logps"]}
+    expected = []
+    for pair in play.pairs:
+        sides = []
+        for side in SIDES:
+            champions, base = (torch.tensor(said[name, pair["id"]][f"{side}_logp"]) for name in ("champion", "base"))
+            sides.append(champions - geometric_mixture(champions, base, 0.25))
+        expected.append(float(spin(*sides, 0.1)))
+    assert first_loss(tables) == pytest.approx(sum(expected) / 8, rel=1e-4)
+
+
+def test_references_are_asked_once_and_a_resumed_run_reads_what_they_said(play, draft, champion):
+    place = Draft(draft.lineage, 1, "train", "f" * 32, seed=1)
+    settings = Rspo(**ONE_STEP | {"steps": 3}, win_rates="pool", regularizer="reverse_kl", weight=0.1)
+    whole = play(settings, model=champion)
+
+    def die(done, total, unit):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    place.report = die
+    with pytest.raises(KeyboardInterrupt):
+        play(settings, model=champion, in_draft=place)
+    written = {path: path.stat().st_mtime_ns for path in (place.folder / "reference_logps" / place.key).iterdir()}
+    assert len(written) == 2
+    place.report = lambda done, total, unit: None
+    assert play(settings, model=champion, in_draft=place)[0] == whole[0]
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+
+
+def test_a_method_after_sft_is_held_to_where_sft_ended(play, champion):
+    settings = {"methods": ("sft", "dpo"), "dpo": HARD.model_copy(update={"reference": "start"})}
+    _, tables = play(**settings)
+    assert {row["checkpoint"] for row in tables["reference_logps"]} == {None}
+    assert min(row["loss"] for row in tables["train_steps"] if row["method"] == "dpo") == pytest.approx(50, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", get_args(DpoLoss))
+def test_every_loss_of_trls_takes_a_step(play, champion, loss):
+    settings = Dpo(**ONE_STEP, reference="base", loss_type=(loss,), loss_weights=(1.0,), label_smoothing=0.1)
+    figures, _ = play(settings, model=champion)
+    assert figures["checkpoint"] != champion.digest
+
+
+def test_kto_begins_where_nothing_is_gained_or_lost(play, tiny):
+    figures, tables = play(Kto(**ONE_STEP))
+    assert first_loss(tables) == pytest.approx(0.5, abs=0.02)
+    assert figures["checkpoint"] != tiny.digest
+
+
+def test_adapters_begin_at_their_reference(play):
+    _, tables = play(Sppo(**ONE_STEP, win_rates="pair"), lora=Lora(rank=4, alpha=8))
+    assert first_loss(tables) == pytest.approx(25.0, rel=1e-5)
+
+
+def test_training_ends_at_the_step_where_entropy_falls_below_the_recipes_bound(play):
+    figures, tables = play(Spin(**ONE_STEP | {"steps": 5}), stop=Stop(min_entropy=100))
+    assert [row["step"] for row in tables["train_steps"]] == [1]
+    assert figures["stopped"]["spin"].startswith("entropy ")
+
+
+def test_training_ends_when_the_chosen_answers_become_unlikely_too(play):
+    pushed = ONE_STEP | {"steps": 30, "learning_rate": 3e-2}
+    figures, tables = play(HARD.model_copy(update=pushed), "dpo", stop=Stop(max_drift=3.0))
+    last = max(tables["train_steps"], key=lambda row: row["step"])
+    assert last["step"] < 30
+    assert last["chosen_logratio"] < -3
+    assert "log-ratio" in figures["stopped"]["dpo"]
