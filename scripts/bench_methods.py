@@ -23,7 +23,7 @@ from rich.table import Table as RichTable
 
 from flows.lines.plain import worded
 from schemas.controls import CONTROLS
-from schemas.manifest import Manifest, SampledScore, Score
+from schemas.manifest import Manifest, Score
 from schemas.train_steps import TRAIN_STEPS
 from tasks.audit.statistics import paired_difference
 from tasks.store.lineage import Lineage, open_lineage
@@ -48,7 +48,7 @@ POLICY = STEP | {"steps": STEPS // WAVES, "waves": WAVES, "batch_size": ROWS, "r
 POLICY |= {"learning_rate": 1e-4, "clip_low": 0.2, "clip_high": 0.2, "filter": "after"}
 BAND = {"min_agreement": 0.3, "max_agreement": 0.9}
 EVERYTHING = {"min_agreement": 0.0, "max_agreement": 1.0}
-FAST: dict[str, Any] = {"learning_rate": 3e-3, "advantage": "batch", "reduction": "token"}
+FAST: dict[str, Any] = {"learning_rate": 1e-3, "advantage": "batch", "reduction": "token"}
 
 
 def trained(loss: str, section: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def trained(loss: str, section: dict[str, Any]) -> dict[str, Any]:
 
 def policy(select: dict[str, Any] = BAND, **settings: Any) -> dict[str, Any]:
     """An arm in waves."""
-    checks = {"min_sft_examples": None, "min_preference_pairs": None, "min_policy_rows": 100}
+    checks = {"min_sft_examples": None, "min_preference_pairs": None, "min_policy_rows": 100, "min_vote_precision": 0.0}
     online = {"method": "serl_online", "build": None, "select": select, "validation": checks}
     return trained("policy", POLICY | settings) | online
 
@@ -88,7 +88,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(results, indent=2))
     else:
-        Console(width=220).print(as_table(results))
+        Console(width=260).print(as_table(results))
 
 
 def play_arm(arm: str, seed: int, out: Path) -> dict[str, Any]:
@@ -102,7 +102,8 @@ def play_arm(arm: str, seed: int, out: Path) -> dict[str, Any]:
     began, store = time.monotonic(), folder / "store"
     selfplay = [sys.executable, "-c", "from flows.main import main; main()"]
     recipe = str(recipe_of(arm, seed, folder))
-    subprocess.run([*selfplay, "run", recipe, "--store", str(store)], cwd=ROOT, check=True, stdout=sys.stderr)
+    ended = subprocess.run([*selfplay, "run", recipe, "--store", str(store)], cwd=ROOT, stdout=sys.stderr)
+    assert ended.returncode in (0, 1), f"{arm}, seed {seed}: exit {ended.returncode}"  # 1: a round that failed
     result = {"arm": arm, "seed": seed, "commit": commit, "seconds": time.monotonic() - began}
     result |= figures_of(open_lineage(store, "quickstart"))
     kept.write_text(json.dumps(result, indent=2))
@@ -132,17 +133,25 @@ def changed(recipe: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def figures_of(lineage: Lineage) -> dict[str, Any]:
-    rounds, base = lineage.manifests, lineage.manifests[0].base
-    marks = [greedy_marks(lineage, checkpoint) for checkpoint in (lineage.champion(base), base)]
+    rounds = lineage.manifests
+    found: dict[str, Any] = {"base": None, "rounds": [round_figures(lineage, m) for m in rounds]}
+    if (scores := rounds[0].scores.get("sums")) is None:  # it failed before it had any
+        return found
+    marks = [greedy_marks(lineage, c) for c in (lineage.champion(rounds[0].base), rounds[0].base)]
     gain, low, high = paired_difference(*marks)
-    base_score = rounds[0].scores["sums"]["base"].model_dump()
-    played = [round_figures(lineage, m) for m in rounds]
-    return {"base": base_score, "rounds": played, "gain": gain, "low": low, "high": high, "items": len(marks[0])}
+    return found | {
+        "base": scores["base"].model_dump(),
+        "gain": gain,
+        "low": low,
+        "high": high,
+        "items": len(marks[0]),
+    }
 
 
 def round_figures(lineage: Lineage, m: Manifest) -> dict[str, Any]:
     steps = [
-        read_table(lineage.folder, ref, TRAIN_STEPS)["num_tokens"].to_pylist() for ref in m.tables["train_steps"]
+        read_table(lineage.folder, ref, TRAIN_STEPS)["num_tokens"].to_pylist()
+        for ref in m.tables.get("train_steps", [])
     ]
     return {
         "decision": m.decision,
@@ -151,7 +160,7 @@ def round_figures(lineage: Lineage, m: Manifest) -> dict[str, Any]:
         "alarms": [alarm.name for alarm in m.alarms],
         "generated_tokens": sum(n for stage, n in m.tokens.items() if stage.split(".")[0] in ("propose", "solve")),
         "trained_tokens": sum(max(logged) for logged in steps),
-        "scores": {role: score.model_dump() for role, score in m.scores["sums"].items()},
+        "scores": {role: score.model_dump() for role, score in m.scores.get("sums", {}).items()},
     }
 
 
@@ -161,12 +170,11 @@ def as_table(results: Iterable[dict[str, Any]]) -> RichTable:
     table = RichTable(*headings, *of_the_arm, box=None)
     for r in results:
         for role, name in {"candidate": r["arm"], **CONTROLS}.items():
-            scores = [Score.model_validate(s) if (s := m["scores"].get(role)) else None for m in r["rounds"]]
-            if any(scores):
-                scores = [Score.model_validate(r["base"]), *scores]
-                means: list[SampledScore | None] = [
-                    score.sampled.get("mean@4") if score else None for score in scores
-                ]
+            found = [m["scores"].get(role) for m in r["rounds"]]
+            if role == "candidate" or any(found):
+                padded = [r["base"], *found, None][:3]  # a run ends with a round that failed
+                scores = [Score.model_validate(score) if score else None for score in padded]
+                means = [score.sampled["mean@4"] if score else None for score in scores]
                 own = own_columns(r) if role == "candidate" else ()
                 table.add_row(name, str(r["seed"]), *map(worded, scores), *map(worded, means), *own)
     return table
@@ -177,8 +185,9 @@ def own_columns(r: dict[str, Any]) -> tuple[str, ...]:
     votes = [f"{m['vote_precision']:.0%}" for m in r["rounds"] if m["vote_precision"] is not None]
     ends = [" ".join((m["decision"], *m["alarms"])) for m in r["rounds"]]
     tokens = [sum(m[what] for m in r["rounds"]) / 1e6 for what in ("generated_tokens", "trained_tokens")]
+    gain = f"{r['gain']:+.1%} [{r['low']:+.1%}, {r['high']:+.1%}]" if r["base"] else "-"
     return (
-        f"{r['gain']:+.1%} [{r['low']:+.1%}, {r['high']:+.1%}]", " ".join(votes), ", ".join(ends),
+        gain, " ".join(votes), ", ".join(ends),
         f"{tokens[0]:.2f}, {tokens[1]:.2f}", f"{r['seconds']:.0f}",
     )  # fmt: skip
 
