@@ -157,12 +157,11 @@ class Recipe(Section):
         if policy and self.controls != Controls():
             raise ValueError("controls do not go with train.methods = ['policy']")
         sampling = self.solve.sampling
-        if policy and (
-            self.solve.early_stopping or (sampling.temperature, sampling.top_p, sampling.top_k) != (1, 1, 0)
-        ):
+        changes = (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty)
+        if policy and (self.solve.early_stopping or changes != (1, 1, 0, 0)):
             raise ValueError(
                 "solve: 'policy' in train.methods needs whole groups from the policy as it is: early_stopping = "
-                "false, temperature = 1, top_p = 1, top_k = 0"
+                "false, temperature = 1, top_p = 1, top_k = 0, presence_penalty = 0"
             )
 
 

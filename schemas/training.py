@@ -17,6 +17,8 @@ READS = {
 }
 """The table that each method trains on."""
 
+Scale = Literal["none", "sample", "population"]
+Reduction = Literal["sequence", "token", "constant"]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -36,6 +38,10 @@ class Stop(Section):
     max_drift: Positive | None = None
     """The same when the chosen answers' mean log-ratio to the reference has fallen by more than this: both answers of
     the pairs are becoming unlikely."""
+    min_reward: Positive | None = None
+    """The same when the mean reward of a step's attempts is below this; for the policy gradient."""
+    min_length: Positive | None = None
+    """The same when the mean length of a step's attempts is below this; in tokens, for the policy gradient."""
 
 
 class Optimiser(Section):
@@ -57,7 +63,7 @@ class Optimiser(Section):
     @model_validator(mode="after")
     def rows_at_once_divide_the_batch(self) -> Self:
         if self.batch_size % self.rows_at_once:
-            raise ValueError("rows_at_once must divide batch_size")
+            raise ValueError(f"rows_at_once = {self.rows_at_once} must divide batch_size = {self.batch_size}")
         return self
 
 
@@ -75,6 +81,12 @@ class Change(Section):
     """Without it, as before."""
     beta: Positive | None = None
     """Without it, as before."""
+
+    @model_validator(mode="after")
+    def something_changes(self) -> Self:
+        if self.learning_rate is None and self.beta is None:
+            raise ValueError(f"from_round = {self.from_round} changes nothing: give learning_rate or beta")
+        return self
 
 
 class Preference(Optimiser):
@@ -125,7 +137,8 @@ class Dpo(Preference):
     loss_weights: tuple[float, ...]
     """One weight a loss."""
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    """How often a pair is taken to be the wrong way round: for robust and exo_pair, which needs some."""
+    """How often a pair is taken to be the wrong way round: for robust, aot, aot_unpaired, and exo_pair, which needs
+    some."""
 
     @model_validator(mode="after")
     def losses_have_what_they_need(self) -> Self:
@@ -133,6 +146,8 @@ class Dpo(Preference):
             raise ValueError("loss_type and loss_weights need one entry a loss, and at least one")
         if "exo_pair" in self.loss_type and self.label_smoothing == 0:
             raise ValueError("loss_type = 'exo_pair' needs label_smoothing above 0")
+        if self.label_smoothing and not {"robust", "exo_pair", "aot", "aot_unpaired"} & set(self.loss_type):
+            raise ValueError(f"label_smoothing = {self.label_smoothing}: no loss in loss_type reads it")
         return self
 
 
@@ -165,6 +180,14 @@ class Kto(Optimiser):
     undesirable_weight: Positive = 1.0
     """Weight of disagreeing ones."""
 
+    @model_validator(mode="after")
+    def attempts_stand_against_others(self) -> Self:
+        if self.rows_at_once < 2:
+            raise ValueError(
+                f"rows_at_once = {self.rows_at_once}: the KL is estimated from other attempts; at least 2"
+            )
+        return self
+
 
 class Policy(Optimiser):
     waves: Count
@@ -174,7 +197,7 @@ class Policy(Optimiser):
     advantage: Literal["group", "leave_one_out", "batch"]
     """What a reward is held against: group: the mean of its question's attempts; leave_one_out: of its question's
     other attempts; batch: of all tokens of the wave, over their deviation."""
-    scale: Literal["none", "sample", "population"] | None = None
+    scale: Scale | None = None
     """Deviation that a group's advantages are divided by; for advantage = 'group'."""
     filter: Literal["before", "after"]
     """before: only selected questions count in what rewards are held against; after: every question with a verdict
@@ -191,14 +214,14 @@ class Policy(Optimiser):
     """The ratio to the policy that answered counts down to one minus this."""
     clip_high: Positive
     """And up to one plus this."""
-    reduction: Literal["sequence", "token", "constant"]
+    reduction: Reduction
     """sequence: mean over an attempt's tokens, then over attempts; token: mean over all tokens of a step; constant:
     their sum over attempts times max_length."""
 
     @model_validator(mode="after")
     def values_go_together(self) -> Self:
         if (self.advantage == "group") != (self.scale is not None):
-            raise ValueError("scale goes with advantage = 'group', and only with it")
+            raise ValueError(f"scale goes with advantage = 'group', and only with it; here with '{self.advantage}'")
         if len({self.kl is None, self.kl_weight is None, self.reference is None}) > 1:
             raise ValueError("kl, kl_weight and reference go together")
         return self
@@ -249,13 +272,22 @@ class Train(Section):
     @model_validator(mode="after")
     def waves_take_no_rows_again(self) -> Self:
         if self.policy is None:
-            if self.stop.max_kl is not None:
-                raise ValueError("stop.max_kl goes with 'policy' in methods")
+            for name in ("max_kl", "min_reward", "min_length"):
+                if (value := getattr(self.stop, name)) is not None:
+                    raise ValueError(f"stop.{name} = {value} goes with 'policy' in methods")
             return self
         if self.previous_rounds or "use_held_rounds" in self.model_fields_set:
             raise ValueError("use_held_rounds and previous_rounds do not go with 'policy': other policies answered")
         if self.stop.max_drift is not None or (self.stop.max_kl is not None and self.policy.kl is None):
             raise ValueError("with 'policy', stop.max_drift is not measured, and stop.max_kl needs [train.policy] kl")
+        return self
+
+    @model_validator(mode="after")
+    def what_is_for_pairs_meets_some(self) -> Self:
+        if self.policy is None and all(READS[method] != "preference_pairs" for method in self.methods):
+            for name, value in (("previous_rounds", self.previous_rounds), ("stop.max_drift", self.stop.max_drift)):
+                if value:
+                    raise ValueError(f"{name} = {value}: no method in methods reads pairs")
         return self
 
     def of(self, method: str) -> Optimiser:

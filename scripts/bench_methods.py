@@ -58,7 +58,12 @@ def trained(loss: str, section: dict[str, Any]) -> dict[str, Any]:
 
 def policy(select: dict[str, Any] = BAND, **settings: Any) -> dict[str, Any]:
     """An arm in waves."""
-    checks = {"min_sft_examples": None, "min_preference_pairs": None, "min_policy_rows": 100, "min_vote_precision": 0.0}
+    checks = {
+        "min_sft_examples": None,
+        "min_preference_pairs": None,
+        "min_policy_rows": 100,
+        "min_vote_precision": 0.0,
+    }
     online = {"method": "serl_online", "build": None, "select": select, "validation": checks}
     return trained("policy", POLICY | settings) | online
 

@@ -59,6 +59,9 @@ def train(
     each equal part of the last method's steps are kept too: figures `checkpoint_1`, `checkpoint_2`, ... A policy
     gradient goes on, in its `wave`, from the `moments` that the one before left; its own are the figure `moments`.
     After a kill it goes on from the newest whole checkpoint, or method, to the same weights and rows.
+
+    Raises ValidationFailed without a valid row or at a loss that is no finite number, Stopped where memory does not
+    suffice.
     """
     tables = {"sft_examples": sft_examples, "preference_pairs": preference_pairs, "advantages": advantages}
     rows = _rows(draft, settings, tables, invalid)
@@ -89,7 +92,9 @@ def _rows(
     rows: dict[str, pa.Table] = {m: _valid(draft, tables[READS[m]], dropped) for m in settings.methods}
     for method in settings.methods:
         if len(rows[method]) == 0:
-            raise ValidationFailed(f"train: no valid row of {READS[method]} for {method}")
+            raise ValidationFailed(
+                f"train: no valid row of {READS[method]} for {method}; what was dropped, and why: selfplay show"
+            )
     return rows
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, get_args
+
+from schemas.training import Scale
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Scale = Literal["none", "sample", "population"]
 SMALL = 1e-9  # keeps a unanimous group's advantages at 0
 LEAST_VARIANCE = 1e-8
 LARGEST_REWARD = 10.0
@@ -20,15 +21,17 @@ def group(rewards: Tensor, scale: Scale) -> Tensor:
     nothing. A unanimous group has zeros. Raises ValueError for an unknown scale, or a group of one to be scaled by
     its sample's deviation.
     """
-    centred = rewards - rewards.mean(-1, keepdim=True)
+    exact = rewards.double()  # in float32 the rounded mean of equal rewards over a small deviation is no zero
+    centred = exact - exact.mean(-1, keepdim=True)
+    kind = rewards.dtype if rewards.is_floating_point() else exact.dtype
     if scale == "none":
-        return centred
-    if scale not in ("sample", "population"):
-        raise ValueError(f"scale = {scale!r}: expected one of none, sample, population")
+        return centred.to(kind)
+    if scale not in get_args(Scale):
+        raise ValueError(f"scale = {scale!r}: expected one of {', '.join(get_args(Scale))}")
     correction = 1 if scale == "sample" else 0
     if rewards.shape[-1] <= correction:
         raise ValueError("a group of one attempt has no sample deviation")
-    return centred / (rewards.std(-1, keepdim=True, correction=correction) + SMALL)
+    return (centred / (exact.std(-1, keepdim=True, correction=correction) + SMALL)).to(kind)
 
 
 def leave_one_out(rewards: Tensor) -> Tensor:
@@ -50,11 +53,13 @@ def batch(groups: Tensor, mask: Tensor | None = None) -> Tensor:
     that a band will drop are part of the batch if they are dropped afterwards, which is SeRL's order; the advantages
     that are kept then need not be zero on average.
     """
-    counts = mask if mask is not None else groups.new_ones(groups.shape)
+    exact = groups.double()
+    counts = mask.double() if mask is not None else exact.new_ones(exact.shape)
     total = counts.sum().clamp(min=1)
-    mean = (groups * counts).sum() / total
-    variance = ((groups - mean) ** 2 * counts).sum() / total
-    return (groups - mean) * counts / variance.clamp(min=LEAST_VARIANCE).sqrt()
+    mean = (exact * counts).sum() / total
+    variance = ((exact - mean) ** 2 * counts).sum() / total
+    found = (exact - mean) * counts / variance.clamp(min=LEAST_VARIANCE).sqrt()
+    return found.to(groups.dtype) if groups.is_floating_point() else found
 
 
 def token_returns(rewards: Tensor, kl: Tensor, mask: Tensor, weight: float) -> Tensor:

@@ -1,9 +1,12 @@
 """Kahneman-Tversky optimisation: agreeing and disagreeing attempts, each by itself.
 
-Ethayarajh et al. 2024, arXiv 2402.01306. TRL takes the pairs apart; the reference is what training starts from.
+Ethayarajh et al. 2024, arXiv 2402.01306. The reference is what training starts from; what it says of each attempt,
+and of attempts at other questions, stays within training.
 """
 
+import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -27,8 +30,21 @@ def train_kto(phase: Phase, rows: pa.Table, settings: Kto) -> Path:
     trainer = KTOTrainer(
         model=model,
         args=arguments,
-        train_dataset=Dataset(rows.select(["prompt", "chosen", "rejected"])),
+        train_dataset=Dataset.from_list(unpaired(rows, phase.seed)),
         processing_class=tokenizer,
         peft_config=peft_config(phase.lora),
     )
     return run(trainer, phase)
+
+
+def unpaired(rows: pa.Table, seed: int) -> list[dict[str, Any]]:
+    """Both attempts of each pair as rows of their own, in a random order: TRL takes rows as they lie, and would meet
+    all agreeing attempts before the first that does not agree."""
+    sides = (("chosen", True), ("rejected", False))
+    found = [
+        {"prompt": pair["prompt"], "completion": pair[side], "label": label}
+        for pair in rows.select(["prompt", "chosen", "rejected"]).to_pylist()
+        for side, label in sides
+    ]
+    random.Random(seed).shuffle(found)
+    return found

@@ -6,14 +6,15 @@ answered (the previous iterate). Tensors of pairs have one shape throughout, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
+
+from schemas.training import Reduction
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Regularizer = Literal["reverse_kl", "forward_kl", "forward_and_reverse_kl", "chi_squared", "entropy", "base_samples"]
 LARGEST_EXPONENT = 10.0  # exp() of a log-ratio explodes without it; RSPO's R
-Reduction = Literal["sequence", "token", "constant"]
 
 
 def spin(chosen_logratio: Tensor, rejected_logratio: Tensor, beta: float) -> Tensor:
@@ -94,7 +95,7 @@ def _pull(base_logratio: Tensor, regularizer: str, reverse_weight: float) -> Ten
         return forward + reverse_weight * reverse
     if regularizer == "chi_squared":
         return base_logratio.clamp(max=LARGEST_EXPONENT).exp()
-    known = ", ".join(Regularizer.__args__)  # type: ignore[attr-defined]
+    known = ", ".join(get_args(Regularizer))
     raise ValueError(f"regularizer = {regularizer!r}: expected one of {known}")
 
 
@@ -138,4 +139,4 @@ def reduced(values: Tensor, mask: Tensor, reduction: Reduction, max_tokens: int)
         return (values * mask).sum() / mask.sum().clamp(min=1)
     if reduction == "constant":
         return (values * mask).sum() / (len(values) * max_tokens)
-    raise ValueError(f"reduction = {reduction!r}: expected one of sequence, token, constant")
+    raise ValueError(f"reduction = {reduction!r}: expected one of {', '.join(get_args(Reduction))}")

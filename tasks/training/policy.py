@@ -34,14 +34,17 @@ def train_policy(phase: Phase, rows: pa.Table, settings: Policy, position: Posit
 
     With adapters nothing is carried from wave to wave: each begins with new ones.
     """
-    from transformers import TrainingArguments
+    from transformers import TrainingArguments, set_seed
+    from trl.trainer.utils import disable_dropout_in_model
 
     carried = phase.lora is None
     model, tokenizer = load(phase.source)
     with_log_probabilities(model)
+    disable_dropout_in_model(model)  # the first ratio to what answered is 1
     if not carried:
         from peft import get_peft_model
 
+        set_seed((phase.seed + position.wave) % 2**31)  # new adapters are drawn
         model = get_peft_model(model, peft_config(phase.lora))
     arguments = common_arguments(settings, phase) | {"remove_unused_columns": False}
     del arguments["max_length"]  # rows were cut to it when they were made

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.errors import ValidationFailed
 from schemas.training import Dpo, Preference, Rspo, Sppo
 from tasks.training.losses import geometric_mixture, rspo, sppo
 from tasks.training.references import References, add_log_probabilities
@@ -33,7 +34,7 @@ def train_preference(phase: Phase, rows: pa.Table, settings: Preference, referen
     arguments = DPOConfig(
         **common_arguments(settings, phase), **losses, beta=settings.beta, precompute_ref_log_probs=True
     )
-    columns = ["id", "prompt", "chosen", "rejected", "chosen_winrate", "rejected_winrate"]
+    columns = ["id", "prompt", "chosen", "rejected", *_win_rates(settings, rows)]
     trainer = _trainer(settings, references, phase.source)(
         model=model,
         args=arguments,
@@ -51,16 +52,16 @@ def _trainer(settings: Preference, references: References, source: Path) -> Any:
     class FromColumns(DPOTrainer):
         def _set_signature_columns_if_needed(self) -> None:
             super()._set_signature_columns_if_needed()
-            self._signature_columns += _columns(references)
+            self._signature_columns += _columns(settings, references)
 
         def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
             dataset = add_log_probabilities(self, dataset, references, source, batch_size)
-            self.data_collator: Any = _collator(self.data_collator, settings, _columns(references))
+            self.data_collator: Any = _collator(self.data_collator, settings, _columns(settings, references))
             return dataset
 
     class OwnLoss(FromColumns):
         def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
-            columns = {name: inputs[name] for name in (*_columns(references), *TRLS)}
+            columns = {name: inputs[name] for name in (*_columns(settings, references), *TRLS)}
             outputs, chosen, rejected = _policy(model, inputs)
             ratios = (chosen - columns["ref_chosen_logps"], rejected - columns["ref_rejected_logps"])
             _log(self, inputs, outputs, [settings.beta * ratio.detach() for ratio in ratios])
@@ -69,9 +70,20 @@ def _trainer(settings: Preference, references: References, source: Path) -> Any:
     return OwnLoss if isinstance(settings, Sppo) else FromColumns
 
 
-def _columns(references: References) -> list[str]:
-    sides = ("chosen", "rejected")
-    return [f"{side}_winrate" for side in sides] + [f"{n}_{side}_logps" for n in references.folders for side in sides]
+def _win_rates(settings: Preference, rows: pa.Table | None = None) -> list[str]:
+    """The columns of win rates, for losses that read them. Raises ValidationFailed where `rows` lack some."""
+    columns = ["chosen_winrate", "rejected_winrate"] if isinstance(settings, Sppo) else []
+    if rows is not None and any(rows[name].null_count for name in columns):
+        raise ValidationFailed(
+            "train: pairs of rounds before have no win rates; leave them out: train.use_held_rounds = false and "
+            "train.previous_rounds = 0"
+        )
+    return columns
+
+
+def _columns(settings: Preference, references: References) -> list[str]:
+    said = [f"{name}_{side}_logps" for name in references.folders for side in ("chosen", "rejected")]
+    return _win_rates(settings) + said
 
 
 def _collator(trls: Any, settings: Preference, columns: list[str]) -> Any:

@@ -125,10 +125,14 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
             if "loss" not in logs:
                 return
             if not math.isfinite(logs["loss"]):
-                raise ValidationFailed(f"train: {phase.method} loss {logs['loss']} at step {state.global_step}")
+                raise ValidationFailed(
+                    f"train: {phase.method} loss {logs['loss']} at step {state.global_step}; lower "
+                    f"train.{phase.method}.learning_rate (now {args.learning_rate:g})"
+                )
             phase.progress(state.global_step)
             if collapse(_step(state.log_history[-1], phase.method, trainer), phase.stop):
                 control.should_training_stop = True
+                control.should_save = False  # after a kill the step that ended training is taken, and judged, again
 
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Watch())
@@ -150,13 +154,16 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
 
 def collapse(step: dict[str, Any], stop: Stop) -> str:
     """Why training ends with this row of `train_steps`, by the recipe's rules; "" if it goes on."""
-    entropy, ratio, kl = step["entropy"], step["chosen_logratio"], step["kl"]
-    if stop.min_entropy is not None and entropy is not None and entropy < stop.min_entropy:
-        return f"entropy {entropy:.3g}, below {stop.min_entropy:g}, at step {step['step']}"
-    if stop.max_kl is not None and kl is not None and kl > stop.max_kl:
+    for name, column, least in (
+        ("entropy", "entropy", stop.min_entropy),
+        ("reward", "reward", stop.min_reward),
+        ("length", "length", stop.min_length),
+        ("chosen answers' log-ratio", "chosen_logratio", None if stop.max_drift is None else -stop.max_drift),
+    ):
+        if least is not None and (found := step[column]) is not None and found < least:
+            return f"{name} {found:.3g}, below {least:g}, at step {step['step']}"
+    if stop.max_kl is not None and (kl := step["kl"]) is not None and kl > stop.max_kl:
         return f"KL {kl:.3g}, above {stop.max_kl:g}, at step {step['step']}"
-    if stop.max_drift is not None and ratio is not None and -ratio > stop.max_drift:
-        return f"chosen answers' log-ratio {ratio:.3g}, below -{stop.max_drift:g}, at step {step['step']}"
     return ""
 
 

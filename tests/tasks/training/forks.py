@@ -44,6 +44,7 @@ SETTINGS = {
     "sft": {"methods": ["sft"], "sft": SFT},
     "dpo": {"methods": ["dpo"], "dpo": DPO | {"loss_weights": [1.0, 0.2]}},
 }
+SETTINGS["stopping"] = SETTINGS["sft"] | {"stop": {"min_entropy": 100.0}}
 SETTINGS["both"] = SETTINGS["sft"] | SETTINGS["dpo"] | {"methods": ["sft", "dpo"]}
 SETTINGS["lora"] = SETTINGS["both"] | {"lora": {"rank": 4, "alpha": 8}}
 

@@ -55,6 +55,20 @@ def test_a_unanimous_group_teaches_nothing_and_spoils_nothing():
         assert batch(same).abs().max() < 1e-6
 
 
+def test_shorter_numbers_are_no_less_exact():
+    for value in (0.7, 1 / 3):
+        same = torch.full((7,), value)
+        assert not group(same, "sample").any()
+        assert not batch(same).any()
+    assert group(torch.tensor([1.0, 0.0]), "population").dtype == torch.float32
+    assert group(torch.tensor([1, 0]), "population").tolist() == near(1.0, -1.0)
+
+
+def test_a_batch_of_one_right_attempt_of_eight():
+    found = batch(tensor(ONE))
+    assert (found.max().item(), found.min().item()) == near(7**0.5, -(7**-0.5))
+
+
 def test_a_batch_is_normalised_before_the_band_drops_groups_or_after():
     kept = batch(tensor(FIVE, TWO))
     assert (kept.max().item(), kept.min().item()) == near(1.13389, -0.88192, within=5e-6)

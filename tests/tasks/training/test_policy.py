@@ -259,6 +259,23 @@ def test_adapters_learn_too_and_begin_anew_each_wave(draft, play, tiny):
     assert "moments" not in figures
 
 
+def test_adapters_are_the_same_whatever_the_process_drew_before(play):
+    adapters = {"lora": Lora(rank=4, alpha=8)}
+    torch.manual_seed(1)
+    first = play(changed(steps=1), key="1" * 32, **adapters)["checkpoint"]
+    torch.manual_seed(2)
+    assert play(changed(steps=1), key="2" * 32, **adapters)["checkpoint"] == first
+
+
+@pytest.mark.parametrize(
+    ("rule", "named"), [({"min_reward": 0.9}, "reward 0.5, below"), ({"min_length": 24}, "length 23")]
+)
+def test_attempts_that_get_worse_or_shorter_than_the_recipes_bound_end_training(draft, play, rule, named):
+    figures = play(stop=Stop(**rule))
+    assert figures["stopped"]["policy"].startswith(named)
+    assert len(steps_of(draft)) == 1
+
+
 def test_rows_that_are_not_kept_are_not_trained_on(play):
     assert play(kept=lambda i: i % 2 == 0)["training_rows"] == {"policy": 4}
     with pytest.raises(ValidationFailed, match="no valid row of advantages for policy"):

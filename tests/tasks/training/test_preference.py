@@ -2,17 +2,22 @@
 
 from typing import get_args
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from schemas.dropped import DROPPED
+from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.training import Dpo, DpoLoss, Kto, Lora, Rspo, Spin, Sppo, Stop
 from tasks.store.draft import Draft
+from tasks.store.objects import file_digest
+from tasks.store.parquet import table_ref, write_part
 from tasks.train import train
+from tasks.training.kto import unpaired
 from tasks.training.losses import geometric_mixture, rspo, spin, sppo
 
 ONE_STEP = {"steps": 1, "batch_size": 8, "rows_at_once": 4, "learning_rate": 1e-3, "schedule": "constant"}
@@ -36,16 +41,30 @@ def play(draft, given, recipe, tiny):
         for i in range(8)
     ]
     tables = {"sft_examples": (given(SFT_EXAMPLES, examples),), "preference_pairs": (given(PREFERENCE_PAIRS, pairs),)}
+
+    def older():
+        """Pairs of a round whose code knew no win rates."""
+        folder = draft.folder / "preference_pairs/older"
+        write_part(
+            folder / "part-0000.parquet", PREFERENCE_PAIRS, [p | {"id": f"older-{p['id']}"} for p in pairs[:4]]
+        )
+        ref = table_ref(draft.lineage.folder, folder, PREFERENCE_PAIRS)
+        known = pq.read_table(folder / "part-0000.parquet").drop_columns(["chosen_winrate", "rejected_winrate"])
+        pq.write_table(known, folder / "part-0000.parquet")
+        (file,) = ref.files
+        return ref.model_copy(update={"files": {file: file_digest(folder / file)}})
+
     numbers = iter(range(1, 100))
 
-    def run(settings=None, method="", *, model=tiny, base=tiny, in_draft=None, **changes):
+    def run(settings=None, method="", *, model=tiny, base=tiny, in_draft=None, with_older=False, **changes):
         if settings is not None:
             method = method or type(settings).__name__.lower()
             changes |= {"methods": (method,), "sft": None, method: settings}
         place = in_draft or Draft(draft.lineage, 1, "train", f"{next(numbers):032x}", seed=1)
+        given_pairs = (*tables["preference_pairs"], *([older()] if with_older else []))
         figures = train(
             place, settings=recipe.train.model_copy(update=changes), model=model, base=base,
-            invalid=(given(DROPPED, []),), **tables,
+            invalid=(given(DROPPED, []),), **tables | {"preference_pairs": given_pairs},
         )  # fmt: skip
         return figures, {name: place.read(ref).to_pylist() for name, ref in place.tables().items()}
 
@@ -197,7 +216,8 @@ def test_a_method_after_sft_is_held_to_where_sft_ended(play, champion):
 
 @pytest.mark.parametrize("loss", get_args(DpoLoss))
 def test_every_loss_of_trls_takes_a_step(play, champion, loss):
-    settings = Dpo(**ONE_STEP, reference="base", loss_type=(loss,), loss_weights=(1.0,), label_smoothing=0.1)
+    smoothing = 0.1 if loss in ("robust", "exo_pair", "aot", "aot_unpaired") else 0.0
+    settings = Dpo(**ONE_STEP, reference="base", loss_type=(loss,), loss_weights=(1.0,), label_smoothing=smoothing)
     figures, _ = play(settings, model=champion)
     assert figures["checkpoint"] != champion.digest
 
@@ -206,6 +226,21 @@ def test_kto_begins_where_nothing_is_gained_or_lost(play, tiny):
     figures, tables = play(Kto(**ONE_STEP))
     assert first_loss(tables) == pytest.approx(0.5, abs=0.02)
     assert figures["checkpoint"] != tiny.digest
+
+
+def test_kto_meets_both_kinds_of_attempts_from_the_first_step(given, draft, play):
+    table = draft.read(given(PREFERENCE_PAIRS, play.pairs))
+    rows = unpaired(table, seed=1)
+    assert sum(row["label"] for row in rows) == len(play.pairs)
+    assert {row["label"] for row in rows[:8]} == {True, False}
+    assert {row["completion"] for row in rows if row["label"]} == {pair["chosen"] for pair in play.pairs}
+    assert rows == unpaired(table, seed=1) != unpaired(table, seed=2)
+
+
+def test_pairs_without_win_rates_train_what_needs_none_and_are_named_where_some_are_needed(play):
+    assert play(Spin(**ONE_STEP), with_older=True)[0]["training_rows"] == {"spin": 12}
+    with pytest.raises(ValidationFailed, match=r"no win rates; leave them out: train\.use_held_rounds = false"):
+        play(Sppo(**ONE_STEP, win_rates="pool"), with_older=True)
 
 
 def test_adapters_begin_at_their_reference(play):

@@ -61,6 +61,12 @@ def test_a_killed_training_goes_on_to_the_same_weights_and_steps(play, whole, tm
     assert again["seen"]["reports"] == ([] if reached == total else [*range(reached, total + 1)])
 
 
+def test_a_kill_after_a_stop_rule_ended_training_changes_nothing(play, whole, tmp_path):
+    assert play("stopping", tmp_path, [SAVE, "write_whole(", 1])["killed"]
+    assert play("stopping", tmp_path)["result"] == whole("stopping")
+    assert [row["step"] for row in whole("stopping")["steps"]] == [1]
+
+
 def test_training_killed_over_and_over_comes_to_the_same_end(play, whole, tmp_path):
     moments, kills = random.Random(1), 0
     while "result" not in (end := play("both", tmp_path, moments.randrange(500, 1100))):
