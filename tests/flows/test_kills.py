@@ -195,6 +195,7 @@ ENDS = (
 )
 
 
+@pytest.mark.slow
 def test_a_run_that_is_told_to_end_says_how_to_go_on_and_a_rerun_ends_as_if_never_told(played, tmp_path, rng):
     series = Series(played("sft"), tmp_path / "store", rng)
     for stage, signals, code, words in ENDS:
@@ -214,6 +215,7 @@ def test_a_run_that_is_told_to_end_says_how_to_go_on_and_a_rerun_ends_as_if_neve
     series.end()
 
 
+@pytest.mark.slow
 def test_a_lost_prefect_database_changes_nothing(played, tmp_path, rng):
     series = Series(played("sft"), tmp_path / "store", rng, start=command)
     home = tmp_path / "home"

@@ -160,6 +160,7 @@ def test_a_failing_suite_publishes_a_failed_round_and_the_next_run_goes_on(play,
     assert {path: after[path] for path in before} == before, "a published round is never edited"
 
 
+@pytest.mark.slow
 def test_a_spent_token_budget_leaves_a_draft_and_the_next_run_ends_as_if_never_stopped(play, tmp_path):
     assert play(budget__max_tokens=9000, solve__questions_per_shard=16) == []
     lineage = open_lineage(tmp_path / "store", "small")
@@ -177,6 +178,7 @@ def test_a_deadline_that_has_passed_starts_nothing(play, tmp_path):
     assert open_lineage(tmp_path / "store", "small").manifests == ()
 
 
+@pytest.mark.slow
 def test_a_night_stops_after_so_many_held_rounds(play):
     assert len(play(rounds=5, gate__min_gain=0.9, budget__max_held_rounds=1)) == 1
     assert len(play(rounds=5, gate__min_gain=0.9, budget__max_held_rounds=2)) == 2

@@ -106,6 +106,7 @@ def test_the_champion_is_the_base_once_all_that_was_promoted_is_withdrawn(promot
     assert lineage.held_since_champion == [], "nor are its rows trained on"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefect_server")
 def test_the_next_run_starts_from_the_base_once_all_that_was_promoted_is_withdrawn(
     tmp_path, quickstart, write_recipe
