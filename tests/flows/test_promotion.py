@@ -144,7 +144,7 @@ def test_the_sealed_benchmark_is_not_touched_when_the_gate_holds(end, selfplay, 
     assert following.sealed_reads == 0
     words = {
         "a guard": r"better, but held: .*; a loss of 0\.0% on three is not ruled out: \+0\.0% on 3 items",
-        "too small a gain": r"not shown to be better: .*; gain below the 0\.9",
+        "too small a gain": r"not shown to be better: .*; a gain below min_gain = 90\.0%",
         "the vote": r"better, but held: .*; the vote's precision on the probe may be .*, 100\.0% wanted",
     }
     assert re.match(words[by], m.reason), m.reason
