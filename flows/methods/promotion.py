@@ -44,5 +44,6 @@ def promote(
         stop_if_invalid(scored.figures)
         play(
             confirm, settings=recipe.gate, champion=before, candidate=after, invalid=scored.tables["dropped"],
-            reason=decided["reason"], awaiting_approval=decided["awaiting_approval"], reads=round.sealed_reads + 1,
+            reason=decided["reason"], awaiting_approval=decided["awaiting_approval"],
+            reads=round.sealed_reads(candidate),
         )  # fmt: skip
