@@ -1,6 +1,5 @@
 """Two checkpoints of a store on a file that a user brings, by the gate's own test."""
 
-import re
 import tempfile
 import tomllib
 from dataclasses import dataclass
@@ -9,10 +8,11 @@ from typing import Any
 
 from flows.console import Console
 from schemas.errors import BadInput
-from schemas.gate import Comparison
-from schemas.manifest import CheckpointRef, Score
+from schemas.gate import Comparison, Gate
+from schemas.inputs import BENCHMARK_ITEMS
+from schemas.manifest import CheckpointRef, Manifest, Score
 from schemas.recipe import AnsweredRows, Recipe
-from tasks.audit.comparison import compared, marks_of
+from tasks.audit.comparison import Marks, compared, marks_of
 from tasks.audit.scores import majorities, score
 from tasks.checks.equality import equality
 from tasks.collect import read_source
@@ -21,6 +21,7 @@ from tasks.evaluate import answered, shards
 from tasks.prompts import Prompt
 from tasks.store.lineage import Lineage
 from tasks.store.naming import open_round
+from tasks.store.parquet import read_table
 
 Row = dict[str, Any]
 
@@ -31,40 +32,64 @@ class Side:
 
     name: str
     lineage: Lineage
+    round: Manifest
+    """Of the base, the first round."""
     checkpoint: CheckpointRef
 
 
-def compare_on(
-    store: str, a: str, b: str, path: Path, columns: tuple[str, str], console: Console
-) -> tuple[Comparison, tuple[Score, Score], dict[str, int]]:
+@dataclass(frozen=True)
+class Compared:
+    """What was found of b against a, by the rules of the gate of b's round."""
+
+    comparison: Comparison
+    scores: tuple[Score, Score]
+    unusable: dict[str, int]
+    """Reason -> rows of the file that could not be used."""
+    gate: Gate
+
+
+def compare_on(store: str, a: str, b: str, path: Path, columns: tuple[str, str], console: Console) -> Compared:
     """Whether b is better than a on the rows of a file, asked and marked as b's round was: by their greedy answers,
-    as at the gate. And their scores, of greedy answers and samples, and the rows that could not be used, by reason.
+    as at the gate. And their scores, of greedy answers and samples. What a gate's sealed benchmark holds is left out.
 
     `columns`: question and answer. Raises BadInput for what cannot be compared.
     """
     before, after = (_side(store, name) for name in (a, b))
-    source = read_source("--on", AnsweredRows(path=str(path), question=columns[0], answer=columns[1]), Path.cwd())
-    recipe, prompt = _as_played(store, b)
+    asked = AnsweredRows(path=str(path), question=columns[0], answer=columns[1])
+    source = read_source("--on", asked, Path.cwd(), _sealed_questions(before) | _sealed_questions(after))
+    recipe, prompt = _as_played(after)
     items = [row | {"id": str(n), "benchmark": path.stem} for n, row in enumerate(source.rows)]
     (old, first), (new, second) = (_answers(side, recipe, prompt, items, console) for side in (before, after))
     found = compared(path.stem, old, new, recipe.gate.test, recipe.gate.level, recipe.seed)
-    return found, (first, second), source.unusable
+    return Compared(found, (first, second), source.unusable, recipe.gate)
 
 
 def _side(store: str, name: str) -> Side:
     """Raises BadInput for a round without weights, or a name that is none."""
-    if based := re.fullmatch(r"(?:(.+)/)?base", name):
-        lineage, m = open_round(store, f"{based[1]}/1" if based[1] else "1")
-        return Side(name, lineage, m.base)
+    recipe, slash, last = name.rpartition("/")
+    if last == "base":
+        lineage, m = open_round(store, f"{recipe}{slash}1")
+        return Side(name, lineage, m, m.base)
     lineage, m = open_round(store, name)
     if m.candidate is None or m.weights_dropped:
         raise BadInput(f"{name}: it has no weights: {m.reason}")
-    return Side(name, lineage, m.candidate)
+    return Side(name, lineage, m, m.candidate)
 
 
-def _as_played(store: str, name: str) -> tuple[Recipe, Prompt]:
-    """The recipe and the words that a round was evaluated with."""
-    lineage, m = open_round(store, name.replace("base", "1"))
+def _sealed_questions(side: Side) -> dict[str, str]:
+    """Questions of the benchmark that confirms promotions: answered here, they would be read uncounted."""
+    sealed = _as_played(side)[0].gate.sealed
+    return {
+        row["question"]: f"in {sealed}, which is sealed"
+        for ref in side.round.tables.get(BENCHMARK_ITEMS.name, [])
+        for row in read_table(side.lineage.folder, ref, BENCHMARK_ITEMS).to_pylist()
+        if row["benchmark"] == sealed
+    }
+
+
+def _as_played(side: Side) -> tuple[Recipe, Prompt]:
+    """The recipe and the words that a side's round was evaluated with."""
+    name, lineage, m = side.name, side.lineage, side.round
     text, key = lineage.document(m.round, "recipe.toml"), m.stages.get("evaluate.base", "")
     record = lineage.stage_record(m.round, "evaluate", key)
     if text is None or record is None:
@@ -77,9 +102,7 @@ def _as_played(store: str, name: str) -> tuple[Recipe, Prompt]:
     return recipe, Prompt(template, words)
 
 
-def _answers(
-    side: Side, recipe: Recipe, prompt: Prompt, items: list[Row], console: Console
-) -> tuple[dict[str, bool], Score]:
+def _answers(side: Side, recipe: Recipe, prompt: Prompt, items: list[Row], console: Console) -> tuple[Marks, Score]:
     """Item -> whether its greedy answer is right, and the scores."""
     benchmark, work, rows = items[0]["benchmark"], shards(recipe.evaluate, items), []
     with (

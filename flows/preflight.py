@@ -50,7 +50,7 @@ def preflight(path: Path, store: str | Path) -> Plan:
         "base": digest_of(folder_digests(model)),
         "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
         "probe": sources.probe.digest,
-        "gate": recipe.gate.model_dump_json(exclude={"approval"}),
+        "gate": recipe.gate.model_dump_json(exclude={"approval"}, exclude_defaults=True),
     }
     root = store_at(store)
     lineage = open_lineage(root, recipe.name)

@@ -13,6 +13,7 @@ from schemas.recipe import Recipe
 from tasks.collect import Sources
 from tasks.prompts import Prompt, load_prompt
 from tasks.store.lineage import Lineage
+from tasks.store.readings import readers
 
 Stage = Callable[..., dict[str, Any]]
 Work = Callable[[Rows], None]
@@ -61,10 +62,17 @@ class Round:
         records = [self.lineage.stage_record(m.round, "alarms", m.stages["alarms"]) for m in rounds]
         return tuple(Measured.model_validate(record.figures["measured"]) for record in records if record)
 
-    @property
-    def sealed_reads(self) -> int:
-        """How often the sealed benchmark was read in earlier rounds, whatever came of it and of them."""
-        return sum(any(shown.startswith("evaluate.sealed.") for shown in m.stages) for m in self.lineage.manifests)
+    def sealed_reads(self, candidate: CheckpointRef) -> int:
+        """How many candidates were tried on the sealed benchmark, with this one, whatever came of them: those of
+        published rounds, and those that were noted and never published."""
+        published = {
+            m.candidate.digest
+            for m in self.lineage.published
+            if m.candidate and any(shown.startswith("evaluate.sealed.") for shown in m.stages)
+        }
+        noted = readers(self.lineage.folder, self.recipe.gate.sealed or "")
+        # champions are among them, as the candidates they were; the base is asked as a champion alone
+        return len((published | noted) - {candidate.digest, self.base.digest}) + 1
 
     def tables_again(self, table: str, *, held: bool, previous: int = 0) -> tuple[TableRef, ...]:
         """A table of earlier rounds, to train on again: of those held since the champion, and of so many before this

@@ -29,7 +29,8 @@ class Gate(Section):
     min_gain: Share
     """Smallest gain in accuracy that is worth a promotion."""
     guards: tuple[Guard, ...] = ()
-    """Benchmarks on which the candidate must be shown to lose no more than it may (Tango's test)."""
+    """Benchmarks on which the candidate must be shown to lose no more than it may, against the champion and against
+    the base (Tango's test)."""
     min_vote_precision: Share | None = None
     """Lowest value that the 95% interval of the vote's precision on the probe may reach down to; without it, any."""
     sealed: Name | None = None
@@ -45,17 +46,19 @@ class Comparison(Record):
     benchmark: str
     test: str
     n: int
-    """Items decided for both."""
+    """Items decided for the champion."""
     gained: int
     """Items the candidate got right and the champion wrong."""
     lost: int
+    """And the other way round; an answer of the candidate that no check could decide counts as wrong."""
     difference: float
     low: float
     high: float
     """95% interval of the difference, paired."""
     p_value: float
     detectable_gain: float = 1.0
-    """The true gain that so many items would have shown in four of five cases, at the level asked for."""
+    """The minimum detectable effect: the true gain that so many items would have shown in four of five cases, at the
+    level asked for; 1.0 for too few items to show any."""
 
 
 class GuardResult(Comparison):
@@ -63,6 +66,12 @@ class GuardResult(Comparison):
 
     max_loss: float
     passed: bool
+    against: Literal["champion", "base"] = "champion"
+    """Whom the candidate is compared with: the base too, once another is champion."""
+
+    @property
+    def whose(self) -> str:
+        return " against the base" if self.against == "base" else ""
 
 
 class SealedResult(Comparison):

@@ -77,7 +77,7 @@ RULES = {
     "LORD++, FDR 5%": online_fdr,
     "**5%, then the sealed set**": sealed_confirms,
 }
-KINDS = ("no change", "one in ten is better", "and three in ten are worse")
+KINDS = ("No change", "One in ten is better", "One in ten is better, three in ten are worse")
 
 
 def play(rule: Callable[[Night], bool], gains: Marks, items: int, sealed: int, seed: int) -> dict[str, float]:
@@ -116,9 +116,9 @@ def points(gain: float) -> float:
 
 def nights(kind: str, seed: int) -> Marks:
     choice = np.random.default_rng(seed + 10_000)
-    if kind == "no change":
+    if kind == "No change":
         return np.zeros(NIGHTS)
-    if kind == "one in ten is better":
+    if kind == "One in ten is better":
         return np.where(choice.random(NIGHTS) < 0.1, points(2), 0.0)
     return choice.choice([points(-2), 0.0, points(2)], NIGHTS, p=(0.3, 0.6, 0.1))
 
@@ -142,7 +142,8 @@ def main() -> None:
     seeds, (items, sealed) = range(asked.repeats), asked.items
     print(f"Seeds 0 to {seeds[-1]}, {NIGHTS} nights each; {items:,} items, {sealed:,} sealed.\n")
     for kind in KINDS:
-        print(f"| {kind} | false promotions | of them worse | real gains missed | true gain, points |", end="")
+        print(f"**{kind}**\n")
+        print("| rule | false promotions | of them worse | real gains missed | true gain, points |", end="")
         print(" shown beyond the truth, points | sealed reads |\n|---|--:|--:|--:|--:|--:|--:|")
         for name in RULES:
             print(row(name, kind, seeds, items, sealed))

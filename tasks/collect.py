@@ -4,9 +4,10 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from schemas.dropped import DROPPED
@@ -57,16 +58,24 @@ class Sources:
 
 
 def read_sources(recipe: Recipe, folder: Path) -> Sources:
-    """Read every file that the recipe names, relative to its folder. Rows already in the probe leave the benchmarks.
+    """Read every file that the recipe names, relative to its folder. Rows already in the probe leave the benchmarks,
+    and those in one that is not sealed leave the sealed ones, which could confirm nothing by them.
 
     Raises BadInput, before anything is written, for a file that cannot be used.
     """
     probe = read_source("data.probe", recipe.data.probe, folder)
-    asked = frozenset(row["question"] for row in probe.rows)
+    probed = {row["question"]: "already in the probe" for row in probe.rows}
+    benchmarks = {
+        b.name: read_source(f"benchmarks.{b.name}", b, folder, probed) for b in recipe.benchmarks if not b.sealed
+    }
+    shown = {row["question"]: "already in a benchmark" for source in benchmarks.values() for row in source.rows}
+    benchmarks |= {
+        b.name: read_source(f"benchmarks.{b.name}", b, folder, shown | probed) for b in recipe.benchmarks if b.sealed
+    }
     return Sources(
         seeds=read_source("data.seeds", recipe.data.seeds, folder),
         probe=probe,
-        benchmarks=tuple((b, read_source(f"benchmarks.{b.name}", b, folder, leave=asked)) for b in recipe.benchmarks),
+        benchmarks=tuple((b, benchmarks[b.name]) for b in recipe.benchmarks),
         gold=read_source("data.gold", recipe.data.gold, folder) if recipe.data.gold else None,
     )
 
@@ -141,8 +150,9 @@ def _with_id(draft: Draft, table: Any, row: Row) -> Row:
     return {"id": draft.row_id(table, row.get("benchmark", ""), row["source_row"])} | row
 
 
-def read_source(key: str, asked: Rows, folder: Path, leave: frozenset[str] = frozenset()) -> Source:
-    """The usable rows of one file, relative to a folder, but for questions to leave out. Raises BadInput."""
+def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = MappingProxyType({})) -> Source:
+    """The usable rows of one file, relative to a folder, but for questions to leave out, each with its reason.
+    Raises BadInput."""
     path = folder / asked.path
     if not path.exists():
         raise BadInput(
@@ -158,7 +168,7 @@ def read_source(key: str, asked: Rows, folder: Path, leave: frozenset[str] = fro
         columns |= raw.keys()
         row, reason = _usable(raw, asked)
         if row and row["question"] in leave:
-            reason = "already in the probe"
+            reason = leave[row["question"]]
         elif row and row["question"] in usable:
             reason = "repeated"
         if row and not reason:

@@ -32,7 +32,7 @@ def evaluate(
     sealed: str = "",
 ) -> dict[str, Any]:
     """Write `evaluations`; the figure `scores` holds a Score a benchmark. Sealed benchmarks are not touched, unless
-    one is named: then it alone is, greedy.
+    one is named: then it alone is, greedy, and the reading is noted.
 
     Greedy on every item; num_samples samples on the sampled_items whose questions hash smallest.
     """
@@ -49,6 +49,8 @@ def evaluate(
         done += completions
         draft.report(done, total, "answers")
 
+    if sealed:
+        draft.note_reading(sealed, model)
     with (
         equality(checks, draft.lineage.cache) as compare,
         open_engine(engine, draft.checkpoint(model), model) as generator,

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from schemas.gate import Comparison, GateResult, GuardResult
 from schemas.gate import Gate as Settings
+from schemas.gate import GateResult, GuardResult
 from schemas.manifest import Score, TableRef
-from tasks.audit.comparison import compared, could_show, guarded, in_words, marks_of, shown
+from tasks.audit.comparison import compared, guarded, in_words, marks_of, short_of_a_gain, shown
 from tasks.audit.statistics import wilson
 from tasks.store.draft import Draft
 
@@ -15,6 +15,7 @@ def gate(
     draft: Draft,
     *,
     settings: Settings,
+    base: TableRef,
     champion: TableRef,
     candidate: TableRef,
     invalid: TableRef,
@@ -23,26 +24,29 @@ def gate(
 ) -> dict[str, Any]:
     """Compare greedy answers, item by item, on the recipe's benchmark and its guards.
 
-    Items undecided for either, or invalid, are left out. Promoted if the gain is above zero, at least min_gain, its
-    one-sided p-value at most the level, every guard passed and the probe's bound kept; with `approval`, or with
+    Items undecided for the champion, or invalid, are left out. Promoted if the gain is above zero, at least min_gain,
+    its one-sided p-value at most the level, every guard passed and the probe's bound kept; with `approval`, or with
     `alarms` that hold, held until someone approves it. With a sealed benchmark, `confirm` has the last word.
     """
     dropped = set(draft.read(invalid)["id"].to_pylist())
-    before, after = (draft.read(ref).to_pylist() for ref in (champion, candidate))
-
-    def marks(rows: list[dict[str, Any]], benchmark: str) -> dict[str, bool]:
-        return marks_of([row for row in rows if row["id"] not in dropped], benchmark)
+    first, before, after = (
+        [row for row in draft.read(ref).to_pylist() if row["id"] not in dropped]
+        for ref in (base, champion, candidate)
+    )
 
     target = compared(
-        settings.benchmark, marks(before, settings.benchmark), marks(after, settings.benchmark), settings.test,
+        settings.benchmark, marks_of(before, settings.benchmark), marks_of(after, settings.benchmark), settings.test,
         settings.level, draft.random_seed("gate"),
     )  # fmt: skip
+    # against the base too: each champion may have lost nearly max_loss, and so would the next
+    sides = [("champion", before)] if base == champion else [("champion", before), ("base", first)]
     guards = tuple(
-        guarded(guard, marks(before, guard.benchmark), marks(after, guard.benchmark), settings.level)
+        guarded(guard, marks_of(rows, guard.benchmark), marks_of(after, guard.benchmark), settings.level, against)
         for guard in settings.guards
+        for against, rows in sides
     )
     precision = _right([row for ref in probe_verdicts for row in draft.read(ref).to_pylist()])
-    short = [*_short_of_a_gain(target, settings), *_lost(guards), *_doubts(precision, settings)]
+    short = [*short_of_a_gain(target, settings), *_lost(guards), *_doubts(precision, settings)]
     reason, awaiting = in_words(target), not short and (settings.approval or bool(alarms))
     if short:
         verdict = "better, but held" if shown(target, settings) else "not shown to be better"
@@ -59,19 +63,11 @@ def gate(
     ).model_dump()
 
 
-def _short_of_a_gain(found: Comparison, settings: Settings) -> Iterator[str]:
-    if shown(found, settings):
-        return
-    if found.p_value > settings.level:
-        yield f"p above the level of {settings.level}; {could_show(found)}"
-    else:
-        yield f"gain below the {settings.min_gain}"
-
-
 def _lost(guards: Sequence[GuardResult]) -> Iterator[str]:
     for guard in guards:
         if not guard.passed:
-            yield f"a loss of {guard.max_loss:.1%} on {guard.benchmark} is not ruled out: {in_words(guard)}"
+            lost = f"a loss of {guard.max_loss:.1%} on {guard.benchmark}{guard.whose}"
+            yield f"{lost} is not ruled out: {in_words(guard)}"
 
 
 def _right(probe_verdicts: list[dict[str, Any]]) -> Score:

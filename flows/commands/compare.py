@@ -23,23 +23,19 @@ def compare(
 ) -> None:
     """Whether B is better than A on a file of your own. Nothing is written."""
     from flows.comparing import compare_on
-    from flows.lines.plain import counted, sampled, worded
-    from tasks.audit.comparison import could_show
+    from flows.lines.compare import comparison_lines
+    from tasks.audit.comparison import shown
 
-    console = Console(to_stderr=as_json_object)
-    found, scores, unusable = compare_on(store, a, b, on, (question, answer), console)
+    found = compare_on(store, a, b, on, (question, answer), Console(to_stderr=as_json_object))
     if as_json_object:
-        sides = {name: score.model_dump(mode="json") for name, score in zip((a, b), scores, strict=True)}
-        told = {"scores": sides, "comparison": found.model_dump(mode="json"), "unusable": unusable}
+        told = {
+            "scores": {n: score.model_dump(mode="json") for n, score in zip((a, b), found.scores, strict=True)},
+            "comparison": found.comparison.model_dump(mode="json"),
+            "shown": shown(found.comparison, found.gate),
+            "level": found.gate.level,
+            "min_gain": found.gate.min_gain,
+            "unusable": found.unusable,
+        }
         typer.echo(json.dumps(told, indent=2))
-        return
-    if unusable:
-        console.note(f"rows that could not be used: {counted(unusable)}")
-    for name, score in zip((a, b), scores, strict=True):
-        undecided = f", {score.undecided:,} undecided" if score.undecided else ""
-        console.note(f"{name:<24} {worded(score)} of {score.n:,}{undecided}")
-        if several := sampled(score):
-            console.note(f"{'':<24} {several}")
-    interval = f"[{found.low:+.1%}, {found.high:+.1%}]"
-    console.note(f"{b} against {a}: {found.difference:+.1%} {interval}, {found.gained} gained, {found.lost} lost")
-    console.note(f"p = {found.p_value:.2g} ({found.test}); {could_show(found)}")
+    else:
+        typer.echo("\n".join(comparison_lines(store, a, b, found)))

@@ -57,7 +57,8 @@ def _gated(m: Manifest, gate: GateResult) -> Iterator[str]:
     if controls := [f"{label} {scores[arm].accuracy:.1%}" for arm, label in CONTROLS.items() if arm in scores]:
         yield f"controls {', '.join(controls)}"
     for guard in gate.guards:
-        told = f"a loss of {100 * guard.max_loss:.3g} points is {'' if guard.passed else 'not '}ruled out"
+        loss = f"a loss of {100 * guard.max_loss:.3g} points{guard.whose}"
+        told = f"{loss} is {'' if guard.passed else 'not '}ruled out"
         yield f"guard    {_difference(guard)}: {told}"
     if gate.sealed:
         yield f"sealed   {_difference(gate.sealed)}, reading {gate.sealed.reads}"

@@ -26,15 +26,15 @@ def promote(
             engine=recipe.engine, prompt=tests, model=checkpoint, benchmark_items=items, sealed=sealed,
         ).tables["evaluations"]  # fmt: skip
 
-    base, before, after = (
+    first, before, after = (
         answers(role, checkpoint)
         for role, checkpoint in (("base", round.base), ("champion", round.champion), ("candidate", candidate))
     )
     logged = [trained.tables[t] for t in ("train_steps", *(["reference_logps"] if recipe.train.references else []))]
-    scored = play(validate, "scores", settings=recipe.validation, tables=(*logged, base, before, after))
+    scored = play(validate, "scores", settings=recipe.validation, tables=(*logged, first, before, after))
     stop_if_invalid(scored.figures)
     decided = play(
-        gate, settings=recipe.gate, champion=before, candidate=after, invalid=scored.tables["dropped"],
+        gate, settings=recipe.gate, base=first, champion=before, candidate=after, invalid=scored.tables["dropped"],
         alarms=alarms, probe_verdicts=probe_verdicts,
     ).figures  # fmt: skip
     sealed = recipe.gate.sealed
@@ -44,5 +44,6 @@ def promote(
         stop_if_invalid(scored.figures)
         play(
             confirm, settings=recipe.gate, champion=before, candidate=after, invalid=scored.tables["dropped"],
-            reason=decided["reason"], awaiting_approval=decided["awaiting_approval"], reads=round.sealed_reads + 1,
+            reason=decided["reason"], awaiting_approval=decided["awaiting_approval"],
+            reads=round.sealed_reads(candidate),
         )  # fmt: skip

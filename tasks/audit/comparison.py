@@ -1,19 +1,23 @@
 """Comparison: two checkpoints on the same items of one benchmark, whether better, and whether no worse."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.gate import Comparison, Gate, Guard, GuardResult
 from tasks.audit.statistics import detectable_gain, mcnemar, no_worse, paired_bootstrap, paired_difference
 
-Marks = Mapping[str, bool]
+Marks = Mapping[str, bool | None]
 
 
 def compared(benchmark: str, before: Marks, after: Marks, test: str, level: float, seed: int) -> Comparison:
-    """Item -> whether the answer was right, of the checkpoint that is and the one that would be. Items that only one
-    of them has are left out; none at all show nothing: p = 1."""
-    items = sorted(before.keys() & after.keys())
-    old, new = [before[item] for item in items], [after[item] for item in items]
+    """Item -> whether the answer was right, of the checkpoint that is and the one that would be.
+
+    Items that only one of them has, or undecided for the one that is, are left out; undecided for the one that would
+    be, they earn it nothing. No items at all show nothing: p = 1.
+    """
+    items = sorted(item for item in before.keys() & after.keys() if before[item] is not None)
+    # left out, they would hide a loss: a candidate must not gain by answers that no check can decide
+    old, new = [bool(before[item]) for item in items], [bool(after[item]) for item in items]
     gained = sum(b and not a for a, b in zip(old, new, strict=True))
     lost = sum(a and not b for a, b in zip(old, new, strict=True))
     difference, low, high = paired_difference(new, old) if items else (0.0, -1.0, 1.0)
@@ -25,12 +29,12 @@ def compared(benchmark: str, before: Marks, after: Marks, test: str, level: floa
     )  # fmt: skip
 
 
-def guarded(guard: Guard, before: Marks, after: Marks, level: float) -> GuardResult:
+def guarded(guard: Guard, before: Marks, after: Marks, level: float, against: str) -> GuardResult:
     """Whether a loss as large as the guard's is ruled out, at this level."""
     found = compared(guard.benchmark, before, after, "mcnemar", level, 0)
     p_value = no_worse(found.gained, found.lost, found.n, guard.max_loss)
     more = {"test": "tango", "p_value": p_value, "max_loss": guard.max_loss, "passed": p_value <= level}
-    return GuardResult.model_validate(found.model_dump() | more)
+    return GuardResult.model_validate(found.model_dump() | more | {"against": against})
 
 
 def in_words(found: Comparison) -> str:
@@ -42,19 +46,25 @@ def in_words(found: Comparison) -> str:
 def could_show(found: Comparison) -> str:
     """What gain a benchmark of this size could have shown."""
     if found.detectable_gain >= 1:
-        return "so few items could have shown no gain at all"
+        return "too few items to show any gain"
     return f"so many items could have shown {found.detectable_gain:+.1%}"
 
 
-def marks_of(rows: list[dict[str, Any]], benchmark: str) -> dict[str, bool]:
-    """Item -> whether the greedy answer was right, of `evaluations`; undecided ones are left out."""
-    return {
-        row["item_id"]: row["correct"]
-        for row in rows
-        if row["greedy"] and row["benchmark"] == benchmark and row["correct"] is not None
-    }
+def marks_of(rows: list[dict[str, Any]], benchmark: str) -> dict[str, bool | None]:
+    """Item -> whether the greedy answer was right, of `evaluations`; None for undecided."""
+    return {row["item_id"]: row["correct"] for row in rows if row["greedy"] and row["benchmark"] == benchmark}
 
 
 def shown(found: Comparison, settings: Gate) -> bool:
     """Whether a gain is shown: above zero, large enough, and hardly luck."""
     return found.difference > 0 and found.difference >= settings.min_gain and found.p_value <= settings.level
+
+
+def short_of_a_gain(found: Comparison, settings: Gate) -> Iterator[str]:
+    """Why no gain is shown; nothing if one is."""
+    if shown(found, settings):
+        return
+    if found.p_value > settings.level:
+        yield f"p above level = {settings.level:g}; {could_show(found)}"
+    else:
+        yield f"a gain below min_gain = {settings.min_gain:.1%}"

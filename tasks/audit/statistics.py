@@ -48,11 +48,13 @@ def mcnemar(gained: int, lost: int) -> float:
 
 
 def paired_difference(candidate: Sequence[bool], champion: Sequence[bool]) -> tuple[float, float, float]:
-    """Difference in accuracy on the same items, with its 95% normal interval for paired shares."""
+    """Difference in accuracy on the same items, with its 95% interval: that for paired shares with half an item more
+    in each cell (Agresti and Min 2005, Statistics in Medicine 24:729), which keeps a width where no item changed."""
     difference = np.asarray(candidate, dtype=float) - np.asarray(champion, dtype=float)
-    mean = float(difference.mean())
-    reach = Z95 * float(difference.std(ddof=1)) / math.sqrt(len(difference)) if len(difference) > 1 else 1.0
-    return mean, mean - reach, mean + reach
+    n = len(difference) + 2
+    shifted = float(difference.sum()) / n
+    reach = Z95 * math.sqrt((float(np.abs(difference).sum()) + 1) / n - shifted**2) / math.sqrt(n)
+    return float(difference.mean()), max(-1.0, shifted - reach), min(1.0, shifted + reach)
 
 
 def unpaired_difference(a: Score, b: Score) -> tuple[float, float, float]:
@@ -90,22 +92,23 @@ def no_worse(gained: int, lost: int, n: int, margin: float) -> float:
     b = -gained - lost - (2 * n - gained + lost) * margin
     share = (math.sqrt(b * b - 8 * n * (lost * margin * (1 + margin))) - b) / (4 * n)
     variance = n * (2 * share - margin * (1 + margin))
-    return float(norm.sf((gained - lost + n * margin) / math.sqrt(variance))) if variance > 0 else 0.0
+    return float(norm.sf((gained - lost + n * margin) / math.sqrt(variance))) if variance > 0 else 1.0
 
 
 def detectable_gain(n: int, changed: int, level: float, power: float = 0.8) -> float:
-    """The smallest true gain that McNemar's test of this level would have shown with this power, on n items of which
-    as many change as changed here (Connor 1987, Biometrics 43:207); 1.0 where nothing could be shown."""
+    """The minimum detectable effect: the smallest true gain that McNemar's test of this level would have shown with
+    this power, on n items of which as many change as changed here, or as few as could show any gain (Connor 1987,
+    Biometrics 43:207); 1.0 for too few items to show one though all of them were gained."""
     from scipy.stats import norm
 
-    if n == 0:
+    if 0.5**n > level:
         return 1.0
-    share = max(changed, 1) / n
     sure, seen = float(norm.isf(level)), float(norm.ppf(power))
+    share = min(1.0, max(changed, (sure + seen) ** 2) / n)
     gain = 0.0
     for _ in range(100):  # a contraction: the gain stands on both sides
         gain = (sure * math.sqrt(share) + seen * math.sqrt(max(0.0, share - gain**2))) / math.sqrt(n)
-    return min(1.0, gain) if gain <= share else 1.0
+    return min(gain, share)
 
 
 def pass_at_k(right: int, samples: int, k: int) -> float:

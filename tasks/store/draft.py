@@ -16,6 +16,7 @@ from schemas.tables import TABLES
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import create_part, read_part, read_parts, read_table, table_ref, write_part
 from tasks.store.place import local_twin
+from tasks.store.readings import note_reading
 
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -68,6 +69,11 @@ class Draft:
     def checkpoint(self, ref: CheckpointRef) -> Path:
         """Folder of an input checkpoint."""
         return self.lineage.checkpoint_folder(ref)
+
+    def note_reading(self, benchmark: str, model: CheckpointRef) -> None:
+        """Count a reading of a sealed benchmark, before its first answer, whatever becomes of the round."""
+        self.prove()
+        note_reading(self.lineage.folder, benchmark, model.digest, self.round)
 
     def write(self, table: Table, rows: Rows, part: int = 0) -> pa.Table:
         """Write one part of an output table, whole; an earlier run's is replaced."""

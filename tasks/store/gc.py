@@ -69,7 +69,7 @@ def _of_a_lineage(lineage: Lineage, grace: float) -> Iterator[Garbage]:
             yield from _if_old(shown, "not named by its manifest", strays(folder, manifest), grace)
         elif not (folder / "manifest.json").exists():  # asked anew: published a moment ago
             yield from _if_old(shown, "a draft", files_below(folder), grace)
-    for part in ("lock", "records", "cache"):
+    for part in ("lock", "records", "sealed", "cache"):
         left = _drafts_of(files_below(lineage.folder / part))
         yield from _if_old(f"{lineage.recipe}/{part}", KILLED, left, grace)
 

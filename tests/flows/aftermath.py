@@ -70,6 +70,7 @@ def unaccounted(store: Path) -> list[Path]:
     for lineage in (path for path in store.iterdir() if path.is_dir() and path.name != "objects"):
         known |= set((lineage / "cache").rglob("*"))
         known |= set((lineage / "records").glob("[0-9]*.json"))
+        known |= set((lineage / "sealed").glob("*.json"))
         for kind in ("json", "beat", "released"):
             known |= set((lineage / "lock").glob(f"[0-9]*.{kind}"))
     return sorted(path for path in store.rglob("*") if not path.is_dir() and path not in known)

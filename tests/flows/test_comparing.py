@@ -12,6 +12,8 @@ from flows import main
 from flows.console import Console
 from flows.run import run_recipe
 from schemas.manifest import Score
+from schemas.recipe import Benchmark
+from tasks.collect import read_source
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -21,7 +23,9 @@ def store(tmp_path_factory, prefect_server, quickstart, written_recipe):
     """A round with a candidate, and one that validation failed."""
     folder = tmp_path_factory.mktemp("compared")
     for changes in ({}, {"validation__min_sft_examples": 100_000}):
-        path = written_recipe(folder, quickstart, "small", evaluate__num_samples=3, **changes)
+        path = written_recipe(
+            folder, quickstart, "my-base", evaluate__num_samples=3, gate__sealed="sums-sealed", **changes
+        )
         run_recipe(path, folder / "store", 1, Console(to_stderr=True))
     return folder / "store"
 
@@ -52,24 +56,48 @@ def contents(store):
 
 def test_two_checkpoints_are_compared_on_a_users_file_and_nothing_is_written(compare, store):
     before = contents(store)
-    code, said, _ = compare("small/base", "small/1", "--json")
+    code, said, _ = compare("my-base/base", "my-base/1", "--json")
     found = json.loads(said)
-    first, second = found["scores"]["small/base"], found["scores"]["small/1"]
-    assert (code, first["n"], second["n"]) == (0, 81, 81)
+    first, second = found["scores"]["my-base/base"], found["scores"]["my-base/1"]
+    n = 81 - found["unusable"].get("in sums-sealed, which is sealed", 0)
+    assert (code, first["n"], second["n"]) == (0, n, n)
     assert 0 < first["accuracy"] < 1
     comparison = found["comparison"]
     assert comparison["difference"] == pytest.approx(second["accuracy"] - first["accuracy"])
     assert list(Score.model_validate(second).sampled) == ["mean@3", "pass@2", "pass@3", "maj@3"]
-    assert (first["mean_n"], found["unusable"]) == (20, {})
-    assert (comparison["gained"] - comparison["lost"]) / 81 == pytest.approx(comparison["difference"])
+    assert first["mean_n"] == 20
+    assert (comparison["gained"] - comparison["lost"]) / n == pytest.approx(comparison["difference"])
+    assert (found["level"], found["shown"]) == (0.05, comparison["p_value"] <= 0.05)
     assert contents(store) == before
 
 
 def test_a_checkpoint_against_itself_changes_nothing(compare):
-    code, said, _ = compare("base", "small/base")
+    code, said, _ = compare("base", "my-base/base")
     assert code == 0
-    assert "small/base against base: +0.0% [+0.0%, +0.0%], 0 gained, 0 lost\np = 1 (mcnemar)" in said
+    assert re.search(
+        r"^my-base/base against base: \+0\.0% \[-2\.\d%, \+2\.\d%\], 0 gained, 0 lost\np = 1 \(mcnemar\): not shown",
+        said, re.M,
+    )  # fmt: skip
+    assert "next: " not in said
     assert re.search(r"^ +mean@3 .*%\], pass@2 .*, maj@3 .*%\] of 20 items$", said, re.M)
+
+
+def test_two_rounds_have_a_next_line(compare, store):
+    _, said, _ = compare("1", "my-base/1")
+    assert said.endswith(f"\nnext: selfplay diff 1 my-base/1 --store {store}\n")
+
+
+def test_what_the_sealed_benchmark_holds_is_left_out_and_its_own_file_refused(compare, quickstart, tmp_path):
+    path, sealed = tmp_path / "sealed.jsonl", quickstart["benchmarks"][1]
+    items = read_source("", Benchmark.model_validate(sealed), tmp_path).rows
+    rows = [{"sum": item["question"], "is": item["reference"]} for item in items]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    code, said, line = compare("base", "1", on=path)
+    assert (code, said) == (2, "")
+    assert "has no usable row (200 in sums-sealed, which is sealed)" in line
+    path.write_text("\n".join(map(json.dumps, [*rows[:3], {"sum": "1+2+3+4", "is": "10"}])))
+    code, said, _ = compare("base", "1", on=path)
+    assert (code, said.splitlines()[0]) == (0, "rows that could not be used: 3 in sums-sealed, which is sealed")
 
 
 def test_one_item_and_rows_that_cannot_be_used_are_said_to_be_so(compare, tmp_path):
@@ -79,7 +107,10 @@ def test_one_item_and_rows_that_cannot_be_used_are_said_to_be_so(compare, tmp_pa
     assert code == 0
     assert "rows that could not be used: 1 no answer, 1 no question, 1 repeated" in said
     assert re.search(
-        r"^1 against base: .*\np = \S+ \(mcnemar\); so few items could have shown no gain at all$", said, re.M
+        r"^1 against base: .*\np = \S+ \(mcnemar\): not shown to be better at 5%, the level of 1's gate; "
+        r"too few items to show any gain$",
+        said,
+        re.M,
     )
 
 
@@ -92,9 +123,9 @@ def test_what_cannot_be_compared_is_one_line(compare, tmp_path):
     pq.write_table(pa.table({"sum": [1, 2], "is": ["1", "2"]}), tmp_path / "numbers.parquet")
     pq.write_table(pa.table({"sum": pa.array([], "string"), "is": pa.array([], "string")}), tmp_path / "none.parquet")
     for arguments, more, expected in (
-        (("small/base", "small/2"), {}, "small/2: it has no weights"),
-        (("small/9", "small/1"), {}, "small/9: no published round of this name"),
-        (("small", "small/1"), {}, "expected a round such as quickstart/3"),
+        (("my-base/base", "my-base/2"), {}, "my-base/2: it has no weights"),
+        (("my-base/9", "my-base/1"), {}, "my-base/9: no published round of this name"),
+        (("my-base", "my-base/1"), {}, "expected a round such as quickstart/3"),
         (("1", "1"), {"on": tmp_path / "none.jsonl"}, "no such file"),
         (("1", "1"), {"on": tmp_path / "empty.jsonl"}, "has no usable row (it is empty)"),
         (("1", "1"), {"on": tmp_path / "none.parquet"}, "has no usable row (it is empty)"),

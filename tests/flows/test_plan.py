@@ -60,7 +60,10 @@ def test_a_plan_names_every_stage_of_the_next_round_and_writes_nothing(tmp_path,
     assert list(stages) == ALL
     assert (stages["collect"].state, stages["collect"].why) == ("running", "not in the store")
     assert (stages["propose"].state, stages["propose"].why) == ("running", "after collect")
-    assert stages["gate"].why == "after alarms, evaluate.candidate, evaluate.champion, judge, validate.scores"
+    assert (
+        stages["gate"].why
+        == "after alarms, evaluate.base, evaluate.candidate, evaluate.champion, judge, validate.scores"
+    )
     assert not (tmp_path / "store").exists()
 
 

@@ -14,6 +14,7 @@ from flows.plan import plan_round
 from flows.preflight import preflight
 from flows.round import next_round
 from flows.run import run_recipe
+from schemas.manifest import CheckpointRef
 from tasks.audit.examine import examine_store
 from tasks.audit.report import write_report
 from tasks.store.lineage import open_lineage
@@ -32,6 +33,7 @@ GAINS = {  # a gain that a lenient gate sees
 HARMLESS = [{"benchmark": "other-sums", "max_loss": 0.2}]
 NEVER_RULED_OUT = [{"benchmark": "three", "max_loss": 0.0001}]
 SEALED = "sums-sealed"
+OTHER = CheckpointRef(digest="f" * 64)
 CONFIRMED = {"gate__guards": HARMLESS, "gate__sealed": SEALED}
 NOT_TOUCHED = {
     "a guard": {"gate__guards": NEVER_RULED_OUT, "gate__sealed": SEALED},
@@ -105,7 +107,7 @@ def test_a_gain_that_costs_no_guard_and_shows_on_the_sealed_benchmark_is_promote
     assert set(m.scores[SEALED]) == {"champion", "candidate"}
     answers = answers_to(lineage, m, SEALED)
     assert len(answers) == 2000 and all(row["greedy"] for row in answers)
-    assert following.sealed_reads == 1
+    assert following.sealed_reads(OTHER) == 2
     scorecard = json.loads((lineage.round_folder(1) / "scorecard.json").read_text())
     assert 0 < scorecard["gate"]["detectable_gain"] < 0.1
     assert scorecard["gate"]["sealed"]["reads"] == 1
@@ -131,7 +133,7 @@ def test_a_gain_that_does_not_show_on_the_sealed_benchmark_is_held_and_the_readi
     m, lineage, following = end(gate__sealed="never")
     assert (m.decision, m.gate.decision, lineage.champion(m.base)) == ("held", "held", m.base)
     assert "; not confirmed by never, reading 1: +0.0% on 20 items" in m.reason
-    assert following.sealed_reads == 1
+    assert (following.sealed_reads(OTHER), following.sealed_reads(m.candidate)) == (2, 1)
 
 
 @pytest.mark.parametrize("by", NOT_TOUCHED)
@@ -141,10 +143,10 @@ def test_the_sealed_benchmark_is_not_touched_when_the_gate_holds(end, selfplay, 
     assert m.gate.sealed is None
     assert not [shown for shown in m.stages if "sealed" in shown or shown == "confirm"]
     assert SEALED not in m.scores and answers_to(lineage, m, SEALED) == []
-    assert following.sealed_reads == 0
+    assert following.sealed_reads(OTHER) == 1
     words = {
         "a guard": r"better, but held: .*; a loss of 0\.0% on three is not ruled out: \+0\.0% on 3 items",
-        "too small a gain": r"not shown to be better: .*; gain below the 0\.9",
+        "too small a gain": r"not shown to be better: .*; a gain below min_gain = 90\.0%",
         "the vote": r"better, but held: .*; the vote's precision on the probe may be .*, 100\.0% wanted",
     }
     assert re.match(words[by], m.reason), m.reason
@@ -159,11 +161,19 @@ def test_what_awaits_approval_has_been_confirmed(end, selfplay):
     assert open_lineage(lineage.store, "small").champion(m.base) == m.candidate
 
 
-def test_a_reading_counts_though_validation_stopped_the_round_after_it(end):
+@pytest.mark.parametrize("left", ["the note alone", "the manifest alone", "a manifest that validation stopped"])
+def test_a_reading_counts_for_the_next_candidate_whatever_became_of_its_round(end, left):
     m, lineage, following = end(gate__sealed="never")
-    gate = m.gate.model_copy(update={"sealed": None})
-    stopped = m.model_copy(update={"decision": "failed", "gate": gate})
-    assert replace(following, lineage=replace(lineage, published=(stopped,))).sealed_reads == 1
+    if left == "the note alone":  # killed before it was published
+        lineage = replace(lineage, published=())
+    else:  # by a version that made no notes
+        shutil.rmtree(lineage.folder / "sealed")
+    if left == "a manifest that validation stopped":
+        gate = m.gate.model_copy(update={"sealed": None})
+        lineage = replace(lineage, published=(m.model_copy(update={"decision": "failed", "gate": gate}),))
+    following = replace(following, lineage=lineage)
+    assert following.sealed_reads(OTHER) == 2
+    assert following.sealed_reads(m.candidate) == 1, "the same one, gone on with after a kill"
 
 
 def test_a_plan_says_what_waits_for_the_gates_word(end, drafted, tmp_path, quickstart, written_recipe, benchmarks):

@@ -86,6 +86,27 @@ def test_unusable_rows_are_counted_with_the_reason(folder, quickstart):
     }  # fmt: skip
 
 
+def test_a_sealed_benchmark_is_kept_apart_from_those_that_are_read_every_night(folder, quickstart):
+    recipe = reading(quickstart)
+    (sums,) = recipe.benchmarks
+    (folder / "sealed.jsonl").write_text(
+        "\n".join(json.dumps(row) for row in [*ROWS[5:], {"problem": "0+1", "solution": 1}])
+    )
+    sealed = sums.model_copy(update={"name": "hidden", "path": "sealed.jsonl", "sealed": True})
+    for benchmarks in ((sums, sealed), (sealed, sums)):
+        found = dict(
+            (b.name, source)
+            for b, source in read_sources(recipe.model_copy(update={"benchmarks": benchmarks}), folder).benchmarks
+        )
+        assert list(found) == [b.name for b in benchmarks]
+        assert len(found["sums"].rows) == 3
+        assert [row["question"] for row in found["hidden"].rows] == ["0+1"]
+        assert found["hidden"].unusable == {"already in a benchmark": 3, "already in the probe": 1}
+    same = recipe.model_copy(update={"benchmarks": (sums, sealed.model_copy(update={"path": sums.path}))})
+    with pytest.raises(BadInput, match=r"^benchmarks\.hidden: .* has no usable row \(3 already in a benchmark\)"):
+        read_sources(same, folder)
+
+
 @pytest.mark.parametrize(
     ("content", "line"),
     [

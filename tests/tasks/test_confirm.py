@@ -34,6 +34,11 @@ def test_a_gain_that_does_not_show_there_is_held(play):
     assert "; not confirmed by sealed, reading 3: +0.0% on 100 items" in found["reason"]
 
 
+def test_sealed_answers_that_no_check_could_decide_earn_the_candidate_nothing(play):
+    found = play([False] * 20 + [True] * 80, [None] * 20 + [True] * 80)
+    assert (found["decision"], found["sealed"]["n"], found["sealed"]["gained"]) == ("held", 100, 0)
+
+
 def test_what_awaits_approval_still_does(play):
     found = play([False] * 20 + [True] * 80, [True] * 100, awaiting_approval=True)
     assert (found["decision"], found["awaiting_approval"]) == ("held", True)

@@ -2,10 +2,12 @@ from collections import Counter
 
 import pytest
 
+from schemas.errors import Damaged
 from schemas.inputs import BENCHMARK_ITEMS
-from schemas.manifest import Score
+from schemas.manifest import CheckpointRef, Score
 from tasks.evaluate import evaluate
 from tasks.prompts import load_prompt
+from tasks.store.readings import readers
 
 SUMS = [("1+2+3+4", "10"), ("2+2+2+2", "8"), ("1+1+1+1", "4"), ("5+1+2+1", "9"), ("1+2+1+2", "wrong on purpose")]
 
@@ -16,17 +18,18 @@ def play(draft, given, recipe, tiny, tmp_path):
         {"id": f"i{i}", "benchmark": "sums", "sealed": False, "question": q, "reference": a, "source_row": i}
         for i, (q, a) in enumerate(SUMS)
     ]
-    sealed = items[0] | {"id": "s", "benchmark": "sealed", "sealed": True}
+    hidden = items[0] | {"id": "s", "benchmark": "sealed", "sealed": True}
 
-    def run(**changes):
+    def run(sealed="", model=tiny, **changes):
         figures = evaluate(
             draft,
             settings=recipe.evaluate.model_copy(update=changes),
             checks=recipe.judge,
             engine=recipe.engine,
             prompt=load_prompt("solve_sums", tmp_path),
-            model=tiny,
-            benchmark_items=given(BENCHMARK_ITEMS, [*items, sealed]),
+            model=model,
+            benchmark_items=given(BENCHMARK_ITEMS, [*items, hidden]),
+            sealed=sealed,
         )
         return figures["scores"], draft.read(draft.tables()["evaluations"]).to_pylist()
 
@@ -58,7 +61,20 @@ def test_mean_pass_and_majority_at_k_are_over_the_sampled_items(play):
     assert figures["maj@4"].n == 3
 
 
-def test_a_sealed_benchmark_is_not_touched(play):
+def test_a_sealed_benchmark_is_not_touched(play, draft):
     scores, rows = play()
     assert list(scores) == ["sums"]
     assert {row["benchmark"] for row in rows} == {"sums"}
+    assert readers(draft.lineage.folder, "sealed") == set()
+
+
+def test_a_sealed_benchmark_that_is_named_is_played_alone_and_the_reading_noted(play, draft, tiny):
+    scores, rows = play(sealed="sealed")
+    assert (list(scores), [row["item_id"] for row in rows]) == (["sealed"], ["s"])
+    assert readers(draft.lineage.folder, "sealed") == {tiny.digest}
+
+
+def test_a_reading_is_noted_before_the_weights_are_loaded(play, draft):
+    with pytest.raises(Damaged):
+        play(sealed="sealed", model=CheckpointRef(digest="a" * 64))
+    assert readers(draft.lineage.folder, "sealed") == {"a" * 64}

@@ -27,13 +27,15 @@ def probed(marks):
 
 @pytest.fixture
 def play(draft, given, recipe):
-    def run(champion, candidate, alarms=(), guard=((), ()), probe=(True,), **changes):
-        old = rows("old", champion) + rows("old", guard[0], benchmark="guard")
+    def run(champion, candidate, alarms=(), guard=((), ()), probe=(True,), base=None, **changes):
+        """`base`: its marks on the guard, where it is not the champion any more."""
+        old = given(EVALUATIONS, rows("old", champion) + rows("old", guard[0], benchmark="guard"))
         new = rows("new", candidate) + rows("new", guard[1], benchmark="guard")
         return gate(
             draft,
             settings=recipe.gate.model_copy(update=changes),
-            champion=given(EVALUATIONS, old),
+            base=old if base is None else given(EVALUATIONS, rows("first", base, benchmark="guard")),
+            champion=old,
             candidate=given(EVALUATIONS, new),
             invalid=given(DROPPED, []),
             alarms=alarms,
@@ -56,7 +58,7 @@ def test_a_candidate_that_may_be_luck_is_held_with_the_reason(play, test):
     result = play([False] * 3 + [True] * 2, [True] * 3 + [False] * 2, test=test)
     assert result["decision"] == "held"
     assert "not shown to be better" in result["reason"]
-    assert "p above the level" in result["reason"]
+    assert "p above level = 0.05; " in result["reason"]
 
 
 @pytest.mark.parametrize("test", ["mcnemar", "bootstrap"])
@@ -67,7 +69,17 @@ def test_a_worse_or_equal_candidate_is_held(play, test):
 
 def test_a_gain_below_the_smallest_worth_a_promotion_is_held(play):
     result = play([False] * 10 + [True] * 90, [True] * 100, min_gain=0.2)
-    assert (result["decision"], "gain below the 0.2" in result["reason"]) == ("held", True)
+    assert (result["decision"], "; a gain below min_gain = 20.0%" in result["reason"]) == ("held", True)
+
+
+def test_an_answer_that_no_check_could_decide_earns_the_candidate_nothing(play):
+    assert play([False] * 10 + [True] * 90, [None] * 10 + [True] * 90)["gained"] == 0
+    result = play(
+        *BETTER, guard=([True] * 400, [True] * 380 + [None] * 20), guards=(Guard(benchmark="guard", max_loss=0.05),)
+    )
+    assert (result["decision"], result["guards"][0]["lost"]) == ("held", 20), "left out, they would hide the loss"
+    result = play([None] * 10 + [True] * 90, [True] * 100)
+    assert (result["n"], result["gained"]) == (90, 0), "the champion's are left out"
 
 
 def test_undecided_and_invalid_items_sampled_answers_and_other_benchmarks_do_not_count(draft, given, recipe):
@@ -89,16 +101,18 @@ def test_undecided_and_invalid_items_sampled_answers_and_other_benchmarks_do_not
         "threshold": None,
         "text": None,
     }
+    champion = given(EVALUATIONS, old)
     result = gate(
         draft,
         settings=recipe.gate,
-        champion=given(EVALUATIONS, old),
+        base=champion,
+        champion=champion,
         candidate=given(EVALUATIONS, new),
         invalid=given(DROPPED, [{"id": "new-sums-True-3"} | dropped]),
         alarms=[],
         probe_verdicts=(given(PROBE_VERDICTS, []),),
     )
-    assert (result["n"], result["gained"]) == (1, 1)
+    assert (result["n"], result["gained"], result["lost"]) == (2, 1, 1)
 
 
 def test_a_better_candidate_is_held_by_an_alarm_until_someone_approves_it(play):
@@ -125,9 +139,9 @@ def test_a_held_round_says_what_gain_so_many_items_could_have_shown(play):
     assert result["decision"] == "held"
     assert f"so many items could have shown {result['detectable_gain']:+.1%}" in result["reason"]
     assert 0 < result["detectable_gain"] < 0.1
-    result = play([False] * 2 + [True] * 3, [True] * 2 + [True] * 3)
+    result = play([False] * 2 + [True] * 2, [True] * 2 + [True] * 2)
     assert (result["decision"], result["detectable_gain"]) == ("held", 1.0)
-    assert "so few items could have shown no gain at all" in result["reason"]
+    assert "too few items to show any gain" in result["reason"]
 
 
 def test_a_guard_that_may_have_lost_holds_a_better_candidate_and_one_that_has_not_does_not(play):
@@ -140,6 +154,17 @@ def test_a_guard_that_may_have_lost_holds_a_better_candidate_and_one_that_has_no
     assert "a loss of 5.0% on guard is not ruled out: -5.0% on 400 items" in lost["reason"]
     unknown = play(*BETTER, guards=guards)
     assert (unknown["decision"], unknown["guards"][0]["p_value"]) == ("held", 1.0), "no items rule nothing out"
+
+
+def test_what_champions_lost_by_and_by_holds_a_candidate_that_lost_no_more_than_the_last(play):
+    guards = (Guard(benchmark="guard", max_loss=0.05),)
+    champion, candidate = [True] * 380 + [False] * 20, [True] * 378 + [False] * 22
+    first = play(*BETTER, guard=(champion, candidate), guards=guards)
+    assert (first["decision"], [guard["against"] for guard in first["guards"]]) == ("promoted", ["champion"])
+    later = play(*BETTER, guard=(champion, candidate), base=[True] * 400, guards=guards)
+    found = [(guard["against"], guard["lost"], guard["passed"]) for guard in later["guards"]]
+    assert (later["decision"], found) == ("held", [("champion", 2, True), ("base", 22, False)])
+    assert "; a loss of 5.0% on guard against the base is not ruled out: -5.5% on 400 items" in later["reason"]
 
 
 def test_a_vote_that_may_be_too_often_wrong_holds_a_better_candidate(play):

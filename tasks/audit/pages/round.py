@@ -86,7 +86,7 @@ def _gated(m: Manifest) -> list[dict[str, Any]]:
     found: list[tuple[str, Comparison, str]] = [("gain", m.gate, seen)]
     for guard in m.gate.guards:
         ruled = "is ruled out" if guard.passed else "is not ruled out"
-        found.append(("guard", guard, f"a loss of {guard.max_loss:.1%} {ruled}"))
+        found.append(("guard", guard, f"a loss of {guard.max_loss:.1%}{guard.whose} {ruled}"))
     if m.gate.sealed:
         found.append(("sealed", m.gate.sealed, f"reading {m.gate.sealed.reads}"))
     return [{"for": what, "found": compared, "told": told} for what, compared, told in found]

@@ -36,8 +36,25 @@ def test_mcnemar_is_the_exact_binomial_tail():
 def test_the_paired_difference_and_its_interval():
     new, old = [True] * 60 + [False] * 40, [True] * 50 + [False] * 50
     mean, low, high = paired_difference(new, old)
-    spread = math.sqrt((10 * 0.9**2 + 90 * 0.1**2) / 99)
-    assert (mean, low, high) == pytest.approx((0.1, 0.1 - 1.96 * spread / 10, 0.1 + 1.96 * spread / 10), abs=1e-4)
+    centre, reach = 10 / 102, 1.96 / 102 * math.sqrt(11 - 100 / 102)  # half an item more in each of four cells
+    assert (mean, low, high) == pytest.approx((0.1, centre - reach, centre + reach), abs=1e-4)
+
+
+def test_where_no_item_changed_the_paired_interval_keeps_a_width_that_more_items_narrow():
+    for n, width in ((1, 1.0), (20, 0.09), (1000, 0.002)):
+        assert paired_difference([True] * n, [True] * n)[1:] == pytest.approx((-width, width), abs=0.35 / n)
+
+
+@pytest.mark.parametrize("shares", [(0.02, 0.01, 0.97), (0.1, 0.2, 0.7), (0.003, 0.001, 0.996)])
+def test_the_paired_interval_holds_the_truth_as_often_as_it_says(shares):
+    held = 0
+    for won, lost, _ in np.random.default_rng(0).multinomial(200, shares, size=400):
+        candidate = [True] * int(won) + [False] * (200 - int(won))
+        _, low, high = paired_difference(
+            candidate, [False] * int(won) + [True] * int(lost) + [False] * (200 - int(won + lost))
+        )
+        held += low <= shares[0] - shares[1] <= high
+    assert held / 400 >= 0.93
 
 
 def test_the_bootstrap_agrees_with_mcnemar_where_both_are_good():
@@ -126,9 +143,16 @@ def test_a_gain_that_could_have_been_shown_is_shown_in_four_of_five_cases(n, sha
     assert 0.74 < np.mean([mcnemar(int(won), int(lost)) <= 0.05 for won, lost, _ in counts]) < 0.84
 
 
+def test_few_changes_are_not_too_few_items():
+    assert 0.001 < detectable_gain(4000, 3, 0.05) < 0.002, "6 of 4,000, all gained, would have been shown"
+    assert detectable_gain(4000, 3, 0.05) == detectable_gain(4000, 0, 0.05) < detectable_gain(4000, 30, 0.05)
+
+
 def test_what_is_too_small_could_have_shown_nothing():
-    assert detectable_gain(0, 0, 0.05) == 1.0
-    assert detectable_gain(10, 1, 0.05) == 1.0
+    for n in (0, 3, 4):
+        assert detectable_gain(n, n, 0.05) == 1.0 and mcnemar(n, 0) > 0.05
+    for n in (5, 6, 10):
+        assert detectable_gain(n, n, 0.05) < 1.0 and mcnemar(n, 0) <= 0.05
     assert detectable_gain(4000, 600, 0.05) < detectable_gain(1000, 150, 0.05) < detectable_gain(1000, 150, 0.005)
 
 

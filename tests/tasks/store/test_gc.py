@@ -9,6 +9,7 @@ from tasks.store.lock import hold
 from tasks.store.objects import keep_checkpoint
 from tasks.store.parquet import write_part
 from tasks.store.place import store_at
+from tasks.store.readings import note_reading
 from tasks.store.records import add_record
 from tasks.store.uploads import unfinished_uploads
 
@@ -35,7 +36,7 @@ def test_nothing_of_a_published_round_is_garbage(rounds):
     for decision in ("promoted", "held", "failed"):
         rounds.publish(decision)
     with hold(rounds.lineage.folder, "run"):
-        pass
+        note_reading(rounds.lineage.folder, "sums", "a" * 64, 4)
     assert found(rounds) == {}
 
 
@@ -51,12 +52,16 @@ def test_drafts_strays_dropped_weights_and_unreferenced_objects_go_and_nothing_e
     write_part(rounds.lineage.round_folder(4) / "questions" / ("0" * 32) / "part-0000.parquet", QUESTIONS, [QUESTION])
     (rounds.lineage.round_folder(1) / "stray.json").write_text("{}")
     (rounds.lineage.folder / "records" / ".0002.json.abcd.draft").write_text("half")
+    note_reading(rounds.lineage.folder, "sums", "a" * 64, 4)
+    kept |= files(rounds.lineage.folder / "sealed")
+    (rounds.lineage.folder / "sealed" / ".sums.json.abcd.draft").write_text("half")
     (rounds.store / ".store.json.abcd.draft").write_text("half")
     (rounds.store / "objects" / rounds.base.digest / ".model.safetensors.abcd.draft").write_text("half")
     assert found(rounds) == {
         "small/round-0001": "not named by its manifest",
         "small/round-0004": "a draft",
         "small/records": "left by a killed writer",
+        "small/sealed": "left by a killed writer",
         "store": "left by a killed writer",
         shown(rounds.base): "left by a killed writer",
         shown(held.candidate): "weights dropped by a record",

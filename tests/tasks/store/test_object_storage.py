@@ -14,6 +14,7 @@ from tasks.store.lock import hold
 from tasks.store.objects import checkpoint_folder, create_once, folder_digests, keep_checkpoint, write_whole
 from tasks.store.parquet import read_table, table_ref, write_part
 from tasks.store.place import local_cache, store_at
+from tasks.store.readings import note_reading, readers
 from tasks.store.records import add_record, read_records
 
 TINY = Path(__file__).resolve().parents[3] / "deployments/models/tiny"
@@ -138,6 +139,10 @@ def test_a_lineage_its_records_and_its_lock_live_there_too(place):
     with hold(place / "small", "run") as lock:
         lock.prove()
         add_record(place / "small", "drop-weights", 1, "for a test")
+        assert readers(place / "small", "sums") == set()
+        note_reading(place / "small", "sums", "a" * 64, 1)
+        note_reading(place / "small", "sums", "a" * 64, 2)
     assert [record.kind for record in read_records(place / "small")] == ["drop-weights"]
+    assert readers(place / "small", "sums") == {"a" * 64}
     assert open_lineage(place, "small").manifests == ()
     assert {path.suffix for path in (place / "small/lock").iterdir()} == {".json", ".beat", ".released"}
