@@ -1,4 +1,5 @@
-"""The `selfplay` command. Commands that only read the store import neither Prefect nor torch."""
+"""The `selfplay` command. Commands that only read the store import neither Prefect nor torch, but `compare`, which
+asks the models."""
 
 from flows import environment
 

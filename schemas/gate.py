@@ -75,6 +75,8 @@ class GuardResult(Comparison):
 
 
 class SealedResult(Comparison):
+    """The same comparison on the sealed benchmark, and how often it was read by then."""
+
     reads: int
     """Readings of the sealed benchmark in this lineage, this one included."""
 

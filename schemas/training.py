@@ -23,6 +23,8 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class Lora(Section):
+    """Train low-rank adapters instead of all weights (Hu et al. 2021, arXiv 2106.09685)."""
+
     rank: Count
     """Rank of the adapters, on all linear layers; merged into the weights before they are stored."""
     alpha: Count
@@ -30,6 +32,8 @@ class Lora(Section):
 
 
 class Stop(Section):
+    """When training ends early, with the weights it has; without a rule it never does; the gate decides as ever."""
+
     min_entropy: Annotated[float, Field(ge=0)] | None = None
     """Training ends early, with the weights it has, when the mean entropy of a token's distribution falls below this;
     in nats."""
@@ -75,6 +79,8 @@ class Sft(Optimiser):
 
 
 class Change(Section):
+    """Another rate or beta from some round on, as SPIN's later iterations have."""
+
     from_round: Annotated[int, Field(ge=2)]
     """The round from which these hold instead."""
     learning_rate: Positive | None = None

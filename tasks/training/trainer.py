@@ -24,7 +24,7 @@ class Phase:
 
     method: str
     source: Path
-    """The checkpoint it starts from, and that a preference loss refers to."""
+    """The checkpoint it starts from."""
     place: Place
     begun: Path | None
     """The trainer's own checkpoint to go on from."""
