@@ -120,8 +120,8 @@ def _mixed(draft: Draft, settings: Settings, own: int, gold: list[Row], replay: 
 
 
 def _with_win_rates(attempts: list[Row]) -> list[Row]:
-    """An attempt that agrees with the vote wins against one that does not; two of a kind are even. One whose check
-    timed out is halfway between."""
+    """Over the question's valid attempts: one that agrees with the vote wins against one that does not; two of a kind
+    are even. One whose check timed out is halfway between."""
     rewards = [0.5 if row["reward"] is None else row["reward"] for row in attempts]
     rates = win_rates([[(1 + one - other) / 2 for other in rewards] for one in rewards])
     return [row | {"win_rate": rate} for row, rate in zip(attempts, rates, strict=True)]
