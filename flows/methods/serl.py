@@ -74,5 +74,7 @@ def serl(round: Round) -> None:
         "invalid": (*paired("dropped"), checked.tables["dropped"]),
     }  # fmt: skip
     trained = play(train, **training | {name: (*training[name], built[name]) for name in ROWS})
-    promote(round, trained, items=items, probe_verdicts=(judged["probe_verdicts"],), alarms=watched.figures["holds"])
+    promote(
+        round, [trained], items=items, probe_verdicts=(judged["probe_verdicts"],), alarms=watched.figures["holds"]
+    )
     play_controls(round, given | proposed | solved, building=mixed, training=training)
