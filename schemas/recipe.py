@@ -118,6 +118,11 @@ class Recipe(Section):
         if self.propose.max_own_fewshots > self.propose.num_fewshots:
             raise ValueError("propose.max_own_fewshots exceeds propose.num_fewshots")
         self._training_has_its_sections()
+        if self.controls.random_label and self.judge.rule != "classes":
+            raise ValueError(
+                f"controls.random_label = true with judge.rule = '{self.judge.rule}': its questions are those of the "
+                "rule 'classes'; set judge.rule = 'classes', or leave the control out"
+            )
         if self.solve.early_stopping and self.judge.rule != "classes":
             raise ValueError("solve.early_stopping goes with judge.rule = 'classes'")
         return self

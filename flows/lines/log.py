@@ -56,6 +56,8 @@ def _gated(m: Manifest, gate: GateResult) -> Iterator[str]:
     yield f"gain     {_difference(gate)}: {of}{seen}"
     if controls := [f"{label} {scores[arm].accuracy:.1%}" for arm, label in CONTROLS.items() if arm in scores]:
         yield f"controls {', '.join(controls)}"
+    for arm, why in m.controls_failed.items():
+        yield f"control  {plain(CONTROLS.get(arm, arm))}: not scored ({plain(why, 300)})"
     for guard in gate.guards:
         told = f"a loss of {100 * guard.max_loss:.3g} points is {'' if guard.passed else 'not '}ruled out"
         yield f"guard    {_difference(guard)}: {told}"
