@@ -26,7 +26,7 @@ from schemas.settings import (
     TransformersEngine,
     Validate,
 )  # fmt: skip
-from schemas.training import READS, Train
+from schemas.training import Train
 
 
 class Model(Section):
@@ -143,8 +143,7 @@ class Recipe(Section):
             return self
         if (build.gold_share or build.replay_share) and self.train.sft is None:
             raise ValueError("build.gold_share and build.replay_share go with 'sft' in train.methods")
-        reading = [method for method in self.train.methods if READS[method] == "preference_pairs"]
-        if build.pairs != "correct_incorrect" and not reading:
+        if build.pairs != "correct_incorrect" and "preference_pairs" not in self.train.reads:
             raise ValueError(f"build.pairs = '{build.pairs}': no method in train.methods reads pairs")
         return self
 

@@ -51,7 +51,8 @@ def _seeds_alone(round: Round, tables: Tables, training: dict[str, Any]) -> None
     """The gold rows, at four points on the way: the best of them counts, which favours the control."""
     trained = round.play(
         train, "control-seeds", settings=_on_gold(training["settings"]), model=round.champion, base=None,
-        sft_examples=(tables["inputs/gold"],), preference_pairs=(), invalid=training["invalid"],
+        sft_examples=(tables["inputs/gold"],), preference_pairs=(),
+        invalid=training["invalid"][-1:],  # this round's: gold that gave an earlier one no pair is sound
         stretches=CHECKPOINTS,
     )  # fmt: skip
     for number in range(1, CHECKPOINTS + 1):
@@ -84,7 +85,7 @@ def _random_label(round: Round, tables: Tables, building: dict[str, Any], traini
     unvoted = {name: given for name, given in building.items() if name in ("gold", "gold_attempts")}
     built = play(
         build, label, settings=recipe.build, selections=selected["selections"], attempts=attempts,
-        answers=judged["answers"], **unvoted,
+        answers=judged["answers"], reads_pairs="preference_pairs" in recipe.train.reads, **unvoted,
     ).tables  # fmt: skip
     written = [ref for made in (judged, selected, built) for ref in made.values()]
     checked = play(validate, label, settings=recipe.validation, tables=(questions, attempts, *written)).tables

@@ -55,7 +55,7 @@ def serl(round: Round) -> None:
     mixed = mixed_in(round, given)
     built = play(
         build, settings=recipe.build, selections=selected["selections"], attempts=solved["attempts"],
-        answers=judged["answers"], **mixed,
+        answers=judged["answers"], reads_pairs="preference_pairs" in recipe.train.reads, **mixed,
     ).tables  # fmt: skip
 
     written = [ref for tables in (given, proposed, solved, judged, selected, built) for ref in tables.values()]

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -17,8 +18,14 @@ from flows.run import run_recipe
 from schemas.errors import Stopped, ValidationFailed
 from schemas.tables import TABLES
 from tasks.audit.ancestry import explain
+from tasks.audit.closure import Shelf, orphans
 from tasks.audit.descent import follow
 from tasks.audit.examine import examine_store
+from tasks.audit.integrity import Opened, open_tables
+from tasks.audit.leaks import Protected, leaks
+from tasks.audit.markers import read_markers
+from tasks.audit.suites import broken_expectations
+from tasks.checks.suites import Suites
 from tasks.store.gc import find_garbage
 from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
@@ -141,6 +148,32 @@ def test_a_damaged_table_of_a_control_is_named(controlled, tmp_path):
     assert [damage.place.split("/part")[0] for damage in examine_store(tmp_path / "store").damage] == [
         f"small/{ref.path}"
     ]
+
+
+def test_the_rows_of_a_control_are_audited_as_the_rounds_own(controlled):
+    lineage = lineage_of(controlled)
+    m = lineage.manifests[1]
+    ref, (probe,) = m.controls["sft_examples"][0], m.tables["inputs/probe"]
+
+    def damage(column, value):
+        opened = Opened(lineage, m)
+        assert list(open_tables(opened)) == []
+        rows = opened.rows[ref.path]
+        values = [value, *rows[column].to_pylist()[1:]]
+        place = rows.column_names.index(column)
+        opened.rows[ref.path] = rows.set_column(place, rows.schema.field(column), pa.array(values, pa.string()))
+        markers, _ = read_markers(opened)
+        shelf = Shelf(lineage)
+        checks = (orphans(opened, shelf), leaks(opened, markers, shelf, Protected()))
+        found = [d for check in (*checks, broken_expectations(opened, markers, Suites())) for d in check]
+        assert {d.place for d in found} <= {f"small/{ref.path}"}
+        return [d.expected for d in found]
+
+    assert damage("prompt", "1+2=") == []
+    assert damage("attempt_id", "attempts-0002-gone") == ["attempt_id: a row of attempts"]
+    assert damage("completion", "")[-1] == "expect_column_value_lengths_to_be_between(completion)"
+    leaked = rows_of(lineage, [probe])[0]["id"]
+    assert "no question that repeats a benchmark or probe row" in damage("question_id", leaked)
 
 
 def test_a_controls_row_says_what_it_is_and_nothing_of_the_rounds_own_labels_and_training(controlled):
