@@ -17,6 +17,7 @@ from flows.preflight import Plan, preflight  # noqa: E402
 from flows.published import manifest_of  # noqa: E402
 from flows.round import next_round  # noqa: E402
 from flows.stage import Spending, Stages  # noqa: E402
+from schemas.controls import CONTROLS  # noqa: E402
 from schemas.errors import BadInput, BudgetSpent, ValidationFailed  # noqa: E402
 from schemas.manifest import Manifest  # noqa: E402
 from tasks.audit.refusal import refuse_damage  # noqa: E402
@@ -84,6 +85,8 @@ def _play_round(plan: Plan, lineage: Lineage, stages: Stages) -> Manifest:
     manifest = manifest_of(round, plan, parent, started, failure, stages.lock.epoch.epoch)
     publish(folder, manifest, prove=stages.lock.prove)
     console.note(f"  {manifest.decision}: {manifest.reason}")
+    for arm, why in manifest.controls_failed.items():
+        console.note(f"  {CONTROLS[arm]}: not scored ({why})")
     after = open_lineage(plan.store, plan.recipe.name)
     drop_held_weights(after, plan.recipe.retention.keep_held)
     _tell_prefect(after, manifest)

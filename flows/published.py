@@ -30,6 +30,7 @@ def manifest_of(
         stages={shown: record.key for shown, record in round.records.items()},
         tables=_tables({shown: record for shown, record in round.records.items() if not is_control(shown)}),
         controls=_tables({shown: record for shown, record in round.records.items() if is_control(shown)}),
+        controls_failed=round.unscored,
         inputs={
             "unusable": collected.figures["unusable"] if collected else {},
             "digest": plan.sources.digest,

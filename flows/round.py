@@ -35,6 +35,8 @@ class Round:
     records: dict[str, StageRecord] = field(default_factory=dict)
     built_on: set[int] = field(default_factory=set)
     """Earlier rounds whose rows the method was given to build on."""
+    unscored: dict[str, str] = field(default_factory=dict)
+    """Control -> why it has no score."""
 
     def play(self, stage: Stage, label: str = "", *, beside: Work | None = None, **inputs: Any) -> StageRecord:
         """Play a stage, or take it from the store if it is whole there. `label` tells two plays of a stage apart.
@@ -79,7 +81,7 @@ class Round:
         one, if they count."""
         since = self.lineage.held_since_champion if held else []
         sound = [m for m in self.lineage.manifests if m.decision in ("promoted", "held")]
-        rounds = {m.round: m for m in (*since, *sound[len(sound) - previous :])}
+        rounds = {m.round: m for m in (*since, *sound[max(0, len(sound) - previous) :])}
         return self._given([rounds[number] for number in sorted(rounds)], table, builds_on=True)
 
     def _given(self, rounds: list[Manifest], table: str, builds_on: bool) -> tuple[TableRef, ...]:

@@ -41,7 +41,8 @@ class Alarms(Section):
     """How far the mean length of attempts is from its median over earlier rounds: one minus the shorter over the
     longer; 0.5 is twice as long, or half."""
     dropped: AlarmRule = AlarmRule(threshold=0.5, level="warning")
-    """Share of a table's rows that were dropped for one reason; those beyond a target or a cap do not count."""
+    """Share of a table's rows that were dropped for one reason; those beyond a target or a cap, and those
+    that differ in nothing to learn from, do not count."""
 
     @model_validator(mode="before")
     @classmethod

@@ -8,7 +8,8 @@ class Controls(Section):
     """Train the champion on the gold rows alone, as long as the round trains, and take the best of four checkpoints
     on the gate's benchmark: a choice that favours the control."""
     random_label: bool = False
-    """Label each question that has a verdict with the answer of a random attempt; all else is the same."""
+    """Label each question that has a verdict with the answer of a random attempt, and train on these rows alone; all
+    else is the same."""
 
 
 CONTROLS = {"control_seeds": "gold alone (at its best)", "control_random": "random label"}
@@ -17,4 +18,10 @@ CONTROLS = {"control_seeds": "gold alone (at its best)", "control_random": "rand
 
 def is_control(played: str) -> bool:
     """Whether a stage was played for a control, such as `train.control-seeds`."""
-    return played.partition(".")[2].startswith("control-")
+    return bool(arm_of(played))
+
+
+def arm_of(played: str) -> str:
+    """The arm that a stage was played for, such as `evaluate.control-seeds-2`; "" for the round's own stages."""
+    label = played.partition(".")[2].replace("-", "_")
+    return next((arm for arm in CONTROLS if label.startswith(arm)), "")

@@ -136,6 +136,8 @@ class Manifest(Record):
     tables: dict[str, list[TableRef]]
     controls: dict[str, list[TableRef]] = Field(default_factory=dict)
     """What the stages of controls wrote: apart, since nothing is built on it."""
+    controls_failed: dict[str, str] = Field(default_factory=dict)
+    """Control, as in the scores -> why it has none."""
     dropped: dict[str, int]
     """Reason -> rows, over all stages played in this round but those of controls."""
     inputs: dict[str, Any]

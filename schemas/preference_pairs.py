@@ -21,7 +21,7 @@ PREFERENCE_PAIRS = table(
     column(
         "chosen_winrate",
         pa.float64(),
-        "how often the chosen attempt wins against all attempts at the question; 1 for gold",
+        "how often the chosen attempt wins against all valid attempts at the question; 1 for gold",
     ),
     column("rejected_winrate", pa.float64(), "the same of the rejected attempt"),
 )

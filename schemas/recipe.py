@@ -26,7 +26,7 @@ from schemas.settings import (
     TransformersEngine,
     Validate,
 )  # fmt: skip
-from schemas.training import READS, Train
+from schemas.training import Train
 
 
 class Model(Section):
@@ -118,6 +118,11 @@ class Recipe(Section):
         if self.propose.max_own_fewshots > self.propose.num_fewshots:
             raise ValueError("propose.max_own_fewshots exceeds propose.num_fewshots")
         self._training_has_its_sections()
+        if self.controls.random_label and self.judge.rule != "classes":
+            raise ValueError(
+                f"controls.random_label = true with judge.rule = '{self.judge.rule}': its questions are those of the "
+                "rule 'classes'; set judge.rule = 'classes', or leave the control out"
+            )
         if self.solve.early_stopping and self.judge.rule != "classes":
             raise ValueError("solve.early_stopping goes with judge.rule = 'classes'")
         return self
@@ -138,8 +143,7 @@ class Recipe(Section):
             return self
         if (build.gold_share or build.replay_share) and self.train.sft is None:
             raise ValueError("build.gold_share and build.replay_share go with 'sft' in train.methods")
-        reading = [method for method in self.train.methods if READS[method] == "preference_pairs"]
-        if build.pairs != "correct_incorrect" and not reading:
+        if build.pairs != "correct_incorrect" and "preference_pairs" not in self.train.reads:
             raise ValueError(f"build.pairs = '{build.pairs}': no method in train.methods reads pairs")
         return self
 

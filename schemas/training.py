@@ -309,6 +309,11 @@ class Train(Section):
         )
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """The table of each method."""
+        return tuple(READS[method] for method in self.methods)
+
+    @property
     def references(self) -> tuple[str, ...]:
         """The fixed models that a loss refers to."""
         sections = [self.of(method) for method in self.methods]

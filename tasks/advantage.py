@@ -32,7 +32,8 @@ def advantage(
     contamination: TableRef,
 ) -> dict[str, Any]:
     """Write `advantages`, one row an attempt at a new question with a verdict, and `dropped` attempts: those without
-    a reward, too long a prompt, or no other beside them. A question that repeats a protected row has no rows.
+    a reward or with too long a prompt, and, held against each other alone, those without another beside them or in a
+    group of one reward. A question that repeats a protected row has no rows.
 
     `model`: the policy that answered; it says again, as it will be trained, how likely each token was, so that the
     first step of training meets a ratio of 1. `reference`: what the KL is against, if the recipe has one.
@@ -85,8 +86,13 @@ def _group(draft: Draft, settings: Policy, tokenizer: Any, attempts: Sequence[Ro
                 | {"prompt_ids": prompt_ids, "completion_ids": completion_ids}
                 | {name: attempt[name] for name in ("question_id", "agreement", "kept", "reward")}
             )
+    if settings.advantage == "batch":
+        return rows, refused
     if len(rows) == 1:  # nothing to hold it against
         refused.append(draft.refused(rows.pop()["attempt_id"], ATTEMPTS, "no_group"))
+    elif settings.kl is None and len({row["reward"] for row in rows}) == 1:  # zeros alone, and no pull either
+        refused += [draft.refused(row["attempt_id"], ATTEMPTS, "no_difference") for row in rows]
+        rows = []
     return rows, refused
 
 

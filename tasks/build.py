@@ -7,10 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.dropped import DROPPED
+from schemas.inputs import GOLD
 from schemas.manifest import TableRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.settings import Build as Settings
 from schemas.sft_examples import SFT_EXAMPLES
+from schemas.verdicts import VERDICTS
 from tasks.mixing import counts, drawn
 from tasks.pairing import (
     Pairs,
@@ -33,6 +36,7 @@ def build(
     selections: TableRef,
     attempts: TableRef,
     answers: TableRef,
+    reads_pairs: bool = False,
     gold: TableRef | None = None,
     gold_attempts: TableRef | None = None,
     replay: tuple[TableRef, ...] = (),
@@ -41,8 +45,10 @@ def build(
     """Write `sft_examples` (distinct agreeing attempts) and `preference_pairs`.
 
     Attempts count in the order they were sampled; an invalid attempt is neither chosen nor rejected. The figure
-    `without_pairs` counts the questions that give none, by reason. For recipes that ask for them: `gold`, the model's
-    `gold_attempts` at it, and `replay`, SFT examples of earlier rounds but for those dropped there (`invalid`).
+    `without_pairs` counts the questions that give none, by reason; if training `reads_pairs`, their verdicts, or gold
+    rows, are `dropped` for it: the questions themselves may still be examples and few-shots. Where the recipe asks
+    for them: `gold`, the model's `gold_attempts` at it, and `replay`, SFT examples of earlier rounds but for those
+    dropped there (`invalid`).
     """
     attempt_of = {row["id"]: row for row in draft.read(attempts).to_pylist()}
     judged: dict[str, list[Row]] = defaultdict(list)
@@ -51,7 +57,7 @@ def build(
             judged[row["question_id"]].append(row | attempt_of[row["attempt_id"]] | {"id": row["attempt_id"]})
     examples: list[Row] = []
     pairs: list[Row] = []
-    without: Counter[str] = Counter()
+    without: list[Row] = []
     for selection in draft.read(selections).to_pylist():
         attempted = _with_win_rates(sorted(judged[selection["question_id"]], key=lambda row: row["sample"]))
         agreeing = distinct([row for row in attempted if row["reward"] == 1.0])
@@ -59,21 +65,23 @@ def build(
         if settings.pairs != "gold_self":
             matched, reason = _paired(attempted, settings)
             pairs += [_pair(draft, selection, *pair) for pair in matched]
-            without.update([reason] if reason else [])
+            without += [draft.refused(selection["verdict_id"], VERDICTS, reason)] if reason else []
     golden = draft.read(gold).to_pylist() if gold else []
     if settings.pairs == "gold_self":
         assert gold_attempts
         for row, own in _with_attempts(golden, draft.read(gold_attempts).to_pylist()):
             matched, reason = gold_with_self(row["completion"], own, settings.pairs_per_question)
             pairs += [_gold_pair(draft, row, rejected) for _, rejected in matched]
-            without.update([reason] if reason else [])
+            without += [draft.refused(row["id"], GOLD, reason)] if reason else []
     mixed = _mixed(draft, settings, len(examples), golden, _replayable(draft, replay, invalid))
     draft.write(SFT_EXAMPLES, examples + mixed)
     draft.write(PREFERENCE_PAIRS, pairs)
+    if reads_pairs:
+        draft.write(DROPPED, without)
     figures = {
         "sft_examples": len(examples) + len(mixed),
         "preference_pairs": len(pairs),
-        "without_pairs": dict(sorted(without.items())),
+        "without_pairs": dict(sorted(Counter(row["reason"] for row in without).items())),
     }
     from_gold = sum(row["attempt_id"] is None for row in mixed)
     return figures | ({"mixed": {"gold": from_gold, "replay": len(mixed) - from_gold}} if mixed else {})
@@ -120,8 +128,8 @@ def _mixed(draft: Draft, settings: Settings, own: int, gold: list[Row], replay: 
 
 
 def _with_win_rates(attempts: list[Row]) -> list[Row]:
-    """An attempt that agrees with the vote wins against one that does not; two of a kind are even. One whose check
-    timed out is halfway between."""
+    """Over the question's valid attempts: one that agrees with the vote wins against one that does not; two of a kind
+    are even. One whose check timed out is halfway between."""
     rewards = [0.5 if row["reward"] is None else row["reward"] for row in attempts]
     rates = win_rates([[(1 + one - other) / 2 for other in rewards] for one in rewards])
     return [row | {"win_rate": rate} for row, rate in zip(attempts, rates, strict=True)]

@@ -64,10 +64,3 @@ def win_rates(preferences: Sequence[Sequence[float]]) -> list[float]:
             if not 0 <= chance <= 1 or abs(chance + preferences[j][i] - 1) > 1e-9:
                 raise ValueError(f"preferences[{i}][{j}] = {chance}: with [{j}][{i}] it does not add up to 1")
     return [sum(row) / n for row in preferences]
-
-
-def wins_over_others(preferences: Sequence[Sequence[float]]) -> list[float]:
-    """SPO's rewards: the same over the others alone (Swamy et al. 2024, arXiv 2401.04056); their sum is half their
-    number."""
-    n = len(preferences)
-    return [(n * rate - 0.5) / (n - 1) for rate in win_rates(preferences)]

@@ -20,8 +20,8 @@ def validate(draft: Draft, *, settings: Settings, tables: tuple[TableRef, ...]) 
     """Write the failing rows into `dropped`, with those that descend from them; report batch-level failures.
 
     Row-level: the row, and what was selected or built from it, are dropped under the expectation's name.
-    Batch-level, over the rows that are left: `failures`, each with table, expectation and figures;
-    `stop_if_invalid` raises them.
+    Batch-level, over the rows that are left, of a table that several stages wrote over all: `failures`, each with
+    table, expectation and figures; `stop_if_invalid` raises them.
     """
     tables = tuple({ref.path: ref for ref in tables if ref.table in VALIDATED}.values())
     rows = {ref.path: draft.read(ref) for ref in tables}
@@ -41,10 +41,12 @@ def validate(draft: Draft, *, settings: Settings, tables: tuple[TableRef, ...]) 
         checked[ref.path] = {"rows": ref.rows, "failing_rows": len(failing)}
         draft.report(done + 1, 2 * len(tables), "suites")
     dropped |= _descendants({ref.table: rows[ref.path] for ref in tables}, dropped)
-    for done, ref in enumerate(tables):
-        left = rows[ref.path].filter(pc.invert(pc.is_in(rows[ref.path]["id"], pa.array(dropped, pa.string()))))
-        failures += checker.batch_failures(ref, left, settings)
-        draft.report(len(tables) + done + 1, 2 * len(tables), "suites")
+    for done, name in enumerate(dict.fromkeys(ref.table for ref in tables), 1):
+        refs = [ref for ref in tables if ref.table == name]
+        together = pa.concat_tables([rows[ref.path] for ref in refs])
+        left = together.filter(pc.invert(pc.is_in(together["id"], pa.array(dropped, pa.string()))))
+        failures += checker.batch_failures(refs[0], left, settings)
+        draft.report(len(tables) + done, 2 * len(tables), "suites")
     draft.write(DROPPED, [draft.refused(row_id, table, reason) for row_id, (table, reason) in dropped.items()])
     return {"passed": not failures, "failures": failures, "tables": checked}
 

@@ -67,7 +67,7 @@ def changed(recipe: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         if value is None:
             table.pop(key)
         else:
-            table[key] = value
+            table[key] = copy.deepcopy(value)  # a later key may go into it
     return recipe
 
 

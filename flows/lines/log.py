@@ -56,6 +56,8 @@ def _gated(m: Manifest, gate: GateResult) -> Iterator[str]:
     yield f"gain     {_difference(gate)}: {of}{seen}"
     if controls := [f"{label} {scores[arm].accuracy:.1%}" for arm, label in CONTROLS.items() if arm in scores]:
         yield f"controls {', '.join(controls)}"
+    for arm, why in m.controls_failed.items():
+        yield f"control  {plain(CONTROLS.get(arm, arm))}: not scored ({plain(why, 300)})"
     for guard in gate.guards:
         loss = f"a loss of {100 * guard.max_loss:.3g} points{guard.whose}"
         told = f"{loss} is {'' if guard.passed else 'not '}ruled out"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flows.lines.plain import escaped
+from schemas.controls import CONTROLS
 from tasks.audit.ancestry import Explained
 from tasks.audit.descent import Descent
 
@@ -18,7 +19,7 @@ def story(found: Explained) -> str:
     """A row's ancestry, section by section; empty sections are left out."""
     return _printed(
         {
-            f"{found.id}  in {found.recipe}/{found.round} ({found.decision})": _columns(found.row),
+            f"{found.id}  in {found.recipe}/{found.round} ({found.decision}{_of(found.arm)})": _columns(found.row),
             "dropped": [f"{d['id']}  {_refusal(d)}" for d in found.dropped],
             "came from": list(_origins(found)),
             "repeats": [_hit(hit) for hit in found.contamination],
@@ -35,7 +36,7 @@ def story(found: Explained) -> str:
 
 def descent(found: Descent) -> str:
     """What was made of a row, round by round."""
-    sections = {f"{found.id}  in {found.recipe}/{found.round}": [_refusal(d) for d in found.dropped]}
+    sections = {f"{found.id}  in {found.recipe}/{found.round}{_of(found.arm)}": [_refusal(d) for d in found.dropped]}
     for played in found.rounds:
         lines = [f"{len(ids):>7,}  {table:<17} {_few(ids)}" for table, ids in played["made"].items()]
         reasons = Counter(d["reason"] for d in played["dropped"])
@@ -64,6 +65,10 @@ def _printed(sections: dict[str, list[str]]) -> str:
         if section or not number:
             lines += [*([""] if number else []), heading, *(f"  {line}" for line in section if line)]
     return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines)
+
+
+def _of(arm: str) -> str:
+    return f", of the control '{CONTROLS[arm]}' alone" if arm else ""
 
 
 def _columns(row: Row | None) -> list[str]:

@@ -16,5 +16,7 @@ def method_of(recipe: Recipe) -> Callable[[Round], None]:
     if recipe.method not in METHODS:
         raise BadInput(f"recipe '{recipe.name}': method = '{recipe.method}': expected one of {', '.join(METHODS)}")
     if (recipe.method == "serl_online") != (recipe.train.policy is not None):
-        raise BadInput(f"recipe '{recipe.name}': method = 'serl_online' goes with train.methods = ['policy']")
+        found = f"method = '{recipe.method}' with train.methods = {list(recipe.train.methods)}"
+        goes = "'serl_online' goes with ['policy'], and only with it"
+        raise BadInput(f"recipe '{recipe.name}': {found}: {goes}; change one of them")
     return METHODS[recipe.method]

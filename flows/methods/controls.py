@@ -3,12 +3,13 @@
 Their stages are labelled `control-...`: what they write stays apart, nothing is built on it, and no gate sees it.
 """
 
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
 from flows.round import Round
-from schemas.errors import ValidationFailed
-from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from schemas.controls import arm_of
+from schemas.errors import Stopped, ValidationFailed
+from schemas.manifest import CheckpointRef, TableRef
 from schemas.training import Optimiser, Sft, Train
 from tasks.build import build
 from tasks.evaluate import evaluate
@@ -23,24 +24,35 @@ Tables = dict[str, TableRef]
 
 
 def play_controls(round: Round, tables: Tables, *, building: dict[str, Any], training: dict[str, Any]) -> None:
-    """The controls that the recipe asks for, once the round is decided. One that cannot be trained has no score.
+    """The controls that the recipe asks for, once the round is decided. One that cannot be trained, for want of rows
+    or of memory, has no score: the round is published all the same, and says why.
 
     `tables`: inputs, questions and attempts of the round; `building` and `training`: what its own build and train
     were given beside this round's labels and the rows made of them.
     """
-    if round.recipe.controls.seeds_alone:
-        with suppress(ValidationFailed):
-            _seeds_alone(round, tables, training)
-    if round.recipe.controls.random_label:
-        with suppress(ValidationFailed):
-            _random_label(round, tables, building, training)
+    asked = round.recipe.controls
+    if asked.seeds_alone:
+        _scored(round, "control_seeds", lambda: _seeds_alone(round, tables, training))
+    if asked.random_label:
+        _scored(round, "control_random", lambda: _random_label(round, tables, building, training))
+
+
+def _scored(round: Round, arm: str, play_arm: Callable[[], None]) -> None:
+    """All of an arm's scores, or why it has none."""
+    try:
+        play_arm()
+    except (ValidationFailed, Stopped) as failed:
+        round.unscored[arm] = str(failed)
+        for shown in [shown for shown in round.records if shown.startswith("evaluate.") and arm_of(shown) == arm]:
+            del round.records[shown]  # the best of fewer checkpoints would be another figure
 
 
 def _seeds_alone(round: Round, tables: Tables, training: dict[str, Any]) -> None:
     """The gold rows, at four points on the way: the best of them counts, which favours the control."""
     trained = round.play(
         train, "control-seeds", settings=_on_gold(training["settings"]), model=round.champion, base=None,
-        sft_examples=(tables["inputs/gold"],), preference_pairs=(), invalid=training["invalid"],
+        sft_examples=(tables["inputs/gold"],), preference_pairs=(),
+        invalid=training["invalid"][-1:],  # this round's: gold that gave an earlier one no pair is sound
         stretches=CHECKPOINTS,
     )  # fmt: skip
     for number in range(1, CHECKPOINTS + 1):
@@ -59,8 +71,8 @@ def _on_gold(settings: Train) -> Train:
 
 
 def _random_label(round: Round, tables: Tables, building: dict[str, Any], training: dict[str, Any]) -> None:
-    """The round once more, from its attempts on, with another judge. Its suites drop rows and stop nothing: that its
-    labels are bad is what it is for."""
+    """The round once more, from its attempts on, with another judge, on its own rows alone: those of earlier rounds
+    have labels of the vote. Its suites drop rows and stop nothing: that its labels are bad is what it is for."""
     recipe, play, label = round.recipe, round.play, "control-random"
     questions, attempts, probe = (tables[name] for name in ("questions", "attempts", "inputs/probe"))
     judged = play(
@@ -70,20 +82,21 @@ def _random_label(round: Round, tables: Tables, building: dict[str, Any], traini
         select, label, settings=recipe.select, questions=questions, verdicts=judged["verdicts"], probe=probe,
         benchmark_items=tables["inputs/benchmark_items"],
     ).tables  # fmt: skip
+    unvoted = {name: given for name, given in building.items() if name in ("gold", "gold_attempts")}
     built = play(
         build, label, settings=recipe.build, selections=selected["selections"], attempts=attempts,
-        answers=judged["answers"], **building,
+        answers=judged["answers"], reads_pairs="preference_pairs" in recipe.train.reads, **unvoted,
     ).tables  # fmt: skip
     written = [ref for made in (judged, selected, built) for ref in made.values()]
     checked = play(validate, label, settings=recipe.validation, tables=(questions, attempts, *written)).tables
-    rows = {name: (*training[name], built[name]) for name in ROWS}
-    trained = play(train, label, **training | rows | {"invalid": (*training["invalid"], checked["dropped"])})
+    rows = {name: (built[name],) for name in ROWS}
+    trained = play(train, label, **training | rows | {"invalid": (checked["dropped"],)})
     _evaluate(round, label, trained.figures["checkpoint"], tables)
 
 
-def _evaluate(round: Round, label: str, checkpoint: str, tables: Tables) -> StageRecord:
+def _evaluate(round: Round, label: str, checkpoint: str, tables: Tables) -> None:
     recipe = round.recipe
-    return round.play(
+    round.play(
         evaluate, label, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.engine,
         prompt=round.prompt(recipe.evaluate.prompt), model=CheckpointRef(digest=checkpoint),
         benchmark_items=tables["inputs/benchmark_items"],

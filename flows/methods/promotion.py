@@ -1,5 +1,6 @@
 """Promotion: how a round of any method ends, once it has a candidate."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flows.round import Round
@@ -11,14 +12,20 @@ from tasks.validate import stop_if_invalid, validate
 
 
 def promote(
-    round: Round, trained: StageRecord, *, items: TableRef, probe_verdicts: tuple[TableRef, ...], alarms: Any
+    round: Round,
+    trained: Sequence[StageRecord],
+    *,
+    items: TableRef,
+    probe_verdicts: tuple[TableRef, ...],
+    alarms: Any,
 ) -> None:
     """Base, champion and candidate on the benchmarks, the gate, and the sealed benchmark if all else is in favour.
 
-    `alarms`: what holds a better candidate.
+    `trained`: the round's trainings, the last of which made the candidate; `alarms`: what holds a better candidate.
     """
     recipe, play, tests = round.recipe, round.play, round.prompt(round.recipe.evaluate.prompt)
-    candidate = CheckpointRef(digest=trained.figures["checkpoint"])
+    candidate = CheckpointRef(digest=trained[-1].figures["checkpoint"])
+    logs = ("train_steps", "reference_logps") if recipe.train.references else ("train_steps",)
 
     def answers(role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:
         return play(
@@ -30,7 +37,7 @@ def promote(
         answers(role, checkpoint)
         for role, checkpoint in (("base", round.base), ("champion", round.champion), ("candidate", candidate))
     )
-    logged = [trained.tables[t] for t in ("train_steps", *(["reference_logps"] if recipe.train.references else []))]
+    logged = [record.tables[t] for record in trained for t in logs]
     scored = play(validate, "scores", settings=recipe.validation, tables=(*logged, first, before, after))
     stop_if_invalid(scored.figures)
     decided = play(

@@ -56,7 +56,7 @@ def serl(round: Round) -> None:
     mixed = mixed_in(round, given)
     built = play(
         build, settings=recipe.build, selections=selected["selections"], attempts=solved["attempts"],
-        answers=judged["answers"], **mixed,
+        answers=judged["answers"], reads_pairs="preference_pairs" in recipe.train.reads, **mixed,
     ).tables  # fmt: skip
 
     written = [ref for tables in (given, proposed, solved, judged, selected, built) for ref in tables.values()]
@@ -75,5 +75,7 @@ def serl(round: Round) -> None:
         "invalid": (*paired("dropped"), checked.tables["dropped"]),
     }  # fmt: skip
     trained = play(train, **training | {name: (*training[name], built[name]) for name in ROWS})
-    promote(round, trained, items=items, probe_verdicts=(judged["probe_verdicts"],), alarms=watched.figures["holds"])
+    promote(
+        round, [trained], items=items, probe_verdicts=(judged["probe_verdicts"],), alarms=watched.figures["holds"]
+    )
     play_controls(round, given | proposed | solved, building=mixed, training=training)

@@ -6,10 +6,11 @@ verdict and advantage lies in the tables, and each stage of a wave has its own m
 """
 
 from functools import partial
+from typing import NamedTuple
 
 from flows.methods.promotion import promote
 from flows.round import Round
-from schemas.manifest import CheckpointRef
+from schemas.manifest import CheckpointRef, StageRecord, TableRef
 from tasks.advantage import advantage
 from tasks.alarms import alarms
 from tasks.collect import collect
@@ -19,6 +20,7 @@ from tasks.select import select
 from tasks.solve import solve
 from tasks.train import train
 from tasks.validate import stop_if_invalid, validate
+from tasks.waves import Wave
 
 
 def serl_online(round: Round) -> None:
@@ -28,56 +30,77 @@ def serl_online(round: Round) -> None:
     """
     recipe, play, settings = round.recipe, round.play, round.recipe.train.policy
     assert settings is not None, "method_of has looked"
-    checks_ahead = partial(judge_ahead, recipe.judge, round.lineage.cache)
-    asks, solves = (round.prompt(p.prompt) for p in (recipe.propose, recipe.solve))
-    reference = {"base": round.base, "champion": round.champion, None: None}[settings.reference]
 
     given = play(collect, sources=round.sources, ngram=recipe.select.ngram, near=recipe.select.near).tables
-    seeds, probe, items = given["inputs/seeds"], given["inputs/probe"], given["inputs/benchmark_items"]
+    probe, items = given["inputs/probe"], given["inputs/benchmark_items"]
 
     proposed = play(
-        propose, settings=recipe.propose, engine=recipe.engine, prompt=asks, model=round.champion, seeds=seeds,
-        own=round.tables_of("selections", decision="promoted"),
+        propose, settings=recipe.propose, engine=recipe.engine, prompt=round.prompt(recipe.propose.prompt),
+        model=round.champion, seeds=given["inputs/seeds"], own=round.tables_of("selections", decision="promoted"),
         invalid=round.tables_of("dropped", decision="promoted"),
         earlier=round.tables_of("questions"), round=round.number,
     ).tables  # fmt: skip
-    questions = proposed["questions"]
 
-    written, probed = [*given.values(), *proposed.values()], []
-    policy, moments = round.champion, None
+    written, waves = [*given.values(), *proposed.values()], list[Labelled]()
+    trainings, policy, moments = list[StageRecord](), round.champion, None
     for number in range(1, settings.waves + 1):
-        label, wave = f"wave-{number}", (number, settings.waves)
-        solved = play(
-            solve, label, settings=recipe.solve, engine=recipe.engine, prompt=solves, model=policy,
-            questions=questions, probe=probe, wave=wave,
-            beside=checks_ahead if recipe.judge.equivalence == "math" else None,
-        ).tables  # fmt: skip
-        judged = play(judge, label, settings=recipe.judge, attempts=solved["attempts"], probe=probe).tables
-        selected = play(
-            select, label, settings=recipe.select, questions=questions, verdicts=judged["verdicts"], probe=probe,
-            benchmark_items=items, wave=wave,
-        ).tables  # fmt: skip
-        valued = play(
-            advantage, label, settings=settings, model=policy, reference=reference, attempts=solved["attempts"],
-            answers=judged["answers"], verdicts=judged["verdicts"], selections=selected["selections"],
-            contamination=selected["contamination"],
-        ).tables  # fmt: skip
-        made = [ref for tables in (solved, judged, selected, valued) for ref in tables.values()]
+        waves.append(_labelled(round, policy, proposed["questions"], probe, items, wave=(number, settings.waves)))
         before = written if number == 1 else [*proposed.values()]  # a question that fails takes its attempts with it
-        checked = play(validate, label, settings=recipe.validation, tables=(*before, *made))
-        written += [*made, checked.tables["dropped"]]
-        probed.append(judged["probe_verdicts"])
+        checked = play(
+            validate, f"wave-{number}", settings=recipe.validation,
+            tables=(*before, *waves[-1].written, *(wave.probe_verdicts for wave in waves)),
+        )  # fmt: skip
+        written += [*waves[-1].written, checked.tables["dropped"]]
         if not checked.figures["passed"]:
             break
-        trained = play(
-            train, label, settings=recipe.train, model=policy, base=None, sft_examples=(), preference_pairs=(),
-            advantages=(valued["advantages"],), invalid=(checked.tables["dropped"],), moments=moments, wave=number,
-        )  # fmt: skip
-        policy = CheckpointRef(digest=trained.figures["checkpoint"])
-        if "stopped" in trained.figures:
+        trainings.append(play(
+            train, f"wave-{number}", settings=recipe.train, model=policy, base=None, sft_examples=(),
+            preference_pairs=(), advantages=(waves[-1].advantages,), invalid=(checked.tables["dropped"],),
+            moments=moments, wave=number,
+        ))  # fmt: skip
+        left = trainings[-1].figures
+        policy = CheckpointRef(digest=left["checkpoint"])
+        if "stopped" in left:
             break
         if number < settings.waves and not recipe.train.lora:
-            moments = CheckpointRef(digest=trained.figures["moments"])
+            moments = CheckpointRef(digest=left["moments"])
     watched = play(alarms, settings=recipe.alarms, tables=tuple(written), earlier=round.measured())
     stop_if_invalid(checked.figures)
-    promote(round, trained, items=items, probe_verdicts=tuple(probed), alarms=watched.figures["holds"])
+    probed = tuple(wave.probe_verdicts for wave in waves)
+    promote(round, trainings, items=items, probe_verdicts=probed, alarms=watched.figures["holds"])
+
+
+class Labelled(NamedTuple):
+    """What a wave wrote, from its attempts to how much better each was."""
+
+    written: list[TableRef]
+    advantages: TableRef
+    probe_verdicts: TableRef
+
+
+def _labelled(
+    round: Round, policy: CheckpointRef, questions: TableRef, probe: TableRef, items: TableRef, wave: Wave
+) -> Labelled:
+    """A wave's share of the questions, answered by the policy of that moment and labelled by the vote."""
+    recipe, settings, label = round.recipe, round.recipe.train.policy, f"wave-{wave[0]}"
+    assert settings is not None, "method_of has looked"
+    play = partial(round.play, label=label)
+    checks_ahead = partial(judge_ahead, recipe.judge, round.lineage.cache)
+    solved = play(
+        solve, settings=recipe.solve, engine=recipe.engine, prompt=round.prompt(recipe.solve.prompt), model=policy,
+        questions=questions, probe=probe, wave=wave,
+        beside=checks_ahead if recipe.judge.equivalence == "math" else None,
+    ).tables  # fmt: skip
+    judged = play(judge, settings=recipe.judge, attempts=solved["attempts"], probe=probe).tables
+    selected = play(
+        select, settings=recipe.select, questions=questions, verdicts=judged["verdicts"], probe=probe,
+        benchmark_items=items, wave=wave,
+    ).tables  # fmt: skip
+    valued = play(
+        advantage, settings=settings, model=policy,
+        reference={"base": round.base, "champion": round.champion, None: None}[settings.reference],
+        attempts=solved["attempts"], answers=judged["answers"], verdicts=judged["verdicts"],
+        selections=selected["selections"], contamination=selected["contamination"],
+    ).tables  # fmt: skip
+    written = [ref for tables in (solved, judged, selected, valued) for ref in tables.values()]
+    return Labelled(written, valued["advantages"], judged["probe_verdicts"])

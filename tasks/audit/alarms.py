@@ -24,6 +24,7 @@ WORD = re.compile(r"\w+|[^\w\s]")
 MOST_PAIRS = 100_000
 NOT_LOOKED_AT = "surplus"  # questions beyond the target: no rule, filter or vote saw them
 CAPPED = "over_cap"  # passed all of them
+NO_SIGNAL = ("none_right", "unanimous", "no_difference", "same_text")  # sound, and the alarm `unanimous` counts them
 
 
 def mean_reward(verdicts: pa.Table) -> float | None:
@@ -167,7 +168,8 @@ def _length_drift(now: Measured, earlier: Sequence[Measured]) -> Finding:
 
 
 def _dropped(now: Measured) -> Finding:
-    shares = [(share, reason) for reason, share in now.dropped.items() if not reason.endswith(f".{CAPPED}")]
+    passed = (CAPPED, *NO_SIGNAL)
+    shares = [(share, reason) for reason, share in now.dropped.items() if reason.rpartition(".")[2] not in passed]
     most, reason = max(shares, default=(None, ""))
     return Finding("dropped", "above", f"rows dropped for one reason ({reason})", most)
 

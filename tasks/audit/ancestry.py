@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.controls import arm_of
 from schemas.manifest import Manifest
 from tasks.audit.filters import filters_of
 from tasks.audit.origins import fewshots_of, proposal_of, questions_of, source_of, with_digest
@@ -38,6 +39,8 @@ class Explained:
     """Every time that it, or a row below, was dropped: stage, reason, figure, threshold."""
     stages: list[Row]
     """What made the rows below: settings, template with its digest, checkpoint with its scores."""
+    arm: str = ""
+    """The control that wrote it; then no vote, filter or training of the round is told: it has no part in them."""
     source: Row | None = None
     """Of a row that the user brought: the recipe's key, its file and the row there."""
     fewshots: list[Row] = field(default_factory=list)
@@ -74,7 +77,9 @@ def explain(lineage: Lineage, row_id: str, rows: Rows | None = None) -> Explaine
     table, m = rows.home(row_id)
     row, dropped = rows.find(row_id)
     question = _question_of(table.name, row_id, row)
-    if question:
+    if row and (played := rows.control_of(row_id)):
+        about = _about_control(rows, m, played, row, question)
+    elif question:
         asked_in = m if rows.home(question)[0].name in BROUGHT else rows.home(question)[1]
         about = _about_question(rows, asked_in, question)
         if asked_in != m and row:  # a row of an earlier round, trained on again
@@ -90,6 +95,19 @@ def explain(lineage: Lineage, row_id: str, rows: Rows | None = None) -> Explaine
         id=row_id, table=table.name, recipe=m.recipe, round=m.round, decision=m.decision,
         row=row and with_digest(row), dropped=list(known.values()), **about,
     )  # fmt: skip
+
+
+def _about_control(rows: Rows, m: Manifest, played: str, row: Row, question_id: str | None) -> dict[str, Any]:
+    """Of a row of a control: the stage that wrote it, and what it speaks of."""
+    known = rows.by_id([named for named in (question_id, row.get("item_id")) if named])
+    return {
+        "arm": arm_of(played),
+        "dropped": rows.dropped_by_controls(m, [row["id"]]),
+        "stages": _stages(rows.lineage, m, [played]),
+        "question": known.get(question_id or ""),
+        "item": known.get(row.get("item_id", "")),
+        "checkpoints": [checkpoint(rows.lineage, row["checkpoint"])] if row.get("checkpoint") else [],
+    }
 
 
 def _question_of(table: str, row_id: str, row: Row | None) -> str | None:
@@ -118,9 +136,6 @@ def _about_question(rows: Rows, m: Manifest, question_id: str) -> dict[str, Any]
         row["trained"] = [] if spoilt else trained_on(rows.lineage, m, row["table"])
     line = {"inputs/probe": ("collect", "solve", "judge"), "inputs/gold": ("collect", "solve.gold")}.get(
         table, ("propose", *(("solve", "judge", "select") if question else ()))
-    )
-    stages = _stages(
-        rows.lineage, m, (*line, *(("build", "validate", "train") if selection or training else ("validate",)))
     )
     made = ("advantage", "build", "validate", "train") if selection or training else ("advantage", "validate")
     stages = _stages(rows.lineage, m, _in_its_wave(rows.lineage, m, (*line, *made), question))

@@ -12,7 +12,6 @@ from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import read_table
-from tasks.waves import plays_of
 
 ASKED = ("questions", "inputs/probe", "inputs/gold")
 PARENTS = {  # (table, column) -> where the parent stands, in the same round
@@ -74,34 +73,45 @@ class Shelf:
 def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
     """Rows whose parent is gone. What a damaged table would have held is not missed: that table is named already."""
     m = opened.manifest
-    for (table, column), parents in PARENTS.items():
-        known, what = opened.tables(*parents), f"a row of {' or '.join(parents)}"
-        if known is None:
-            continue
-        gone = list(_unknown(opened, table, column, _ids(known), what))
-        if gone and (table, column) in EARLIER:
-            earlier = shelf.earlier(opened, *EARLIER[table, column])
-            gone = [] if earlier is None else list(_unknown(opened, table, column, _ids(known + earlier), what))
-        yield from gone
     weights = {ref.digest for ref in (m.base, m.champion, m.candidate) if ref}
-    for table, digests in (("attempts", {m.champion.digest, *_of_waves(opened)}), ("evaluations", weights)):
-        yield from _unknown(opened, table, "checkpoint", pa.array(digests, pa.string()), "weights of the round")
+    for controls in (False, True):  # a control builds on the round's own rows, never the other way round
+        for (table, column), parents in PARENTS.items():
+            refs, known = _written(opened, table, controls), opened.tables(*parents, controls=controls)
+            if known is None:
+                continue
+            what = f"a row of {' or '.join(parents)}"
+            gone = list(_unknown(opened, refs, column, _ids(known), what))
+            if gone and (table, column) in EARLIER:
+                earlier = shelf.earlier(opened, *EARLIER[table, column])
+                gone = [] if earlier is None else list(_unknown(opened, refs, column, _ids(known + earlier), what))
+            yield from gone
+        trained = set(_trained(opened, "train.control-" if controls else "train.wave-"))
+        for table, digests in (("attempts", {m.champion.digest, *trained}), ("evaluations", weights | trained)):
+            refs, allowed = _written(opened, table, controls), pa.array(digests, pa.string())
+            yield from _unknown(opened, refs, "checkpoint", allowed, "weights of the round")
+
+
+def _written(opened: Opened, table: str, controls: bool) -> list[TableRef]:
+    """A table as the round's own stages wrote it, or those of its controls."""
+    own = opened.refs(table, controls=False)
+    return [ref for ref in opened.refs(table, controls=True) if ref not in own] if controls else own
 
 
 def _ids(tables: list[pa.Table]) -> pa.ChunkedArray:
     return pa.chunked_array([chunk for rows in tables for chunk in rows["id"].chunks], pa.string())
 
 
-def _of_waves(opened: Opened) -> Iterator[str]:
-    """Weights that a wave left for the next one to answer with. A marker that cannot be read is named already."""
+def _trained(opened: Opened, played: str) -> Iterator[str]:
+    """Weights that a wave left for the next one to answer with, which may have failed before it was trained, or those
+    of controls. A marker that cannot be read is named already."""
     m = opened.manifest
-    for shown in plays_of("train", m.stages)[:-1]:
-        if record := opened.lineage.stage_record(m.round, "train", m.stages[shown]):
-            yield record.figures["checkpoint"]
+    for shown, key in m.stages.items():
+        if shown.startswith(played) and (record := opened.lineage.stage_record(m.round, "train", key)):
+            yield from record.objects
 
 
-def _unknown(opened: Opened, table: str, column: str, known: pa.Array, what: str) -> Iterator[Damage]:
-    for ref in opened.manifest.tables.get(table, []):
+def _unknown(opened: Opened, refs: list[TableRef], column: str, known: pa.Array, what: str) -> Iterator[Damage]:
+    for ref in refs:
         if (rows := opened.rows.get(ref.path)) is None:
             continue
         values, owners = rows[column], rows["id"]
@@ -113,4 +123,4 @@ def _unknown(opened: Opened, table: str, column: str, known: pa.Array, what: str
         if count := pc.sum(gone).as_py():
             first, parent = owners.filter(gone)[0].as_py(), values.filter(gone)[0].as_py()
             found = f"gone for {count:,} row{'s' * (count > 1)}, first {first}, which names {parent}"
-            yield opened.damage(ref.path, f"{column}: {what}", found, table)
+            yield opened.damage(ref.path, f"{column}: {what}", found, ref.table)

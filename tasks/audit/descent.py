@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from schemas.controls import arm_of
 from schemas.manifest import Manifest
 from schemas.training import READS
 from tasks.audit.origins import items_of
@@ -53,6 +54,8 @@ class Descent:
     """Round, decision, `made` (table -> ids), `dropped` (of those, and refused questions), `trained`."""
     checkpoints: list[Row]
     """Trained on any of it, each with its scores; of an evaluation, what answered."""
+    arm: str = ""
+    """The control that wrote it: no round is built on that."""
 
 
 def follow(lineage: Lineage, row_id: str) -> Descent:
@@ -64,11 +67,12 @@ def follow(lineage: Lineage, row_id: str) -> Descent:
     rows = Rows(lineage)
     table, home = rows.home(row_id)
     row, dropped = rows.find(row_id)
-    known: Made = {table.name: {row_id}} if row else {}
-    if row and table.name == "answers":
+    arm = arm_of(rows.control_of(row_id))
+    known: Made = {table.name: {row_id}} if row and not arm else {}
+    if known and row and table.name == "answers":
         known = {"attempts": {row["attempt_id"]}}
     weights = [str(row["checkpoint"])] if row and table.name == "evaluations" else []
-    if table.name == "train_steps" and home.candidate:
+    if table.name == "train_steps" and home.candidate and not arm:
         weights.append(home.candidate.digest)
     rounds = []
     for m in lineage.manifests if known else ():
@@ -79,7 +83,7 @@ def follow(lineage: Lineage, row_id: str) -> Descent:
             weights += [trained["checkpoint"] for trained in told["trained"]]
             known = {name: known.get(name, set()) | made.get(name, set()) for name in LASTING}
     checkpoints = [checkpoint(lineage, digest) for digest in dict.fromkeys(weights)]
-    return Descent(row_id, table.name, home.recipe, home.round, dropped, rounds, checkpoints)
+    return Descent(row_id, table.name, home.recipe, home.round, dropped, rounds, checkpoints, arm)
 
 
 def _made_in(rows: Rows, m: Manifest, known: Made) -> Made:

@@ -23,6 +23,8 @@ def filters_of(
         tried += _tried("select", _of_select(settings["select"], verdict), refusal.get("select"))
         if "select" not in refusal and "build" in settings:
             tried += _of_build(settings["build"], attempts)
+            if without := refusal.get("build"):
+                tried.append(_entry("build", (without["reason"], None, None), "dropped"))
     if question and "validate" in settings:
         reasons = dict.fromkeys(row["reason"] for row in dropped if row["stage"] == "validate")
         tried += [_entry("validate", (reason, None, None), "dropped") for reason in reasons] or [

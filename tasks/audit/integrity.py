@@ -26,10 +26,15 @@ class Opened:
     rows: dict[str, pa.Table] = field(default_factory=dict)
     """Table's path -> its rows, sorted by id."""
 
-    def tables(self, *names: str) -> list[pa.Table] | None:
-        """What every stage wrote of these tables; None if any of it is damaged."""
-        refs = [ref for name in names for ref in self.manifest.tables.get(name, [])]
+    def tables(self, *names: str, controls: bool = False) -> list[pa.Table] | None:
+        """What every stage wrote of these tables, those of `controls` too if told; None if any of it is damaged."""
+        refs = [ref for name in names for ref in self.refs(name, controls)]
         return [self.rows[ref.path] for ref in refs] if all(ref.path in self.rows for ref in refs) else None
+
+    def refs(self, name: str, controls: bool) -> list[TableRef]:
+        """A table as each stage wrote it."""
+        own = self.manifest.tables.get(name, [])
+        return own + [ref for ref in self.manifest.controls.get(name, []) if controls and ref not in own]
 
     def damage(self, place: str, expected: str, found: str, table: str = "") -> Damage:
         """Damage of this round, at a path relative to its lineage."""

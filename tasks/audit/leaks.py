@@ -41,7 +41,7 @@ def leaks(opened: Opened, markers: dict[str, StageRecord], shelf: Shelf, protect
         return  # named where markers and files are looked at
     questions = opened.tables("questions", "inputs/probe", "inputs/gold")
     for table in TRAINING:
-        for ref in opened.manifest.tables.get(table, []):
+        for ref in opened.refs(table, controls=True):
             if questions is not None and ref.path in opened.rows:
                 asked = pc.unique(opened.rows[ref.path]["question_id"])
                 found = _texts(questions, asked)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from schemas.controls import is_control
 from schemas.errors import BadInput
 from schemas.manifest import Manifest, TableRef
 from schemas.table import Table
@@ -87,12 +88,28 @@ class Rows:
         """Each time that one of these rows was dropped in a round."""
         return [row | {"round": f"{m.recipe}/{m.round}"} for row in self.where(m, "dropped", "id", ids)]
 
+    def dropped_by_controls(self, m: Manifest, ids: Sequence[str]) -> list[Row]:
+        """The same by the controls of a round."""
+        found = [row for ref in m.controls.get("dropped", []) for row in self._of(ref, "id", strings(ids), None)]
+        return [row | {"round": f"{m.recipe}/{m.round}"} for row in found]
+
     def _dropped(self, m: Manifest, table: str, row_id: str) -> list[Row]:
         """The first time for each reason: rounds that copied the row (an input, say) may drop it as well."""
         own = {ref.digest for ref in m.tables.get(table, [])}
         holders = [later for later in self.lineage.manifests if own & {r.digest for r in later.tables.get(table, [])}]
         found = [row for holder in holders or [m] for row in self.dropped(holder, [row_id])]
         return list({(row["stage"], row["reason"]): row for row in reversed(found)}.values())[::-1]
+
+    def control_of(self, row_id: str) -> str:
+        """The stage of a control that wrote a row, such as `train.control-seeds`; "" for the round's own rows."""
+        table, m = self.home(row_id)
+        own, wanted = m.tables.get(table.name, []), strings([row_id])
+        wrote = {
+            ref.path.rpartition("/")[2]
+            for ref in m.controls.get(table.name, [])
+            if ref not in own and any(len(part.places("id", wanted)) for part in self._parts_of(ref))
+        }
+        return next((shown for shown, key in m.stages.items() if key in wrote and is_control(shown)), "")
 
     def where(
         self, m: Manifest, table: str, column: str, values: Sequence[str], columns: list[str] | None = None

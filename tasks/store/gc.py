@@ -31,14 +31,17 @@ class Garbage:
 def find_garbage(store: Path, grace_seconds: float) -> list[Garbage]:
     """Drafts, strays in published rounds, tombstoned weights and unreferenced objects, untouched for the grace.
 
-    A draft that is younger keeps the objects that its markers name, and an object that is younger is kept.
+    A draft that is younger keeps the objects that its markers name, and those younger than itself, which its
+    training may have left on the way; an object that is younger than the grace is kept.
     """
     lineages = [open_lineage(store, name) for name in lineage_names(store)]
     needed = {digest for lineage in lineages for digest in needed_weights(lineage.manifests)}
     found: list[Garbage] = []
     for lineage in lineages:
         found += _of_a_lineage(lineage, grace_seconds)
-    drafted = {digest for lineage in lineages for digest in _drafted(lineage, grace_seconds)}
+    under_way = [(lineage, files) for lineage in lineages if (files := _under_way(lineage, grace_seconds))]
+    drafted = {digest for lineage, _ in under_way for digest in _drafted(lineage)}
+    begun = max((time.time() - found.changed for _, files in under_way for found in files), default=0.0)
     dropped = {digest for lineage in lineages for digest in lineage.dropped_weights}
     kept = needed | drafted
     for folder in _folders(store / "objects"):
@@ -47,7 +50,7 @@ def find_garbage(store: Path, grace_seconds: float) -> list[Garbage]:
             found += _if_old(shown, KILLED, _drafts_of(files), grace_seconds)
         else:
             why = "weights dropped by a record" if folder.name in dropped else "no round refers to it"
-            found += _if_old(shown, why, files, grace_seconds)
+            found += _if_old(shown, why, files, max(grace_seconds, begun))
     found += _if_old("store", KILLED, _drafts_of(_beside(store)), grace_seconds)
     for upload in unfinished_uploads(store, grace_seconds):
         found.append(Garbage(f"upload of {upload.key[-40:]}", "left by a killed writer", (), 0, upload))
@@ -74,11 +77,15 @@ def _of_a_lineage(lineage: Lineage, grace: float) -> Iterator[Garbage]:
         yield from _if_old(f"{lineage.recipe}/{part}", KILLED, left, grace)
 
 
-def _drafted(lineage: Lineage, grace: float) -> set[str]:
-    """Digests that a draft still under way names."""
+def _under_way(lineage: Lineage, grace: float) -> list[Found]:
+    """The files of the lineage's draft, if one is young enough to be kept."""
+    files = files_below(lineage.round_folder(lineage.next_round))
+    return files if files and _age(files) <= grace else []
+
+
+def _drafted(lineage: Lineage) -> set[str]:
+    """Digests that the markers of the lineage's draft name."""
     folder = lineage.round_folder(lineage.next_round)
-    if not folder.exists() or _age(files_below(folder)) > grace:
-        return set()
     markers = [path.name.removesuffix(".json").rsplit("-", 1) for path in folder.glob("stages/*.json")]
     records = [lineage.stage_record(lineage.next_round, stage, key) for stage, key in markers]
     return {digest for record in records if record for digest in record.objects}

@@ -224,10 +224,12 @@ class Recomputed:
         agreeing, others = ({a["text"] for a in story["attempts"] if a["valid"] and a["reward"] == r} for r in (1, 0))
         caps = {"solutions_per_question": len(agreeing), "pairs_per_question": len(agreeing) * len(others)}
         limits = played.recipe["build"]
+        reason = "" if others and agreeing else "unanimous" if agreeing else "none_right"
+        assert [d["reason"] for d in story["dropped"] if d["stage"] == "build"] == ([reason] if reason else [])
         return [
             ("build", cap, count, limits[cap], "capped" if count > limits[cap] else "passed")
             for cap, count in caps.items()
-        ]
+        ] + ([("build", reason, None, None, "dropped")] if reason else [])
 
     def selected(self, story, text, kept):
         selection = story["selection"]

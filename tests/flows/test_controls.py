@@ -3,20 +3,29 @@
 import json
 import shutil
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.console import Console
+from flows.lines.story import story
 from flows.methods.serl import serl
 from flows.plan import Planner, plan_round
 from flows.preflight import preflight
 from flows.round import next_round
 from flows.run import run_recipe
-from schemas.errors import ValidationFailed
+from schemas.errors import Stopped, ValidationFailed
 from schemas.tables import TABLES
 from tasks.audit.ancestry import explain
+from tasks.audit.closure import Shelf, orphans
+from tasks.audit.descent import follow
 from tasks.audit.examine import examine_store
+from tasks.audit.integrity import Opened, open_tables
+from tasks.audit.leaks import Protected, leaks
+from tasks.audit.markers import read_markers
+from tasks.audit.suites import broken_expectations
+from tasks.checks.suites import Suites
 from tasks.store.gc import find_garbage
 from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
@@ -141,13 +150,53 @@ def test_a_damaged_table_of_a_control_is_named(controlled, tmp_path):
     ]
 
 
-def test_a_controls_row_says_what_it_is_and_of_which_question(controlled):
+def test_the_rows_of_a_control_are_audited_as_the_rounds_own(controlled):
     lineage = lineage_of(controlled)
-    example = rows_of(lineage, lineage.manifests[0].controls["sft_examples"])[0]
-    story = explain(lineage, example["id"])
-    assert story.row["completion"] == example["completion"]
-    assert story.question["id"] == example["question_id"]
-    assert example["id"] not in [row["id"] for row in story.training_rows], "the round did not train on it"
+    m = lineage.manifests[1]
+    ref, (probe,) = m.controls["sft_examples"][0], m.tables["inputs/probe"]
+
+    def damage(column, value):
+        opened = Opened(lineage, m)
+        assert list(open_tables(opened)) == []
+        rows = opened.rows[ref.path]
+        values = [value, *rows[column].to_pylist()[1:]]
+        place = rows.column_names.index(column)
+        opened.rows[ref.path] = rows.set_column(place, rows.schema.field(column), pa.array(values, pa.string()))
+        markers, _ = read_markers(opened)
+        shelf = Shelf(lineage)
+        checks = (orphans(opened, shelf), leaks(opened, markers, shelf, Protected()))
+        found = [d for check in (*checks, broken_expectations(opened, markers, Suites())) for d in check]
+        assert {d.place for d in found} <= {f"small/{ref.path}"}
+        return [d.expected for d in found]
+
+    assert damage("prompt", "1+2=") == []
+    assert damage("attempt_id", "attempts-0002-gone") == ["attempt_id: a row of attempts"]
+    assert damage("completion", "")[-1] == "expect_column_value_lengths_to_be_between(completion)"
+    leaked = rows_of(lineage, [probe])[0]["id"]
+    assert "no question that repeats a benchmark or probe row" in damage("question_id", leaked)
+
+
+def test_a_controls_row_says_what_it_is_and_nothing_of_the_rounds_own_labels_and_training(controlled):
+    lineage = lineage_of(controlled)
+    m = lineage.manifests[0]
+    for table in ("answers", "verdicts", "selections", "sft_examples", "train_steps"):
+        row = rows_of(lineage, m.controls[table])[-1]
+        told, became = explain(lineage, row["id"]), follow(lineage, row["id"])
+        assert told.arm == became.arm == "control_random", table
+        assert told.row["id"] == row["id"]
+        assert (told.question or {}).get("id") == row.get("question_id")
+        assert [stage["stage"].split(".")[1] for stage in told.stages] == ["control-random"]
+        assert (told.verdict, told.selection, told.filters, told.training_rows, told.checkpoints) == (
+            None, None, [], [], [],
+        )  # fmt: skip
+        assert (became.rounds, became.checkpoints) == ([], [])
+        assert "(held, of the control 'random label' alone)" in story(told)
+    answered = rows_of(lineage, m.controls["evaluations"])[0]
+    told = explain(lineage, answered["id"])
+    assert told.item["id"] == answered["item_id"]
+    assert [found["digest"] for found in told.checkpoints] == [answered["checkpoint"]]
+    own = rows_of(lineage, m.tables["sft_examples"])[0]
+    assert explain(lineage, own["id"]).arm == follow(lineage, own["id"]).arm == ""
 
 
 def test_the_plan_of_a_round_names_the_stages_of_its_controls(controlled):
@@ -158,19 +207,39 @@ def test_the_plan_of_a_round_names_the_stages_of_its_controls(controlled):
     assert shown[shown.index("gate") + 1 :] == ["train.control-seeds", *seeds, *random]
 
 
-def test_a_control_that_cannot_be_trained_has_no_score_and_stops_nothing(controlled):
+def test_random_labels_train_on_the_rounds_own_rows_alone(controlled):
+    lineage = lineage_of(controlled)
+    m = lineage.manifests[1]
+    trained = lineage.stage_record(2, "train", m.stages["train.control-random"])
+    own = {ref.digest for table in ("sft_examples", "preference_pairs") for ref in m.controls[table]}
+    assert {*trained.inputs["sft_examples"], *trained.inputs["preference_pairs"]} == own
+    assert m.built_on == [1], "the round itself trained on the first one's rows too"
+
+
+@pytest.mark.parametrize("error", [ValidationFailed("train: sft loss nan at step 3"), Stopped("out of memory")])
+def test_a_control_that_cannot_be_trained_says_why_and_stops_nothing(controlled, error):
     planner = Planner()
 
     def failing(round, stage, shown, beside, inputs):
-        if shown == "train.control-seeds":
-            raise ValidationFailed("train: no valid row for sft")
+        if shown in ("train.control-random", "evaluate.control-seeds-3"):
+            raise error
         return planner(round, stage, shown, beside, inputs)
 
     plan = preflight(controlled / "store.toml", controlled / "store")
-    serl(next_round(plan, lineage_of(controlled), failing))
-    shown = [planned.stage for planned in planner.planned]
-    assert shown[-1] == "evaluate.control-random"
-    assert not [stage for stage in shown if "control-seeds" in stage]
+    round = next_round(plan, lineage_of(controlled), failing)
+    serl(round)
+    assert round.unscored == dict.fromkeys(ARMS, str(error))
+    assert "gate" in round.records
+    assert not [shown for shown in round.records if shown.startswith("evaluate.control")], "no best of two"
+
+
+def test_why_a_control_has_no_score_is_published_and_told(rounds, tmp_path):
+    rounds.publish("held", controls_failed={"control_random": "train: sft loss nan at step 3"})
+    said = CliRunner().invoke(app, ["log", "--store", str(rounds.store)]).output
+    CliRunner().invoke(app, ["report", "-o", str(tmp_path), "--store", str(rounds.store)])
+    line = "random label: not scored (train: sft loss nan at step 3)"
+    assert f"control  {line}" in said
+    assert f"control: {line}" in (tmp_path / "small/round-0001.html").read_text()
 
 
 def test_log_show_and_report_name_the_controls_where_there_are_any(controlled, tmp_path):

@@ -127,6 +127,16 @@ def test_the_manifest_adds_the_waves_up(online):
     assert all(row["entropy"] > 0 and row["length"] > 10 and 0 < row["reward"] < 1 for row in steps)
 
 
+def test_the_votes_precision_is_asked_of_all_waves_so_far_and_every_waves_steps_are_validated(online):
+    (m,) = online.manifests
+    given = {shown: online.stage_record(1, "validate", key).inputs["tables"] for shown, key in m.stages.items()
+             if shown.startswith("validate")}  # fmt: skip
+    marks = [of_wave(online, "judge", wave).tables["probe_verdicts"].digest for wave in (1, 2)]
+    assert [set(marks) & set(given[f"validate.wave-{wave}"]) for wave in (1, 2)] == [{marks[0]}, set(marks)]
+    steps = {of_wave(online, "train", wave).tables["train_steps"].digest for wave in (1, 2)}
+    assert steps <= set(given["validate.scores"])
+
+
 def test_a_row_tells_its_story_by_its_own_wave(online):
     (m,) = online.manifests
     for wave in (1, 2):
@@ -194,8 +204,17 @@ def test_a_wave_with_too_little_to_train_on_fails_the_round_and_leaves_no_candid
     assert examine_store(tmp_path / "store").damage == ()
 
 
+def test_a_round_that_fails_in_a_later_wave_is_sound(play, tmp_path):
+    (m,) = play(train__policy=POLICY | {"learning_rate": 0.1, "schedule": "constant"})
+    assert (m.decision, m.candidate) == ("failed", None)
+    assert {"train.wave-1", "solve.wave-2"} <= m.stages.keys()
+    assert "train.wave-2" not in m.stages
+    assert examine_store(tmp_path / "store").damage == ()
+
+
 def test_method_and_training_go_together(write_recipe):
-    with pytest.raises(BadInput, match=r"method = 'serl_online' goes with train\.methods"):
+    goes = r"'serl_online' goes with \['policy'\], and only with it; change one of them$"
+    with pytest.raises(BadInput, match=rf"method = 'serl_online' with train\.methods = \['sft'\]: {goes}"):
         method_of(load_recipe(write_recipe(method="serl_online"))[0])
-    with pytest.raises(BadInput, match=r"method = 'serl_online' goes with train\.methods"):
+    with pytest.raises(BadInput, match=rf"method = 'serl' with train\.methods = \['policy'\]: {goes}"):
         method_of(load_recipe(write_recipe(**ONLINE | {"method": "serl"}))[0])

@@ -31,6 +31,8 @@ def test_an_all_unanimous_round_has_no_pair_to_train_on_and_fails_alone(play, tm
     built = lineage.stage_record(1, "build", failed.stages["build"])
     assert built.figures["preference_pairs"] == 0
     assert set(built.figures["without_pairs"]) == {"unanimous"}
+    assert built.dropped == built.figures["without_pairs"]
+    assert "dropped" not in {alarm.name for alarm in failed.alarms}, "the alarm for unanimity is another"
     assert lineage.champion(failed.base) == failed.base
     assert examine_store(tmp_path / "store").damage == ()
 

@@ -102,6 +102,10 @@ def test_every_field_of_a_recipe_is_documented():
         ),
         ({"train__stop": {"max_kl": 0.1}}, r"train: stop\.max_kl = .* goes with 'policy' in methods"),
         ({"controls__seeds_alone": True}, r"recipe: controls\.seeds_alone needs \[data\.gold\]"),
+        (
+            {"controls__random_label": True, "judge__rule": "string"},
+            r"recipe: controls\.random_label = true with judge\.rule = 'string': .*; set judge\.rule = 'classes', .*",
+        ),
         ({"build__gold_share": 0.2}, r"recipe: build\.gold_share needs \[data\.gold\]"),
         ({"build__pairs": "gold_self"}, r"recipe: build\.pairs = 'gold_self' needs \[data\.gold\]"),
         ({"data__gold": GOLD}, r"recipe: \[data\.gold\] is not used: set one of controls\.seeds_alone, .*"),

@@ -101,9 +101,21 @@ def test_a_group_dropped_before_does_not_count(play):
 )
 def test_a_group_is_held_against_itself_alone(play, advantage, scale, right, wrong):
     settings = REINFORCE.model_copy(update={"advantage": advantage, "scale": scale})
-    rows, _, _ = play({"q1": FIVE, "q2": TWO, "q3": ALL}, ["q1", "q2"], settings)
+    rows, dropped, figures = play({"q1": FIVE, "q2": TWO, "q3": ALL}, ["q1", "q2"], settings)
     assert values(rows, "q1") == near(right, wrong)
-    assert values(rows, "q3") == near(0, 0)
+    assert {row["id"] for row in dropped} == {f"q3-{i}" for i in range(8)}
+    assert {row["reason"] for row in dropped} == {"no_difference"}
+    assert figures == {"attempts": 16, "kept": 16}
+
+
+def test_where_all_are_unanimous_nothing_is_left_to_train_on_unless_a_kl_pulls(play, tiny):
+    settings = REINFORCE.model_copy(update={"advantage": "leave_one_out"})
+    rows, dropped, figures = play({"q1": ALL, "q2": ALL}, ["q1", "q2"], settings)
+    assert (rows, len(dropped), figures) == ([], 16, {"attempts": 0, "kept": 0})
+    pulled = settings.model_copy(update={"kl": "loss", "kl_weight": 0.1, "reference": "base"})
+    rows, dropped, _ = play({"q1": ALL}, ["q1"], pulled, reference=tiny)
+    assert values(rows, "q1") == near(0, 0)
+    assert dropped == []
 
 
 def test_attempts_are_read_as_tokens_and_the_end_is_one_of_them_if_the_model_stopped(play):
@@ -125,11 +137,14 @@ def test_long_attempts_are_cut_and_a_prompt_without_room_is_dropped(play):
 
 
 def test_an_attempt_without_a_reward_is_dropped_and_never_wrong(play):
-    rows, dropped, _ = play({"q1": [1.0, 0.0, None], "q2": [1.0, None], "tied": [None] * 3}, ["q1", "q2"])
+    groups = {"q1": [1.0, 0.0, None], "q2": [1.0, None], "tied": [None] * 3}
+    rows, dropped, _ = play(groups, ["q1", "q2"])
+    without = {"q1-2": "no_reward", "q2-1": "no_reward"}
+    assert [row["attempt_id"] for row in rows] == ["q1-0", "q1-1", "q2-0"], "the batch is there to hold q2-0 against"
+    assert {row["id"]: row["reason"] for row in dropped} == without
+    rows, dropped, _ = play(groups, ["q1", "q2"], REINFORCE.model_copy(update={"advantage": "leave_one_out"}))
     assert [row["attempt_id"] for row in rows] == ["q1-0", "q1-1"]
-    assert {row["id"]: row["reason"] for row in dropped} == {
-        "q1-2": "no_reward", "q2-1": "no_reward", "q2-0": "no_group",
-    }  # fmt: skip
+    assert {row["id"]: row["reason"] for row in dropped} == without | {"q2-0": "no_group"}
 
 
 def test_a_question_that_repeats_a_protected_row_has_no_rows(play):

@@ -89,6 +89,18 @@ def test_a_unanimous_question_gives_examples_and_no_pairs(draft, given, recipe):
     assert (len(tables["sft_examples"]), len(tables["preference_pairs"])) == (2, 0)
 
 
+def test_where_pairs_are_read_a_verdict_that_gives_none_is_dropped_with_the_reason(draft, given, recipe):
+    def dropped(marks, **changes):
+        rows = play(draft, given, recipe, marks, {"reads_pairs": True}, **changes)["dropped"]
+        return [(row["id"], row["table"], row["reason"]) for row in rows]
+
+    alike = [("x", 1.0, True), ("y", 1.0, True)]
+    assert "dropped" not in play(draft, given, recipe, alike), "examples alone need no difference"
+    assert dropped(alike, pairs_per_question=4) == [("v", "verdicts", "unanimous")]
+    assert dropped(alike, pairs="best_worst", pairs_per_question=1) == [("v", "verdicts", "no_difference")]
+    assert dropped(MARKS, pairs_per_question=4) == []
+
+
 def test_an_attempt_whose_check_timed_out_is_in_no_pair_and_neither_wins_nor_loses(draft, given, recipe):
     marks = [("x", 1.0, True), ("?", None, True), ("n", 0.0, True)]
     for pairs in ("correct_incorrect", "all_combinations"):
@@ -144,8 +156,11 @@ def test_a_gold_row_that_the_model_repeats_is_counted_with_its_reason(draft, giv
         answers=given(ANSWERS, []),
         gold=gold(given, "same"),
         gold_attempts=own_attempts(given, ["same", " same"]),
+        reads_pairs=True,
     )
     assert figures["without_pairs"] == {"same_text": 1}
+    (dropped,) = draft.read(draft.tables()["dropped"]).to_pylist()
+    assert (dropped["id"], dropped["table"], dropped["reason"]) == ("gold-0", "inputs/gold", "same_text")
 
 
 def test_gold_and_replayed_rows_have_their_shares_of_the_examples(draft, given, recipe):

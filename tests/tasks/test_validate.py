@@ -3,7 +3,7 @@ import pytest
 from schemas.attempts import ATTEMPTS
 from schemas.errors import ValidationFailed
 from schemas.sft_examples import SFT_EXAMPLES
-from schemas.verdicts import VERDICTS
+from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.validate import stop_if_invalid, validate
 
 
@@ -67,3 +67,25 @@ def test_what_was_built_on_a_failing_verdict_fails_with_it(draft, given, recipe)
     report = validate(draft, settings=limits, tables=(given(VERDICTS, [verdict]), given(SFT_EXAMPLES, [example])))
     assert set(draft.read(draft.tables()["dropped"])["id"].to_pylist()) == {"v", "e"}
     assert [f["observed"] for f in report["failures"]] == [0], "what is left is too little"
+
+
+def test_what_several_stages_wrote_of_a_table_is_held_to_its_batch_expectations_together(draft, given, recipe):
+    vote = {"answer": "3", "votes": 3, "num_attempts": 4, "num_planned": 4, "num_valid": 4, "agreement": 0.75}
+    vote |= {"agreement_valid": 0.75, "classes": [], "tied": False, "undecided": 0, "reference": "3"}
+
+    def failures(*waves):
+        marks = [
+            given(
+                PROBE_VERDICTS,
+                [{"id": f"v{n}-{i}", "question_id": "q", "correct": c} | vote for i, c in enumerate(w)],
+            )
+            for n, w in enumerate(waves)
+        ]
+        limits = recipe.validation.model_copy(update={"min_vote_precision": 0.6, "max_failing_rows": 1.0})
+        report = validate(draft, settings=limits, tables=tuple(marks))
+        return [(failure["table"], failure["observed"]) for failure in report["failures"]]
+
+    assert failures([True, True], [False]) == []
+    assert failures([True], [False, False, True]) == [("probe_verdicts", 0.5)]
+    assert failures([]) == [], "a wave whose share of the probe is empty says nothing of the vote"
+    assert failures([True], []) == []

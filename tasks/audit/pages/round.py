@@ -47,6 +47,7 @@ def round_page(lineage: Lineage, m: Manifest, step: Step) -> dict[str, Any]:
         "m": m,
         "line": round_line(m),
         "charts": found,
+        "unscored": [(CONTROLS.get(arm, arm), why) for arm, why in m.controls_failed.items()],
         "sample": sample_rows(lineage, m, step),
         "diff": _since_parent(lineage, m),
         "stages": _stages(lineage, m),

@@ -97,6 +97,21 @@ def test_what_was_touched_within_the_grace_stays(rounds):
     assert set(found(rounds, DAY)) == {"small/round-0002"}, "an object that is used again is new again"
 
 
+def test_weights_that_a_draft_under_way_may_have_left_stay_beyond_a_short_grace(rounds):
+    before, since = rounds.weights("before"), rounds.weights("since")
+    draft = rounds.lineage.round_folder(1)
+    begun, going_on = (draft / "questions" / ("0" * 32) / f"part-000{n}.parquet" for n in (0, 1))
+    for path in (begun, going_on):
+        write_part(path, QUESTIONS, [QUESTION])
+    for hours, paths in ((3, files(rounds.store / "objects" / before.digest)), (2, [begun]),
+                         (1, files(rounds.store / "objects" / since.digest))):  # fmt: skip
+        for path in paths:
+            os.utime(path, (time.time() - 3600 * hours,) * 2)
+    assert set(found(rounds, 60)) == {shown(before)}
+    os.utime(going_on, (time.time() - 1800,) * 2)
+    assert set(found(rounds, 60)) == {"small/round-0001", shown(before), shown(since)}, "given up, all of it may go"
+
+
 def test_a_store_at_a_buckets_root_knows_its_unfinished_uploads(s3_server):
     at_root = store_at(s3_server.replace("factory", "root"))
     at_root.fs.mkdir("root")
