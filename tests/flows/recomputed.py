@@ -27,6 +27,7 @@ class Recomputed:
         assert (story["recipe"], story["round"]) == (self.lineage.recipe, played.number)
         assert story["table"].split("/")[-1] == row_id.split("-")[0]
         assert story["decision"] == played.manifest["decision"]
+        assert story["arm"] == "", "no control was played"
         self.same(story["row"], row)
         assert row or played.dropped[row_id]
         self.dropped(story, row_id, played)
