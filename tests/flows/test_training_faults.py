@@ -26,7 +26,7 @@ def test_an_all_unanimous_round_has_no_pair_to_train_on_and_fails_alone(play, tm
     greedy = {"temperature": 0.0, "max_tokens": 56}
     (failed,) = play(train__methods=["dpo"], train__sft=None, train__dpo=DPO, solve__sampling=greedy)
     assert (failed.decision, failed.candidate) == ("failed", None)
-    assert failed.reason == "train: no valid row of preference_pairs for dpo"
+    assert failed.reason.startswith("train: no valid row of preference_pairs for dpo; what was dropped")
     lineage = open_lineage(tmp_path / "store", "small")
     built = lineage.stage_record(1, "build", failed.stages["build"])
     assert built.figures["preference_pairs"] == 0
