@@ -16,7 +16,7 @@ from tasks.audit.comparison import Marks, compared, marks_of
 from tasks.audit.scores import majorities, score
 from tasks.checks.equality import equality
 from tasks.collect import read_source
-from tasks.engines import open_engine
+from tasks.engines import Checkpoint, close_engine, open_engine
 from tasks.evaluate import answered, shards
 from tasks.prompts import Prompt
 from tasks.store.lineage import Lineage
@@ -59,7 +59,10 @@ def compare_on(store: str, a: str, b: str, path: Path, columns: tuple[str, str],
     source = read_source("--on", asked, Path.cwd(), _sealed_questions(before) | _sealed_questions(after))
     recipe, prompt = _as_played(after)
     items = [row | {"id": str(n), "benchmark": path.stem} for n, row in enumerate(source.rows)]
-    (old, first), (new, second) = (_answers(side, recipe, prompt, items, console) for side in (before, after))
+    try:
+        (old, first), (new, second) = (_answers(side, recipe, prompt, items, console) for side in (before, after))
+    finally:
+        close_engine()
     found = compared(path.stem, old, new, recipe.gate.test, recipe.gate.level, recipe.seed)
     return Compared(found, (first, second), source.unusable, recipe.gate)
 
@@ -104,12 +107,13 @@ def _as_played(side: Side) -> tuple[Recipe, Prompt]:
 
 def _answers(side: Side, recipe: Recipe, prompt: Prompt, items: list[Row], console: Console) -> tuple[Marks, Score]:
     """Item -> whether its greedy answer is right, and the scores."""
+    checkpoint = Checkpoint(side.checkpoint.digest, side.lineage.checkpoint_folder(side.checkpoint))
     benchmark, work, rows = items[0]["benchmark"], shards(recipe.evaluate, items), []
     with (
         console.stage(side.name),
         tempfile.TemporaryDirectory(prefix="selfplay-compare-") as cache,
         equality(recipe.judge, Path(cache)) as compare,
-        open_engine(recipe.engine, side.lineage.checkpoint_folder(side.checkpoint), side.checkpoint) as generator,
+        open_engine(recipe.engine, checkpoint) as generator,
     ):
         report, total = console.progress(side.name), sum(len(asked) * n for asked, _, n in work)
         for asked, sampling, n in work:

@@ -20,6 +20,7 @@ from flows.round import Round, Stage, Work
 from schemas.errors import BudgetSpent, Damaged, FactoryError
 from schemas.manifest import StageRecord
 from schemas.settings import Budget
+from tasks.engines import close_engine
 from tasks.store.draft import Draft
 from tasks.store.listing import files_below
 from tasks.store.lock import Lock
@@ -95,6 +96,8 @@ class Stages:
                 prove=self.lock.prove,
                 resumed=lambda place: why.append(f"resumed at {place}"),
             )
+            if "model" in inputs and "engine" not in inputs:
+                close_engine()  # training wants the memory
             began = time.monotonic()
             with _worked_beside(draft, beside) as figures_beside:
                 figures = stage(draft, **inputs) | figures_beside()

@@ -102,15 +102,16 @@ def sealed_gain(lineage: Lineage, champion: CheckpointRef, base: CheckpointRef) 
     """The one look at the sealed benchmark: base and last champion, greedy."""
     from schemas.settings import Sampling, TransformersEngine
     from tasks.checks.answers import final_answer
-    from tasks.engines import Request, open_engine
+    from tasks.engines import Checkpoint, Request, completed, open_engine
 
     engine = TransformersEngine(kind="transformers", batch_rows=1000)
     rows = [json.loads(line) for line in (ROOT / "deployments/data/sums/sealed.jsonl").open()]
     asked = [Request(r["question"], f"{r['question']}=\n", Sampling(temperature=0.0, max_tokens=56), 0) for r in rows]
     shares = []
     for checkpoint in (base, champion):
-        with open_engine(engine, lineage.checkpoint_folder(checkpoint), checkpoint) as generator:
-            said = generator.generate(asked)
+        weights = Checkpoint(checkpoint.digest, lineage.checkpoint_folder(checkpoint))
+        with open_engine(engine, weights) as generator:
+            said = completed(generator, asked)
         right = sum(final_answer(c.text, r"#(\d+)").text == r["answer"] for c, r in zip(said, rows, strict=True))
         shares.append(right / len(rows))
     return f"{shares[0]:.1%} -> {shares[1]:.1%}"

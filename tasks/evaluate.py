@@ -13,7 +13,7 @@ from tasks.audit.scores import majorities, score
 from tasks.checks.answers import final_answer
 from tasks.checks.equality import Compare, equality
 from tasks.checks.verify import Outcome
-from tasks.engines import Engine, Request, open_engine
+from tasks.engines import Checkpoint, Engine, Request, completed, open_engine
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
 
@@ -53,7 +53,7 @@ def evaluate(
         draft.note_reading(sealed, model)
     with (
         equality(checks, draft.lineage.cache) as compare,
-        open_engine(engine, draft.checkpoint(model), model) as generator,
+        open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator,
     ):
         for part, (rows, sampling, n) in enumerate(work):
 
@@ -105,7 +105,7 @@ def answered(
         Request(item["id"], prompt.render(question=item["question"]), sampling, _noise(item["question"]), n)
         for item in items
     ]
-    completions = generator.generate(requests, progress)
+    completions = completed(generator, requests, progress)
     answers = [final_answer(c.text, checks.answer_pattern).text for c in completions]
     outcomes = compare(
         [(item_of[c.request_id]["reference"], a or "") for c, a in zip(completions, answers, strict=True)]

@@ -20,7 +20,7 @@ from schemas.settings import Propose as Settings
 from tasks.checks.copies import ExactIndex
 from tasks.checks.novelty import NoveltyIndex
 from tasks.checks.proposals import parse_numbered_list, rule_violation, tidy
-from tasks.engines import Request, open_engine
+from tasks.engines import Checkpoint, Request, completed, open_engine
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
 from tasks.store.parquet import logical_digest
@@ -102,8 +102,8 @@ def _wave(
         done += completions
         draft.report(done, len(requests), f"proposals of wave {wave + 1}")
 
-    with open_engine(engine, draft.checkpoint(model), model) as generator:
-        completions = generator.generate(requests, progress)
+    with open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator:
+        completions = completed(generator, requests, progress)
     draft.generated(sum(completion.num_tokens for completion in completions))
     return [
         {"id": c.request_id, "prompt": c.prompt, "text": c.text, "num_tokens": c.num_tokens}

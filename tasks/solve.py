@@ -11,7 +11,7 @@ from schemas.settings import Judge, OpenAIEngine, Select, TransformersEngine
 from schemas.settings import Solve as Settings
 from tasks.checks.answers import final_answer, usable_answer
 from tasks.checks.stopping import Stopping
-from tasks.engines import Completion, Engine, Request, open_engine
+from tasks.engines import Checkpoint, Completion, Engine, Request, completed, open_engine
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
 from tasks.waves import Wave, in_wave
@@ -55,7 +55,7 @@ def solve(
         done += completions
         draft.report(done, total, "attempts")
 
-    with open_engine(engine, draft.checkpoint(model), model) as generator:
+    with open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator:
         for part, shard in enumerate(shards):
 
             def attempt(shard: list[Question] = shard) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ def _attempted(
             )
             for row_id, text in open_questions
         ]
-        for completion in generator.generate(requests, progress):
+        for completion in completed(generator, requests, progress):
             made[completion.request_id].append(completion)
         first += n
         if stops_for:

@@ -1,5 +1,8 @@
 """Text generation: one door, `open_engine`, whatever stands behind it."""
 
-from tasks.engines.engine import Completion, Engine, Message, Request, open_engine
+from tasks.engines.engine import Checkpoint, Completion, Engine, Message, Request, completed
+from tasks.engines.opened import close_engine, open_engine
 
-__all__ = ["Completion", "Engine", "Message", "Request", "open_engine"]
+__all__ = [
+    "Checkpoint", "Completion", "Engine", "Message", "Request", "close_engine", "completed", "open_engine",
+]  # fmt: skip

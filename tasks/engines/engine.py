@@ -1,13 +1,19 @@
-"""The one door to text generation."""
+"""What is asked of an engine, and what it answers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from schemas.manifest import CheckpointRef
-from schemas.settings import OpenAIEngine, Sampling, TransformersEngine
+from schemas.settings import Sampling
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights, and the folder of this machine where they lie."""
+
+    digest: str
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Request:
     seed: int
     n: int = 1
     first: int = 0
+    logprobs: bool = False
+    """Whether completions tell the log-probability of each token."""
 
 
 @dataclass(frozen=True)
@@ -41,32 +49,31 @@ class Completion:
     """The prompt as the model saw it, chat template applied."""
     text: str
     num_tokens: int
+    """The end-of-sequence token is one of them."""
     finish_reason: Literal["stop", "length"]
+    seconds: float
+    """From when the engine took the request, or the batch it is in, until this was whole."""
+    token_ids: tuple[int, ...] | None = None
+    """num_tokens of them; None from a server that does not tell."""
+    logprobs: tuple[float, ...] | None = None
+    """Of each token under the model itself, before temperature, penalty and cuts; None if not asked for."""
 
 
 class Engine(Protocol):
-    def generate(
-        self, requests: Sequence[Request], progress: Callable[[int], None] = lambda completions: None
-    ) -> list[Completion]:
-        """All samples of all requests, in their order. `progress` gets the number done since its last call."""
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """All samples of all requests, each as soon as it is whole, in no order."""
         ...
 
 
-@contextmanager
-def open_engine(
-    settings: TransformersEngine | OpenAIEngine, folder: Path, checkpoint: CheckpointRef
-) -> Iterator[Engine]:
-    """An engine with these weights. Raises Stopped if it cannot be had (a rerun resumes)."""
-    if settings.kind == "transformers":
-        from tasks.engines.transformers import open_transformers
-
-        with open_transformers(settings, folder) as engine:
-            yield engine
-    else:
-        from tasks.engines.openai import open_openai
-
-        with open_openai(settings, folder, checkpoint) as engine:
-            yield engine
+def completed(
+    engine: Engine, requests: Sequence[Request], progress: Callable[[int], None] = lambda completions: None
+) -> list[Completion]:
+    """All samples of all requests, in their order. `progress` gets the number done since its last call."""
+    found: dict[str, list[Completion]] = {request.id: [] for request in requests}
+    for completion in engine.generate(requests):
+        found[completion.request_id].append(completion)
+        progress(1)
+    return [c for request in requests for c in sorted(found[request.id], key=lambda c: c.sample)]
 
 
 def request_order(request: Request) -> tuple[int, str]:

@@ -45,14 +45,30 @@ def _shifted(x: torch.Tensor, bits: int) -> torch.Tensor:
 class RowKeyedSampling:
     """A transformers logits processor after which greedy decoding samples as `sampling` says.
 
-    Order as in vLLM: presence penalty, temperature, top-k, top-p, then the noise.
+    Order as in vLLM: presence penalty, temperature, top-k, top-p, then the noise. `logprobs`, if it is a list, gets
+    the log-probability under the model itself of each step's tokens, (rows,) each.
     """
 
-    def __init__(self, sampling: Sampling, row_seeds: torch.Tensor, prompt_length: int) -> None:
+    def __init__(
+        self,
+        sampling: Sampling,
+        row_seeds: torch.Tensor,
+        prompt_length: int,
+        logprobs: list[torch.Tensor] | None = None,
+    ) -> None:
         self.sampling, self.row_seeds, self.prompt_length = sampling, row_seeds, prompt_length
+        self.logprobs = logprobs
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         scores = scores.to(torch.float32)
+        drawn = self._drawn(input_ids, scores)
+        if self.logprobs is not None:
+            tokens = drawn.argmax(-1, keepdim=True)
+            self.logprobs.append(scores.log_softmax(-1).gather(-1, tokens)[:, 0])
+        return drawn
+
+    def _drawn(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores whose largest is the sample."""
         generated = input_ids[:, self.prompt_length :]
         if self.sampling.presence_penalty and generated.shape[1]:
             seen = torch.zeros_like(scores, dtype=torch.bool).scatter_(1, generated, True)

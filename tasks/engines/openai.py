@@ -8,33 +8,33 @@ import asyncio
 import json
 import os
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from schemas.errors import BadInput, Stopped
-from schemas.manifest import CheckpointRef
 from schemas.settings import OpenAIEngine
 from tasks.engines.answers import Choice, Fault, choices_of, models_of, most_bytes, retry_after
-from tasks.engines.engine import Completion, Request
+from tasks.engines.engine import Checkpoint, Completion, Request
 from tasks.engines.transformers import rendered
 
 TRIES = 5
+Tasks = set[asyncio.Task[list[Completion]]]
 WORTH_ANOTHER_TRY = {408, 409, 425, 429, 500, 502, 503, 504}
 
 
 @contextmanager
-def open_openai(settings: OpenAIEngine, folder: Path, checkpoint: CheckpointRef) -> Iterator["ServerEngine"]:
+def open_openai(settings: OpenAIEngine, checkpoint: Checkpoint) -> Iterator["ServerEngine"]:
     """A server that serves exactly these weights, under a name made from their digest: a name that stayed the same
     from round to round would answer with the wrong weights one day. Raises Stopped with the command to type."""
     from transformers import AutoTokenizer
 
     _check_url(settings.url)
-    name, key = served_name(checkpoint), _key(settings)
+    name, key = served_name(checkpoint.digest), _key(settings)
     with asyncio.Runner() as runner:
         client = httpx.AsyncClient(
             headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
@@ -42,14 +42,14 @@ def open_openai(settings: OpenAIEngine, folder: Path, checkpoint: CheckpointRef)
             limits=httpx.Limits(max_connections=settings.concurrency),
         )
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
             engine = ServerEngine(runner, client, settings, name, tokenizer)
             served = engine.served_models()
             if name not in served:
                 others = ", ".join(other[:80] for other in served[:8]) or "nothing"
                 raise Stopped(
                     f"{settings.url} serves {others}, not {name}; "
-                    f"start it with: vllm serve {folder} --served-model-name {name} "
+                    f"start it with: vllm serve {checkpoint.folder} --served-model-name {name} "
                     "--generation-config vllm, then run again"
                 )
             yield engine
@@ -57,8 +57,8 @@ def open_openai(settings: OpenAIEngine, folder: Path, checkpoint: CheckpointRef)
             runner.run(client.aclose())
 
 
-def served_name(checkpoint: CheckpointRef) -> str:
-    return f"selfplay-{checkpoint.digest[:16]}"
+def served_name(digest: str) -> str:
+    return f"selfplay-{digest[:16]}"
 
 
 def _check_url(text: str) -> None:
@@ -80,6 +80,16 @@ def _key(settings: OpenAIEngine) -> str:
     return key
 
 
+async def _first_of(tasks: Tasks) -> tuple[Tasks, Tasks]:
+    return await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _ended(tasks: Tasks) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 @dataclass
 class ServerEngine:
     runner: asyncio.Runner
@@ -91,31 +101,28 @@ class ServerEngine:
     def served_models(self) -> list[str]:
         return self.runner.run(self._asked("GET", "/models", None, 0, models_of))
 
-    def generate(
-        self, requests: Sequence[Request], progress: Callable[[int], None] = lambda completions: None
-    ) -> list[Completion]:
-        return self.runner.run(self._all(requests, progress))
-
-    async def _all(self, requests: Sequence[Request], progress: Callable[[int], None]) -> list[Completion]:
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Each request once there is room; the first that fails for good ends the others at once."""
+        tasks = self.runner.run(self._begun(requests))
+        try:
+            while tasks:
+                done, tasks = self.runner.run(_first_of(tasks))
+                for task in done:
+                    yield from task.result()
+        finally:
+            self.runner.run(_ended(tasks))
+
+    async def _begun(self, requests: Sequence[Request]) -> Tasks:
         room = asyncio.Semaphore(self.settings.concurrency)
 
         async def one(request: Request) -> list[Completion]:
             async with room:
-                completions = await self._complete(request)
-            progress(len(completions))
-            return completions
+                return await self._complete(request)
 
-        tasks = [asyncio.create_task(one(request)) for request in requests]
-        try:
-            return [completion for batch in await asyncio.gather(*tasks) for completion in batch]
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return {asyncio.create_task(one(request)) for request in requests}
 
     async def _complete(self, request: Request) -> list[Completion]:
-        prompt = rendered(self.tokenizer, request.prompt)
+        began, prompt = time.monotonic(), rendered(self.tokenizer, request.prompt)
         body = request.sampling.model_dump(exclude={"top_k", "stop"})
         body |= {
             "model": self.model,
@@ -139,6 +146,7 @@ class ServerEngine:
                 text=choice.text,
                 num_tokens=self._num_tokens(choice),
                 finish_reason=choice.finish_reason,
+                seconds=time.monotonic() - began,
             )
             for sample, choice in enumerate(choices, request.first)
         ]

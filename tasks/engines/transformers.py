@@ -1,9 +1,10 @@
 """The transformers engine: batched generation in this process, on a GPU or a CPU."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,14 @@ def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["L
     device, dtype = device_and_dtype()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-        with _enough_memory(f"the weights of {folder} do not fit; free some memory"):
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, use_safetensors=True
-            )
-            model.to(device).eval()
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+        model.to(device).eval()
     except (OSError, ValueError) as error:
         raise Stopped(f"{folder}: the weights cannot be loaded: {str(error).splitlines()[0]}") from error
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        raise Stopped(f"out of memory: the weights of {folder} do not fit; free some, then run again") from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id
     own = model.generation_config  # the base's own sampling defaults would be mixed into the recipe's
@@ -39,9 +41,7 @@ def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["L
         yield LocalEngine(model, tokenizer, settings.batch_rows)
     finally:
         del model
-        gc.collect()
-        if device == "cuda":
-            torch.cuda.empty_cache()
+        _give_memory_back(device)
 
 
 def device_and_dtype() -> tuple[str, torch.dtype]:
@@ -56,23 +56,36 @@ class LocalEngine:
     batch_rows: int
     ends_of: dict[tuple[str, ...], frozenset[int]] = field(default_factory=dict)
 
-    def generate(
-        self, requests: Sequence[Request], progress: Callable[[int], None] = lambda completions: None
-    ) -> list[Completion]:
-        """Batches are fixed by the requests (a shard), so that a rerun meets the same ones."""
-        done: dict[str, list[Completion]] = {}
-        for batch in _batches(requests, self.batch_rows):
-            with _enough_memory(f"engine.batch_rows = {self.batch_rows} is too many at once; lower it"):
-                completions = self._generate_batch(batch)
-            for completion in completions:
-                done.setdefault(completion.request_id, []).append(completion)
-            progress(sum(request.n for request in batch))
-        return [completion for request in requests for completion in done[request.id]]
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """Batches are fixed by the requests (a shard), so that a rerun meets the same ones; one that memory has no
+        room for is halved until it fits, which changes no sample: its noise is the row's own."""
+        waiting = [*_batches(requests, self.batch_rows)][::-1]
+        while waiting:
+            batch = waiting.pop()
+            completions = self._fitting(batch)
+            if completions is not None:
+                yield from completions
+                continue
+            _give_memory_back(self.model.device.type)
+            if len(halves := _halves(batch)) == 1:
+                raise Stopped(
+                    "out of memory: not even one sequence fits; lower max_tokens, or free some memory, then run again"
+                )
+            waiting += reversed(halves)
+
+    def _fitting(self, batch: list[Request]) -> list[Completion] | None:
+        """None if memory has no room for them: by then nothing holds on to what was made."""
+        try:
+            return self._generate_batch(batch)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_of_memory(error):
+                raise
+        return None
 
     def _generate_batch(self, batch: list[Request]) -> list[Completion]:
         from transformers import GenerationConfig, LogitsProcessorList
 
-        sampling = batch[0].sampling
+        began, sampling = time.monotonic(), batch[0].sampling
         prompts = [rendered(self.tokenizer, request.prompt) for request in batch]
         encoded = self.tokenizer(prompts, return_tensors="pt", padding=True)
         encoded = encoded.to(self.model.device)
@@ -87,18 +100,21 @@ class LocalEngine:
             eos_token_id=sorted(self._ends(sampling.stop)),
             pad_token_id=self.tokenizer.pad_token_id,
         )
+        drawn = RowKeyedSampling(sampling, seeds, length, logprobs=[] if batch[0].logprobs else None)
         with torch.inference_mode():
             output = self.model.generate(
                 encoded["input_ids"][rows],
                 attention_mask=encoded["attention_mask"][rows],
                 past_key_values=self._shared_prefill(encoded, rows) if batch[0].n > 1 else None,
                 generation_config=config,
-                logits_processor=LogitsProcessorList([RowKeyedSampling(sampling, seeds, length)]),
+                logits_processor=LogitsProcessorList([drawn]),
             )
-        generated = output[:, length:].cpu()
+        generated = output[:, length:].tolist()
+        told = torch.stack(drawn.logprobs, -1).tolist() if drawn.logprobs else [None] * len(generated)
+        seconds = time.monotonic() - began
         return [
-            self._completion(batch[i], prompts[i], sample, tokens)
-            for i, sample, tokens in zip(rows.tolist(), samples, generated, strict=True)
+            self._completion(batch[i], prompts[i], sample, tokens, logprobs, seconds)
+            for i, sample, tokens, logprobs in zip(rows.tolist(), samples, generated, told, strict=True)
         ]
 
     def _shared_prefill(self, encoded: Any, rows: torch.Tensor) -> Any:
@@ -112,10 +128,19 @@ class LocalEngine:
         cache.batch_select_indices(rows.to(ids.device))
         return cache
 
-    def _completion(self, request: Request, prompt: str, sample: int, tokens: torch.Tensor) -> Completion:
-        ends, ids = self._ends(request.sampling.stop), tokens.tolist()
-        stop = next((i for i, token in enumerate(ids) if token in ends), None)
-        text = self.tokenizer.decode(ids if stop is None else ids[: stop + 1], skip_special_tokens=True)
+    def _completion(
+        self,
+        request: Request,
+        prompt: str,
+        sample: int,
+        tokens: list[int],
+        logprobs: list[float] | None,
+        seconds: float,
+    ) -> Completion:
+        ends = self._ends(request.sampling.stop)
+        stop = next((i for i, token in enumerate(tokens) if token in ends), None)
+        ids = tokens if stop is None else tokens[: stop + 1]
+        text = self.tokenizer.decode(ids, skip_special_tokens=True)
         for character in request.sampling.stop:
             text = text.split(character, 1)[0]  # the token that ended it may hold more than the character
         return Completion(
@@ -123,8 +148,11 @@ class LocalEngine:
             sample=sample,
             prompt=prompt,
             text=text,
-            num_tokens=len(ids) if stop is None else stop + 1,
+            num_tokens=len(ids),
             finish_reason="length" if stop is None else "stop",
+            seconds=seconds,
+            token_ids=tuple(ids),
+            logprobs=tuple(logprobs[: len(ids)]) if logprobs is not None else None,
         )
 
     def _ends(self, stop: tuple[str, ...]) -> frozenset[int]:
@@ -138,18 +166,15 @@ class LocalEngine:
         return self.ends_of[stop]
 
 
-@contextmanager
-def _enough_memory(mend: str) -> Iterator[None]:
-    """Raise Stopped, with what would mend it, where memory ends. Batches are not halved: they are part of what a row
-    came from."""
-    try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise Stopped(f"out of memory: {mend}, then run again") from error
-    except RuntimeError as error:  # the CPU's allocator has no class of its own
-        if not any(words in str(error) for words in ("can't allocate memory", "not enough memory", "bad_alloc")):
-            raise
-        raise Stopped(f"out of memory: {mend}, then run again") from error
+def _is_of_memory(error: Exception) -> bool:
+    words = ("can't allocate memory", "not enough memory", "bad_alloc")  # the CPU's allocator has no class of its own
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in words)
+
+
+def _give_memory_back(device: str) -> None:
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
 
 
 def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
@@ -166,14 +191,25 @@ def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
 
 def _batches(requests: Sequence[Request], batch_rows: int) -> Iterator[list[Request]]:
     """Requests of one kind together, of like length, at most `batch_rows` sequences a batch."""
-    for (_, n), group in groupby(sorted(requests, key=lambda r: (_kind(r), request_order(r))), key=_kind):
+    for (_, _, n), group in groupby(sorted(requests, key=lambda r: (_kind(r), request_order(r))), key=_kind):
         same = list(group)
         size = max(1, batch_rows // n)
         yield from (same[i : i + size] for i in range(0, len(same), size))
 
 
-def _kind(request: Request) -> tuple[str, int]:
-    return request.sampling.model_dump_json(), request.n
+def _halves(batch: list[Request]) -> list[list[Request]]:
+    """A batch in two: by its requests, or one request by its samples; one sample is not halved."""
+    if len(batch) > 1:
+        return [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+    (request,) = batch
+    if request.n == 1:
+        return [batch]
+    first = request.n // 2
+    return [[replace(request, n=first)], [replace(request, n=request.n - first, first=request.first + first)]]
+
+
+def _kind(request: Request) -> tuple[str, bool, int]:
+    return request.sampling.model_dump_json(), request.logprobs, request.n
 
 
 def _row_seed(seed: int, sample: int) -> int:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 
-import psutil
 import pytest
 
 from .faults import assert_stopped, rows, wait_for
@@ -104,21 +103,6 @@ def test_a_full_disk_under_prefect_hangs_nothing(tmp_path, write_recipe, played,
     ended = played(write_recipe(), tmp_path / "store", env={"PREFECT_HOME": str(home.folder)}, **home.options)
     if ended[0] != 0:
         assert_stopped(ended, tmp_path / "store", f"Prefect's server|{NO_ROOM}")
-
-
-@pytest.mark.slow
-def test_a_run_out_of_memory_names_the_setting_that_would_mend_it(tmp_path, write_recipe, started, played):
-    store = tmp_path / "store"
-    recipe = write_recipe(engine__batch_rows=100_000, solve__num_samples=512)
-    process = started(recipe, store)
-    wait_for(store / "small/round-0001/stages/propose-*", process)
-    size = psutil.Process(process.pid).memory_info().vms
-    resource.prlimit(process.pid, resource.RLIMIT_AS, (size + 3 * 10**8, resource.RLIM_INFINITY))
-    output, errors = process.communicate(timeout=300)
-    words = "out of memory: engine.batch_rows = 100000 is too many at once; lower it, then run again"
-    assert_stopped((process.returncode, output, errors), store, words)
-    lower = write_recipe(engine__batch_rows=256, solve__num_samples=4)
-    assert played(lower, store)[0] == 0
 
 
 JUMPING = """

@@ -4,19 +4,20 @@ import json
 import socket
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, ClassVar
 
-from schemas.manifest import CheckpointRef
-from tasks.engines import openai
+from tasks.engines import Checkpoint, openai
 
-WEIGHTS = CheckpointRef(digest="a" * 64)
+TINY = Path(__file__).resolve().parents[3] / "deployments/models/tiny"
+WEIGHTS = Checkpoint("a" * 64, TINY)
 
 
 class Api(BaseHTTPRequestHandler):
     faults: ClassVar[list[Any]] = []
     """For the next requests: (status, content), (status, content, headers), or a function of the handler."""
     asked: ClassVar[list[dict]] = []
-    served: ClassVar[list[str]] = [openai.served_name(WEIGHTS)]
+    served: ClassVar[list[str]] = [openai.served_name(WEIGHTS.digest)]
 
     def do_GET(self):
         self.answer(200, json.dumps({"data": [{"id": name} for name in self.served]}).encode())

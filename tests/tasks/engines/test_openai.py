@@ -6,20 +6,17 @@ import socket
 import threading
 import time
 import tracemalloc
-from pathlib import Path
 
 import httpx
 import pytest
 
 from schemas.errors import BadInput, Stopped
-from schemas.manifest import CheckpointRef
 from schemas.settings import OpenAIEngine, Sampling
-from tasks.engines import Message, Request, open_engine, openai
+from tasks.engines import Checkpoint, Message, Request, completed, open_engine, openai
 from tasks.engines.answers import retry_after
 
-from .api import PASSING, WEIGHTS, Api, Server, well
+from .api import PASSING, TINY, WEIGHTS, Api, Server, well
 
-TINY = Path(__file__).resolve().parents[3] / "deployments/models/tiny"
 WARM = Sampling(temperature=1.0, max_tokens=8)
 ASKED = Request("q", "1+1=", WARM, seed=3)
 
@@ -52,8 +49,8 @@ def settings(waits, url):
 
 
 def test_n_samples_come_from_one_request_in_their_order(settings):
-    with open_engine(settings, TINY, WEIGHTS) as engine:
-        completions = engine.generate([Request("q", "1+1=", WARM, seed=3, n=4)])
+    with open_engine(settings, WEIGHTS) as engine:
+        completions = completed(engine, [Request("q", "1+1=", WARM, seed=3, n=4)])
     assert [(c.sample, c.text, c.num_tokens, c.finish_reason) for c in completions] == [
         (i, f"t{i}", 3, "stop") for i in range(4)
     ], "two characters, which are tokens here, and the end"
@@ -65,48 +62,48 @@ def test_n_samples_come_from_one_request_in_their_order(settings):
 def test_a_chat_is_asked_for_as_the_text_that_will_be_trained_on(settings, tmp_path):
     shutil.copytree(TINY, tmp_path / "chat")
     (tmp_path / "chat/chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}={% endfor %}")
-    with open_engine(settings, tmp_path / "chat", WEIGHTS) as engine:
-        (completion,) = engine.generate([Request("q", (Message("user", "1+1"),), WARM, seed=3)])
+    with open_engine(settings, Checkpoint(WEIGHTS.digest, tmp_path / "chat")) as engine:
+        (completion,) = completed(engine, [Request("q", (Message("user", "1+1"),), WARM, seed=3)])
     assert completion.prompt == Api.asked[0]["prompt"] == "1+1="
     assert Api.asked[0]["path"] == "/v1/completions"
 
 
 def test_a_servers_lone_surrogates_are_replaced(settings):
-    with open_engine(settings, TINY, WEIGHTS) as engine:
+    with open_engine(settings, WEIGHTS) as engine:
         Api.faults = [(200, well(["\ud800"]))]
-        (completion,) = engine.generate([ASKED])
+        (completion,) = completed(engine, [ASKED])
     assert completion.text == "?"
 
 
 @pytest.mark.parametrize("fault", PASSING)
 def test_a_fault_that_passes_is_tried_again_and_one_that_lasts_is_one_line(settings, fault):
-    with open_engine(settings, TINY, WEIGHTS) as engine:
+    with open_engine(settings, WEIGHTS) as engine:
         Api.faults = [PASSING[fault]] * (openai.TRIES - 1)
-        (completion,) = engine.generate([ASKED])
+        (completion,) = completed(engine, [ASKED])
         assert completion.text == "t0"
         Api.faults = [PASSING[fault]] * openai.TRIES
         with pytest.raises(Stopped, match=r"/v1/completions: .*; start or mend the server, then run again$") as ended:
-            engine.generate([ASKED])
+            completed(engine, [ASKED])
     assert len(str(ended.value)) < 500
     assert len(Api.asked) == 2 * openai.TRIES
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"completion_tokens": -3}, {"completion_tokens": 10**30}, [1], "x"])
 def test_a_servers_own_count_of_tokens_is_not_asked(settings, usage):
-    with open_engine(settings, TINY, WEIGHTS) as engine:
+    with open_engine(settings, WEIGHTS) as engine:
         Api.faults = [(200, well(["1+1"], usage=usage)), (200, well([""], end="length", usage=usage))]
-        assert [engine.generate([ASKED])[0].num_tokens for _ in range(2)] == [4, 1]
+        assert [completed(engine, [ASKED])[0].num_tokens for _ in range(2)] == [4, 1]
 
 
 def test_what_only_another_request_could_mend_stops_at_once_and_names_no_key(settings, monkeypatch):
     monkeypatch.setenv("SELFPLAY_TEST_KEY", "sk-secret")
     keyed = settings.model_copy(update={"api_key_env": "SELFPLAY_TEST_KEY"})
-    with open_engine(keyed, TINY, WEIGHTS) as engine:
+    with open_engine(keyed, WEIGHTS) as engine:
         for status in (400, 401, 404, 301):
             said = b"no such thing as sk-secret\x1b[2J" + b"x" * 154 + b"sk-secret" * 999
             Api.faults, Api.asked = [(status, said)], []
             with pytest.raises(Stopped, match=rf"HTTP {status}: 'no such thing as \*\*\*") as ended:
-                engine.generate([ASKED])
+                completed(engine, [ASKED])
             assert len(Api.asked) == 1
             assert len(str(ended.value)) < 500
             assert str(ended.value).isprintable()
@@ -134,9 +131,9 @@ def test_a_server_says_when_to_come_back_by_seconds_or_by_its_own_clock(headers,
 
 
 def test_the_engine_waits_as_long_as_it_was_told_or_twice_as_long_each_time(settings, waits):
-    with open_engine(settings, TINY, WEIGHTS) as engine:
+    with open_engine(settings, WEIGHTS) as engine:
         Api.faults = [(429, b"", [("Retry-After", "7")]), (429, b""), (500, b"")]
-        engine.generate([ASKED])
+        completed(engine, [ASKED])
     first, second, third = waits
     assert first == 7.0
     assert 1.0 <= second <= 3.0
@@ -177,12 +174,12 @@ def hang(api):
 @pytest.mark.parametrize("fault", [drip_for_ever, gush_for_ever, headers_for_ever, squeezed, hang])
 def test_an_answer_that_never_ends_is_bounded_in_time_and_memory(settings, fault):
     short = settings.model_copy(update={"timeout_seconds": 0.5})
-    with open_engine(short, TINY, WEIGHTS) as engine:
+    with open_engine(short, WEIGHTS) as engine:
         Api.faults = [fault] * openai.TRIES
         tracemalloc.start()
         began = time.monotonic()
         with pytest.raises(Stopped, match="/v1/completions: "):
-            engine.generate([ASKED])
+            completed(engine, [ASKED])
         took, (_, most) = time.monotonic() - began, tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert took < openai.TRIES * 2.0 + 5
@@ -191,11 +188,11 @@ def test_an_answer_that_never_ends_is_bounded_in_time_and_memory(settings, fault
 
 def test_one_request_that_fails_for_good_does_not_wait_for_the_others(settings):
     settings = settings.model_copy(update={"concurrency": 8, "timeout_seconds": 60})
-    with open_engine(settings, TINY, WEIGHTS) as engine:
+    with open_engine(settings, WEIGHTS) as engine:
         Api.faults = [*[hang] * 7, (400, b"too long")]
         began = time.monotonic()
         with pytest.raises(Stopped, match="too long"):
-            engine.generate([Request(str(i), "1+1=", WARM, seed=i) for i in range(100)])
+            completed(engine, [Request(str(i), "1+1=", WARM, seed=i) for i in range(100)])
     assert time.monotonic() - began < 5
     assert len(Api.asked) <= 9
 
@@ -208,10 +205,10 @@ def test_requests_are_under_way_at_once_and_come_back_in_their_order(settings):
         met.wait(4)
         api.answer(200, well([Api.asked[-1]["prompt"]]))
 
-    with open_engine(settings, TINY, WEIGHTS) as engine:
+    with open_engine(settings, WEIGHTS) as engine:
         Api.faults = [together] * 16
         counted = []
-        completions = engine.generate([Request(str(i), "1=", WARM, seed=i) for i in range(40)], counted.append)
+        completions = completed(engine, [Request(str(i), "1=", WARM, seed=i) for i in range(40)], counted.append)
     assert [c.request_id for c in completions] == [str(i) for i in range(40)]
     assert sum(counted) == 40
 
@@ -221,40 +218,40 @@ def test_nobody_at_the_url_is_one_line(settings):
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
     gone = settings.model_copy(update={"url": url})
-    with pytest.raises(Stopped, match=r"/v1/models: ConnectError.*then run again$"), open_engine(gone, TINY, WEIGHTS):
+    with pytest.raises(Stopped, match=r"/v1/models: ConnectError.*then run again$"), open_engine(gone, WEIGHTS):
         pass
 
 
 @pytest.mark.parametrize("text", ["http://[::1", "http://127.0.0.1:99999/v1", "http://a\x00b/v1", "http:///v1"])
 def test_a_url_that_is_none_is_bad_input(settings, text):
     none = settings.model_copy(update={"url": text})
-    with pytest.raises(BadInput, match=r"engine\.url"), open_engine(none, TINY, WEIGHTS):
+    with pytest.raises(BadInput, match=r"engine\.url"), open_engine(none, WEIGHTS):
         pass
 
 
 @pytest.mark.parametrize("models", [b"{}", b"[]", b'{"data": 1}', b'{"data": [{"id": 1}]}', b"<html>"])
 def test_a_list_of_models_of_another_shape_is_one_line(settings, monkeypatch, models):
     monkeypatch.setattr(Api, "do_GET", lambda api: api.answer(200, models))
-    with pytest.raises(Stopped, match=r"/v1/models: not? "), open_engine(settings, TINY, WEIGHTS):
+    with pytest.raises(Stopped, match=r"/v1/models: not? "), open_engine(settings, WEIGHTS):
         pass
 
 
 def test_a_server_with_other_weights_is_refused_with_the_command_that_serves_the_right_ones(settings):
     with (
         pytest.raises(Stopped, match=r"vllm serve .* --served-model-name selfplay-bbbb"),
-        open_engine(settings, TINY, CheckpointRef(digest="b" * 64)),
+        open_engine(settings, Checkpoint("b" * 64, TINY)),
     ):
         pass
 
 
 def test_a_key_comes_from_the_environment_only(settings, monkeypatch):
     keyed = settings.model_copy(update={"api_key_env": "SELFPLAY_TEST_KEY"})
-    with pytest.raises(BadInput, match="SELFPLAY_TEST_KEY"), open_engine(keyed, TINY, WEIGHTS):
+    with pytest.raises(BadInput, match="SELFPLAY_TEST_KEY"), open_engine(keyed, WEIGHTS):
         pass
     monkeypatch.setenv("SELFPLAY_TEST_KEY", "two\nlines")
-    with pytest.raises(BadInput, match="SELFPLAY_TEST_KEY"), open_engine(keyed, TINY, WEIGHTS):
+    with pytest.raises(BadInput, match="SELFPLAY_TEST_KEY"), open_engine(keyed, WEIGHTS):
         pass
     monkeypatch.setenv("SELFPLAY_TEST_KEY", "secret\n")
-    with open_engine(keyed, TINY, WEIGHTS) as engine:
-        engine.generate([ASKED])
+    with open_engine(keyed, WEIGHTS) as engine:
+        completed(engine, [ASKED])
     assert Api.asked[0]["key"] == "Bearer secret"
