@@ -10,7 +10,7 @@ from typing import Any
 
 Rows = list[dict[str, Any]]
 
-_LAST_SECONDS = 0.5  # for an abandoned thread to leave what it has, when the interpreter ends
+_LAST_SECONDS = 1.5  # for an abandoned thread to leave what it has, when the interpreter ends
 
 
 class Beside:

@@ -32,7 +32,7 @@ from tasks.store.parquet import read_table
 
 from .faults import ROOT
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
+pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
 GOLD = {
     "path": str(ROOT / "deployments/data/sums/gold.jsonl"),
     "question": "question",
