@@ -47,6 +47,8 @@ SETTINGS = {
 SETTINGS["stopping"] = SETTINGS["sft"] | {"stop": {"min_entropy": 100.0}}
 SETTINGS["both"] = SETTINGS["sft"] | SETTINGS["dpo"] | {"methods": ["sft", "dpo"]}
 SETTINGS["lora"] = SETTINGS["both"] | {"lora": {"rank": 4, "alpha": 8}}
+for name in ("sft", "dpo", "both", "lora"):  # in two processes
+    SETTINGS[f"{name} launched"] = SETTINGS[name] | {"launch": {"processes": 2}}
 
 
 def play(request: dict) -> None:
