@@ -55,7 +55,7 @@ def train_launched(phase: Phase, rows: pa.Table, settings: Train, references: Re
     }
     with answering(answers) as stage:
         job = _written_job(folder, phase, rows, settings, references, stage.address)
-        command = _command(folder, settings.launch, phase.method) + [worker.__name__, str(job)]
+        command = [*_command(folder, settings.launch), worker.__name__, str(job)]
         with open(folder / "log.txt", "ab") as log:
             log.write(f"\n{' '.join(command)}\n".encode())
             log.flush()
@@ -130,7 +130,7 @@ def _known(references: References, name: str) -> list[dict[str, Any]] | None:
         return None
 
 
-def _command(folder: Path, launch: Launch, method: str) -> list[str]:
+def _command(folder: Path, launch: Launch) -> list[str]:
     """accelerate's command, and all that it is to know in a file: this machine's own settings are not looked at.
 
     Raises Stopped where there are fewer GPUs than processes.
@@ -169,7 +169,13 @@ def _command(folder: Path, launch: Launch, method: str) -> list[str]:
     }
     write_whole(folder / "accelerate.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // launch.processes))
-    accelerate = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(folder / "accelerate.json")]
+    accelerate = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--config_file",
+        str(folder / "accelerate.json"),
+    ]
     return [*accelerate, "--num_cpu_threads_per_process", threads, "--module"]
 
 

@@ -37,8 +37,8 @@ def summed(trainer: Any, value: Any) -> Any:
 
 
 def gathered(trainer: Any, phase: Any) -> Any:
-    """The model with all of its weights: the trainer's own, or a copy in the first of several processes, whose trainer
-    goes on with its part. None in the others."""
+    """The model with all of its weights: the trainer's own, or a copy in the first of several processes, whose
+    trainer goes on with its part. None in the others."""
     if phase.processes == 1:
         return trainer.model
     from tasks.training.trainer import load_model, peft_config
@@ -56,8 +56,8 @@ def gathered(trainer: Any, phase: Any) -> Any:
 
 
 def shard_on_a_cpu() -> None:
-    """Let accelerate take FSDP's settings on a CPU too. By itself it takes them on GPUs alone, and elsewhere leaves the
-    whole model in each process without a word; torch's FSDP runs on both."""
+    """Let accelerate take FSDP's settings on a CPU too. By itself it takes them on GPUs alone, and elsewhere leaves
+    the whole model in each process without a word; torch's FSDP runs on both."""
     from accelerate.state import AcceleratorState, PartialState
     from accelerate.utils import DistributedType
 

@@ -193,6 +193,7 @@ ONLINE = SHIPPED[[path.stem for path in SHIPPED].index("quickstart_online")]
             {"solve.sampling": {"temperature": 1.0, "presence_penalty": 1.0, "max_tokens": 9}},
             r"recipe: solve: 'policy' .* presence_penalty = 0",
         ),
+        ({"train.launch": {"processes": 2}}, r"train: launch does not go with 'policy': .*"),
         ({"controls": {"random_label": True}}, r"recipe: controls do not go with .*"),
         ({"train.use_held_rounds": True}, r"train: use_held_rounds and previous_rounds do not go with 'policy': .*"),
         ({"train.stop": {"max_drift": 1.0}}, r"train: with 'policy', stop\.max_drift is not measured, .*"),
