@@ -237,11 +237,24 @@ class Launch(Section):
     processes: Annotated[int, Field(ge=2)]
     """Processes that share each step's batch and the model, one a GPU, or all on the CPU without one: divides
     batch_size / rows_at_once of every method. Sums are taken in another order than in one process, and so it is part
-    of the stage's key."""
+    of the stage's key; where the processes run is not."""
+    machines: Annotated[Count, Field(exclude=True)] = 1
+    """Machines with an equal share of the processes each. The one that plays the round is the first; every other one
+    types `selfplay join`."""
+    address: Annotated[str | None, Field(exclude=True)] = None
+    """Name or address of the first machine, as the others reach it; goes with machines above 1."""
     fsdp: Annotated[Literal["full_shard", "shard_grad_op"], Field(exclude=True)] = "full_shard"
     """What FSDP divides. full_shard: weights, gradients and moments; a layer's weights are gathered before it is
     used, forward and backward. shard_grad_op: they stay gathered between the two: more memory, less traffic. The
     weights that come out are the same."""
+
+    @model_validator(mode="after")
+    def machines_have_a_share_each(self) -> Self:
+        if self.processes % self.machines:
+            raise ValueError(f"machines = {self.machines} must divide processes = {self.processes}")
+        if (self.machines > 1) != (self.address is not None):
+            raise ValueError("address goes with machines above 1, and only with it")
+        return self
 
 
 Method = Literal["sft", "dpo", "spin", "sppo", "rspo", "kto", "policy"]

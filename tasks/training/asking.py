@@ -1,4 +1,5 @@
-"""What training in several processes asks of the stage's own process: a line of JSON each way, over loopback.
+"""What training in several processes asks of the stage's own process: a line of JSON each way, over loopback, or the
+network where training goes over several machines.
 
 A worker whose connection ends, ends itself: none outlives the process that started it.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 import orjson
 
+LOOPBACK = "127.0.0.1"
 _LINE_SECONDS = 10.0  # in which whoever began a line must have ended it
 _END_SECONDS = 60.0  # for a worker to be gone
 
@@ -23,19 +25,20 @@ _END_SECONDS = 60.0  # for a worker to be gone
 class Answering:
     """The stage's end: answers each question by the function of its name."""
 
-    def __init__(self, answers: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(self, answers: Mapping[str, Callable[..., Any]], host: str | None) -> None:
         self._answers = answers
         self._token = secrets.token_hex(16)
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._host = host or LOOPBACK
+        self._server = socket.create_server(("" if host else LOOPBACK, 0))
         self._workers: dict[socket.socket, Any] = {}
         """Connection -> its lines, once it has shown the token."""
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._server, selectors.EVENT_READ)
 
     @property
-    def address(self) -> tuple[int, str]:
-        """Port, and what a worker has to show: others on this machine can reach the port too."""
-        return self._server.getsockname()[1], self._token
+    def address(self) -> tuple[str, int, str]:
+        """Host, port, and what a worker has to show: others can reach the port too."""
+        return self._host, self._server.getsockname()[1], self._token
 
     def answer(self, seconds: float) -> None:
         """Answer what is asked within so many seconds. Raises what an answer raises."""
@@ -85,9 +88,10 @@ class Answering:
 
 
 @contextmanager
-def answering(answers: Mapping[str, Callable[..., Any]]) -> Iterator[Answering]:
-    """Listen on a free port of loopback, until the end of the block."""
-    stage = Answering(answers)
+def answering(answers: Mapping[str, Callable[..., Any]], host: str | None = None) -> Iterator[Answering]:
+    """Listen on a free port, until the end of the block: of loopback, or of this machine, which others reach as
+    `host`."""
+    stage = Answering(answers, host)
     try:
         yield stage
     finally:
@@ -97,8 +101,8 @@ def answering(answers: Mapping[str, Callable[..., Any]]) -> Iterator[Answering]:
 class Asking:
     """A worker's end."""
 
-    def __init__(self, port: int, token: str) -> None:
-        self._connection = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, host: str, port: int, token: str) -> None:
+        self._connection = socket.create_connection((host, port))
         self._replies: queue.Queue[Any] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
         self._send(token.encode())
@@ -117,3 +121,25 @@ class Asking:
                 self._replies.put(orjson.loads(line))
         print("the process that started this one is gone, or wants it gone", file=sys.stderr, flush=True)
         os._exit(1)
+
+
+@contextmanager
+def watching(host: str, port: int, token: str) -> Iterator[Callable[[], bool]]:
+    """Hold a connection, as a worker does, and ask nothing: what is yielded says whether the stage still answers."""
+    try:
+        with socket.create_connection((host, port), _LINE_SECONDS) as connection:
+            connection.sendall(token.encode() + b"\n")
+            known = connection.recv(100) == b"null\n"
+            connection.setblocking(False)
+
+            def lives() -> bool:
+                try:
+                    return known and connection.recv(1) != b""
+                except BlockingIOError:
+                    return True
+                except OSError:
+                    return False
+
+            yield lives
+    except (ConnectionError, TimeoutError, socket.gaierror):
+        yield lambda: False

@@ -6,6 +6,7 @@ no store: what is to be kept, stored or told they ask of this process, which hol
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,22 +21,24 @@ from schemas.training import Launch, Train
 from tasks.engines.transformers import device_and_dtype
 from tasks.store.objects import write_whole
 from tasks.training import worker
-from tasks.training.asking import answering
+from tasks.training.asking import LOOPBACK, answering
 from tasks.training.references import References
 from tasks.training.resume import is_finished
 from tasks.training.trainer import Phase
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDER, JOB, SETTINGS = "launch", "job.json", "accelerate.json"
 _LOOK_SECONDS = 0.5  # between two looks whether the child lives
 
 
 def train_launched(phase: Phase, rows: pa.Table, settings: Train, references: References) -> Path:
     """Train in the processes that the recipe asks for; the folder of what is finished.
 
-    Raises what a worker raised, or Stopped with the log's last words where it could not say.
+    Raises what a worker raised, or Stopped with the log's last words where none could say.
     """
     assert settings.launch
-    folder, kept = phase.work / "launch", []
+    _look_at_the_gpus(settings.launch)
+    folder, kept = phase.work / FOLDER, []
 
     def keep(name: str) -> None:
         phase.keep(phase.work / name)
@@ -51,19 +54,12 @@ def train_launched(phase: Phase, rows: pa.Table, settings: Train, references: Re
         "keep": keep,
         "keep_weights": lambda name: phase.keep_weights(phase.work / name),
         "keep_reference": keep_reference,
-        "failed": lambda kind, text: _raise(kind, f"{text}", folder),
+        "failed": lambda kind, text: _raise(kind, text, folder),
     }
-    with answering(answers) as stage:
-        job = _written_job(folder, phase, rows, settings, references, stage.address)
-        command = [*_command(folder, settings.launch), worker.__name__, str(job)]
-        with open(folder / "log.txt", "ab") as log:
-            log.write(f"\n{' '.join(command)}\n".encode())
-            log.flush()
-            began = log.tell()
-            child = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), *_python_path()])},
-            )  # fmt: skip
+    with answering(answers, settings.launch.address) as stage:
+        _write_settings(folder, settings.launch)
+        _write_job(folder, phase, rows, settings, references, stage.address)  # last: other machines wait for it
+        child, began = launched(folder, 0)
         try:
             while child.poll() is None:
                 stage.answer(_LOOK_SECONDS)
@@ -71,31 +67,72 @@ def train_launched(phase: Phase, rows: pa.Table, settings: Train, references: Re
             child.kill()
             child.wait()
     if child.returncode != 0 or not kept or not is_finished(kept[-1]):
-        words = _last_words(folder / "log.txt", began)
+        words = _last_words(log_of(folder, 0), began)
         _raise("", f"train: {phase.method} ended in its processes (exit {child.returncode}): {words}", folder)
     return kept[-1]
+
+
+def launched(folder: Path, machine: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Start this machine's processes on the job that lies in the folder; where in the log their words begin."""
+    job = orjson.loads((folder / JOB).read_bytes())
+    here = job["settings"]["launch"]["processes"] // job["machines"]
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // here))
+    command = [
+        *(sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(folder / SETTINGS)),
+        *("--machine_rank", str(machine), "--num_cpu_threads_per_process", threads),
+        *("--module", worker.__name__, str(folder / JOB)),
+    ]
+    paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    with open(log_of(folder, machine), "ab") as log:
+        log.write(f"\n{' '.join(command)}\n".encode())
+        log.flush()
+        began = log.tell()
+        child = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        )  # fmt: skip
+    return child, began
+
+
+def log_of(folder: Path, machine: int) -> Path:
+    return folder / (f"log-{machine}.txt" if machine else "log.txt")
 
 
 def _raise(kind: str, text: str, folder: Path) -> None:
     if kind == ValidationFailed.__name__:
         raise ValidationFailed(text)
-    raise Stopped(text if kind == Stopped.__name__ else f"{text}; log: {folder / 'log.txt'}; run again")
+    raise Stopped(text if kind == Stopped.__name__ else f"{text}; log: {log_of(folder, 0)}; run again")
 
 
-def _written_job(
-    folder: Path, phase: Phase, rows: pa.Table, settings: Train, references: References, address: tuple[int, str]
-) -> Path:
-    """The files that the workers read; the job's own."""
-    for name in references.folders:
-        (folder / worker.reference_file(name)).unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
+def _look_at_the_gpus(launch: Launch) -> None:
+    """Raise Stopped if this machine has some, but fewer than processes."""
+    import torch
+
+    here, found = launch.processes // launch.machines, torch.cuda.device_count()
+    if 0 < found < here:
+        raise Stopped(f"train: launch asks for {here} processes a machine, and this one has {found} GPUs; lower it")
+
+
+def _write_job(
+    folder: Path,
+    phase: Phase,
+    rows: pa.Table,
+    settings: Train,
+    references: References,
+    address: tuple[str, int, str],
+) -> None:
+    """The files that the workers read."""
+    assert settings.launch
     with pa.OSFile(str(folder / worker.ROWS), "wb") as file, pa.ipc.new_file(file, rows.schema) as writer:
         writer.write_table(rows)
     for name in references.folders:
+        path = folder / worker.reference_file(name)
+        path.unlink(missing_ok=True)
         if (known := _known(references, name)) is not None:
-            write_whole(folder / worker.reference_file(name), orjson.dumps(known))
+            write_whole(path, orjson.dumps(known))
     job = {
         "asks": address,
+        "machines": settings.launch.machines,
         "settings": settings.model_dump(mode="json"),
         "phase": {
             "method": phase.method,
@@ -108,11 +145,11 @@ def _written_job(
         },
         "references": {name: str(path) for name, path in references.folders.items()},
     }
-    path = folder / "job.json"
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)  # it holds the token
-    path.write_bytes(orjson.dumps(job, option=orjson.OPT_INDENT_2))
-    return path
+    draft = folder / f".{JOB}.draft"
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)  # it holds the token
+    draft.write_bytes(orjson.dumps(job, option=orjson.OPT_INDENT_2))
+    draft.replace(folder / JOB)
 
 
 def _known(references: References, name: str) -> list[dict[str, Any]] | None:
@@ -130,19 +167,9 @@ def _known(references: References, name: str) -> list[dict[str, Any]] | None:
         return None
 
 
-def _command(folder: Path, launch: Launch) -> list[str]:
-    """accelerate's command, and all that it is to know in a file: this machine's own settings are not looked at.
-
-    Raises Stopped where there are fewer GPUs than processes.
-    """
-    import torch
-
+def _write_settings(folder: Path, launch: Launch) -> None:
+    """All that accelerate is to know: what this user has set up for it is not looked at."""
     on_gpu = device_and_dtype()[0] == "cuda"
-    if on_gpu and torch.cuda.device_count() < launch.processes:
-        raise Stopped(
-            f"train: launch.processes = {launch.processes}, and this machine has {torch.cuda.device_count()} GPUs; "
-            "lower it, or run on another"
-        )
     fsdp = {
         "fsdp_version": 2,
         "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",  # by the model's own layers
@@ -158,29 +185,22 @@ def _command(folder: Path, launch: Launch) -> list[str]:
         "fsdp_config": fsdp,
         "mixed_precision": "bf16" if on_gpu else "no",
         "num_processes": launch.processes,
-        "num_machines": 1,
-        "machine_rank": 0,
-        "main_process_ip": "127.0.0.1",
-        "main_process_port": 0,  # a free one
+        "num_machines": launch.machines,
+        "main_process_ip": launch.address or LOOPBACK,
+        "main_process_port": _free_port() if launch.machines > 1 else 0,  # 0: accelerate finds one itself
         "rdzv_backend": "static",
         "same_network": True,
         "use_cpu": False,  # True would start one process
         "debug": False,
     }
-    write_whole(folder / "accelerate.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // launch.processes))
-    accelerate = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--config_file",
-        str(folder / "accelerate.json"),
-    ]
-    return [*accelerate, "--num_cpu_threads_per_process", threads, "--module"]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / SETTINGS, orjson.dumps(told, option=orjson.OPT_INDENT_2))
 
 
-def _python_path() -> list[str]:
-    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+def _free_port() -> int:
+    with socket.create_server(("", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
 
 
 def _last_words(log: Path, began: int) -> str:

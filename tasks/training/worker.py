@@ -3,6 +3,7 @@
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tasks.store.objects import write_whole
 from tasks.training.asking import Asking
 
 ROWS = "rows.arrow"
+_LONGEST_WAIT = timedelta(hours=2)  # of all for one: for the first, say, whose checkpoint goes into a bucket
 
 
 def reference_file(name: str) -> str:
@@ -54,7 +56,7 @@ def _train(folder: Path, job: dict[str, Any], stage: Asking) -> None:
         shard_on_a_cpu()
     settings, given = Train.model_validate(job["settings"]), job["phase"]
     assert settings.launch
-    first = PartialState(cpu=not on_gpu).is_main_process
+    first = PartialState(cpu=not on_gpu, timeout=_LONGEST_WAIT).is_main_process
 
     def keep_reference(name: str, make: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
         file = folder / reference_file(name)

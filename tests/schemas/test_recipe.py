@@ -97,7 +97,18 @@ def test_every_field_of_a_recipe_is_documented():
         ({"train__sft__rows_at_once": 5}, r"train\.sft: rows_at_once = 5 must divide batch_size = 64"),
         ({"train__launch": {"processes": 1}}, r"train\.launch\.processes = 1: .* greater than or equal to 2"),
         ({"train__launch": {"processes": 2, "fsdp": "no"}}, r"train\.launch\.fsdp = 'no': .*"),
-        ({"train__launch": {"processes": 2, "machines": 2}}, r"train\.launch\.machines: Extra inputs .*"),
+        (
+            {"train__launch": {"processes": 3, "machines": 2}},
+            r"train\.launch: machines = 2 must divide processes = 3",
+        ),
+        (
+            {"train__launch": {"processes": 2, "machines": 2}},
+            r"train\.launch: address goes with machines above 1, .*",
+        ),
+        (
+            {"train__launch": {"processes": 2, "address": "a"}},
+            r"train\.launch: address goes with machines above 1, .*",
+        ),
         (
             {"train__launch": {"processes": 2}},
             r"train: sft\.rows_at_once = 64 in each of launch\.processes = 2 must divide sft\.batch_size = 64",

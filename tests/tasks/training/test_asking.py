@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[3]
 WORKER = """
 import sys, time
 from tasks.training.asking import Asking
-stage = Asking(int(sys.argv[1]), sys.argv[2])
-for word in sys.argv[3:]:
+stage = Asking(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+for word in sys.argv[4:]:
     print(stage.ask("length", word, [1]), flush=True)
 time.sleep(60)
 """
@@ -24,8 +24,7 @@ def worker():
     started = []
 
     def start(stage, *words):
-        port, token = stage.address
-        command = [sys.executable, "-c", WORKER, str(port), token, *words]
+        command = [sys.executable, "-c", WORKER, *map(str, stage.address), *words]
         started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
         return started[-1]
 
@@ -64,8 +63,8 @@ def test_a_worker_ends_with_the_process_that_answers_it(worker):
 def test_who_does_not_know_the_token_is_sent_away_and_asks_nothing(worker):
     asked = []
     with answering({"length": lambda word, more: asked.append(word)}) as stage:
-        port, _ = stage.address
-        with socket.create_connection(("127.0.0.1", port)) as stranger:
+        host, port, _ = stage.address
+        with socket.create_connection((host, port)) as stranger:
             stranger.sendall(b'["length","b",[]]\n')
             stranger.settimeout(0.1)
             said = [b"?"]

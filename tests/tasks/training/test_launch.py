@@ -112,6 +112,32 @@ def test_two_processes_take_the_same_first_steps_as_one(whole):
     assert whole("sft launched")["weights"] != whole("sft alone")["weights"]  # sums in another order: of another key
 
 
+@pytest.mark.slow
+def test_two_machines_come_to_the_weights_of_one_and_one_joins_again_after_a_kill(whole, tmp_path):
+    command = [sys.executable, "-c", "from flows.main import main; main()", "join", "1", "--store", str(tmp_path)]
+    joining = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        process = begin("sft machines", tmp_path)
+        while not list(tmp_path.rglob("checkpoint-*/complete.json")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        others = psutil.Process(joining.pid).children(recursive=True)
+        assert len(others) == 2, "accelerate and its worker"
+        stage = psutil.Process(process.pid)
+        for victim in [*stage.children(recursive=True), stage]:
+            victim.kill()
+        end(process)
+        assert psutil.wait_procs(others, timeout=30)[1] == []
+        assert joining.poll() is None
+        again = end(begin("sft machines", tmp_path))
+        assert again["result"] == whole("sft launched")
+        assert len(again["seen"]["resumed"]) == 1
+    finally:
+        joining.terminate()
+        told = joining.communicate()[0]
+    assert len(re.findall("joined as machine 1 of 2", told)) == 2
+
+
 @pytest.fixture
 def play(draft, given, recipe, tiny):
     right = {"prompt": "1+2+3+4=\n", "agreement": 0.75, "question_id": "q"}
