@@ -233,6 +233,30 @@ class Policy(Optimiser):
         return self
 
 
+class Launch(Section):
+    processes: Annotated[int, Field(ge=2)]
+    """Processes that share each step's batch and the model, one a GPU, or all on the CPU without one: divides
+    batch_size / rows_at_once of every method. Sums are taken in another order than in one process, and so it is part
+    of the stage's key; where the processes run is not."""
+    machines: Annotated[Count, Field(exclude=True)] = 1
+    """Machines with an equal share of the processes each. The one that plays the round is the first; every other one
+    types `selfplay join`."""
+    address: Annotated[str | None, Field(exclude=True)] = None
+    """Name or address of the first machine, as the others reach it; goes with machines above 1."""
+    fsdp: Annotated[Literal["full_shard", "shard_grad_op"], Field(exclude=True)] = "full_shard"
+    """What FSDP divides. full_shard: weights, gradients and moments; a layer's weights are gathered before it is
+    used, forward and backward. shard_grad_op: they stay gathered between the two: more memory, less traffic. The
+    weights that come out are the same."""
+
+    @model_validator(mode="after")
+    def machines_have_a_share_each(self) -> Self:
+        if self.processes % self.machines:
+            raise ValueError(f"machines = {self.machines} must divide processes = {self.processes}")
+        if (self.machines > 1) != (self.address is not None):
+            raise ValueError("address goes with machines above 1, and only with it")
+        return self
+
+
 Method = Literal["sft", "dpo", "spin", "sppo", "rspo", "kto", "policy"]
 
 
@@ -247,6 +271,8 @@ class Train(Section):
     save_minutes: Annotated[float, Field(ge=0, exclude=True)] = 10  # excluded: no part of the stage's key
     """Training saves what it would resume from when the last save is so old; 0 is every step. The weights that come
     out are the same."""
+    launch: Launch | None = None
+    """Train in several processes, by `accelerate launch`; without it, in this one."""
     lora: Lora | None = None
     """Train adapters; without it, all weights."""
     stop: Stop = Stop()
@@ -294,6 +320,21 @@ class Train(Section):
             for name, value in (("previous_rounds", self.previous_rounds), ("stop.max_drift", self.stop.max_drift)):
                 if value:
                     raise ValueError(f"{name} = {value}: no method in methods reads pairs")
+        return self
+
+    @model_validator(mode="after")
+    def processes_share_the_batch(self) -> Self:
+        if self.launch is None:
+            return self
+        if self.policy is not None:
+            raise ValueError("launch does not go with 'policy': its waves carry moments within one process")
+        for method in self.methods:
+            section = self.of(method)
+            if section.batch_size % (section.rows_at_once * self.launch.processes):
+                raise ValueError(
+                    f"{method}.rows_at_once = {section.rows_at_once} in each of launch.processes = "
+                    f"{self.launch.processes} must divide {method}.batch_size = {section.batch_size}"
+                )
         return self
 
     def of(self, method: str) -> Optimiser:

@@ -13,17 +13,16 @@ from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.reference_logps import REFERENCE_LOGPS
 from schemas.train_steps import TRAIN_STEPS
-from schemas.training import READS, Kto, Policy, Preference, Sft
+from schemas.training import READS, Policy, Preference
 from schemas.training import Train as Settings
 from tasks.store.draft import Draft
 from tasks.store.objects import keep_checkpoint
-from tasks.training.kto import train_kto
+from tasks.training.launch import train_launched
 from tasks.training.marks import evenly, read_marks
+from tasks.training.methods import train_method
 from tasks.training.policy import Position, train_policy
-from tasks.training.preference import train_preference
 from tasks.training.references import References, Row
-from tasks.training.resume import Place, is_finished, newest_whole, step_of
-from tasks.training.sft import train_sft
+from tasks.training.resume import Place, is_finished, keep, newest_whole, step_of
 from tasks.training.trainer import Phase, collapse, out_of_memory_named
 
 
@@ -114,18 +113,22 @@ def _finished(
         def progress(step: int, before: int = before) -> None:
             draft.report(before + step, total, "steps")
 
+        def replace(folder: Path, place: Place = places[method]) -> None:
+            draft.prove()
+            keep(place, folder)
+
         if folder is None or not is_finished(folder):
             phase = Phase(
                 method=method,
                 source=source,
-                place=places[method],
+                work=places[method].work,
                 begun=folder,
                 save_minutes=settings.save_minutes,
                 lora=settings.lora,
                 stop=settings.stop,
                 seed=draft.random_seed("train", method),
                 progress=progress,
-                prove=draft.prove,
+                keep=replace,
                 marks=marks if method == settings.methods[-1] else (),
                 keep_weights=lambda folder: keep_checkpoint(draft.lineage.objects, folder).digest,
             )
@@ -147,15 +150,15 @@ def _steps(finished: list[Path], settings: Settings, wave: int) -> list[dict[str
 
 def _trained(draft: Draft, phase: Phase, rows: pa.Table, settings: Settings, start: Start) -> Path:
     section = settings.of(phase.method)
-    if isinstance(section, Sft):
-        return train_sft(phase, rows, section)
-    if isinstance(section, Kto):
-        return train_kto(phase, rows, section)
     if isinstance(section, Policy):
         moments = draft.checkpoint(start.moments) if start.moments else None
         return train_policy(phase, rows, section, Position(start.wave, moments))
-    assert isinstance(section, Preference)
-    return train_preference(phase, rows, section, _references(draft, phase, section, settings, start))
+    references = (
+        _references(draft, phase, section, settings, start) if isinstance(section, Preference) else References()
+    )
+    if settings.launch:
+        return train_launched(phase, rows, settings, references)
+    return train_method(phase, rows, section, references)
 
 
 def _references(draft: Draft, phase: Phase, section: Preference, settings: Settings, start: Start) -> References:

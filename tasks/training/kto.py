@@ -11,13 +11,14 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.training import Kto
+from tasks.training.sharded import is_first, together
 from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
 
 
 def train_kto(phase: Phase, rows: pa.Table, settings: Kto) -> Path:
     """Train on (prompt, chosen, rejected) rows; the folder of what is finished."""
     from datasets import Dataset
-    from trl import KTOConfig, KTOTrainer
+    from trl import KTOConfig
 
     model, tokenizer = load(phase.source)
     arguments = KTOConfig(
@@ -27,7 +28,7 @@ def train_kto(phase: Phase, rows: pa.Table, settings: Kto) -> Path:
         undesirable_weight=settings.undesirable_weight,
         precompute_ref_log_probs=True,
     )
-    trainer = KTOTrainer(
+    trainer = _trainer(phase)(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list(unpaired(rows, phase.seed)),
@@ -35,6 +36,23 @@ def train_kto(phase: Phase, rows: pa.Table, settings: Kto) -> Path:
         peft_config=peft_config(phase.lora),
     )
     return run(trainer, phase)
+
+
+def _trainer(phase: Phase) -> Any:
+    """TRL's trainer. The first of several processes leaves what the reference says in a file for all; TRL would look
+    for it in a folder of each one's own."""
+    from trl import KTOTrainer
+
+    class Sharing(KTOTrainer):
+        def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
+            file = phase.work / "launch" / "reference.arrow"
+            if is_first(self):
+                file.unlink(missing_ok=True)
+            together(self)
+            dataset._get_cache_file_path = lambda fingerprint: str(file)
+            return super()._precompute_ref_logps(dataset, name, batch_size)
+
+    return KTOTrainer if phase.processes == 1 else Sharing
 
 
 def unpaired(rows: pa.Table, seed: int) -> list[dict[str, Any]]:

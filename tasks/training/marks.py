@@ -7,6 +7,7 @@ import orjson
 
 from tasks.store.objects import write_whole
 from tasks.training.resume import remove_work
+from tasks.training.sharded import gathered, is_first
 
 FILE = "marks.json"
 
@@ -26,9 +27,14 @@ def keeps(trainer: Any, phase: Any) -> Any:
     class Marks(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step in phase.marks:
-                folder = phase.place.work / f"mark-{state.global_step}"
-                trainer.model.save_pretrained(folder / "trained")
-                save(_reloaded(folder / "trained", phase), phase.source, folder / "weights")
+                folder = phase.work / f"mark-{state.global_step}"
+                model = gathered(trainer, phase)
+                if not is_first(trainer):
+                    return
+                if model is trainer.model:
+                    model.save_pretrained(folder / "trained")
+                    model = _reloaded(folder / "trained", phase)
+                save(model, phase.source, folder / "weights")
                 digest = phase.keep_weights(folder / "weights")
                 state.log_history.append({"step": state.global_step, "checkpoint": digest})
                 remove_work(folder)

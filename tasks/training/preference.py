@@ -14,6 +14,7 @@ from schemas.errors import ValidationFailed
 from schemas.training import Dpo, Preference, Rspo, Sppo
 from tasks.training.losses import geometric_mixture, rspo, sppo
 from tasks.training.references import References, add_log_probabilities
+from tasks.training.sharded import summed
 from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
 
 TRLS = ("ref_chosen_logps", "ref_rejected_logps")  # what its own losses read
@@ -136,10 +137,13 @@ def _own_loss(settings: Preference, chosen: Any, rejected: Any, columns: dict[st
 
 def _log(trainer: Any, inputs: dict[str, Any], outputs: Any, rewards: list[Any]) -> None:
     """What TRL's own losses log, of which `train_steps` keeps some."""
-    mask = inputs["completion_mask"][..., 1:]
-    trainer._total_train_tokens += int(inputs["attention_mask"].sum())
+    mask, pairs = inputs["completion_mask"][..., 1:], rewards[0].new_tensor(len(rewards[0]))
+    trainer._total_train_tokens += int(summed(trainer, inputs["attention_mask"].sum()))
     metrics = trainer._metrics["train"]
     metrics["num_tokens"] = [trainer._total_train_tokens]
-    metrics["entropy"].append(float((outputs.entropy.detach() * mask).sum() / mask.sum()))
-    metrics["rewards/accuracies"].append(float((rewards[0] > rewards[1]).float().mean()))
-    metrics["rewards/chosen"].append(float(rewards[0].mean()))
+    for name, value, of in (
+        ("entropy", outputs.entropy.detach() * mask, mask.sum()),
+        ("rewards/accuracies", (rewards[0] > rewards[1]).float(), pairs),
+        ("rewards/chosen", rewards[0], pairs),
+    ):
+        metrics[name].append(float(summed(trainer, value.sum()) / summed(trainer, of)))

@@ -8,7 +8,6 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import orjson
 
 from tasks.store.objects import sync_folder, write_whole
 from tasks.store.place import at_url, on_disk
+from tasks.training.sharded import as_the_first_decides, is_first, together
 
 MARK = "complete.json"
 
@@ -56,22 +56,24 @@ def is_finished(folder: Path) -> bool:
     return folder.name.startswith("finished-")
 
 
-def saves(place: Place, minutes: float, prove: Callable[[], None]) -> Any:
-    """The trainer's callback that asks for a checkpoint when the last is so old, and keeps it."""
+def saves(trainer: Any, phase: Any) -> Any:
+    """The trainer's callback that asks for a checkpoint when the last is old enough, and has it kept."""
     from transformers import TrainerCallback
 
     class Saves(TrainerCallback):
         last = time.monotonic()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            due = time.monotonic() - self.last >= minutes * 60
+            due = as_the_first_decides(trainer, time.monotonic() - self.last >= phase.save_minutes * 60)
             control.should_save = due and state.global_step < state.max_steps  # the last step leaves `finished`
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            folder = place.work / f"checkpoint-{state.global_step}"
-            (folder / "training_args.bin").unlink()  # a pickle that nothing reads
-            prove()
-            keep(place, folder)
+            folder = phase.work / f"checkpoint-{state.global_step}"
+            together(trainer)  # each process has written its part
+            if is_first(trainer):
+                (folder / "training_args.bin").unlink()  # a pickle that nothing reads
+                phase.keep(folder)
+            together(trainer)  # none begins the next while this one is looked at
             self.last = time.monotonic()
 
     return Saves()

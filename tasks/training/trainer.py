@@ -15,7 +15,8 @@ from schemas.training import Lora, Optimiser, Stop
 from tasks.engines.transformers import device_and_dtype
 from tasks.store.objects import write_whole
 from tasks.training.marks import keeps, write_marks
-from tasks.training.resume import Place, keep, saves
+from tasks.training.resume import saves
+from tasks.training.sharded import gathered, is_first, is_sharded
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Phase:
     method: str
     source: Path
     """The checkpoint it starts from."""
-    place: Place
+    work: Path
+    """Where it works, on this machine."""
     begun: Path | None
     """The trainer's own checkpoint to go on from."""
     save_minutes: float
@@ -34,12 +36,14 @@ class Phase:
     seed: int
     progress: Callable[[int], None]
     """Called with the steps done."""
-    prove: Callable[[], None] = lambda: None
-    """Called before what was kept so far is replaced: raises Locked if another writer took the lineage over."""
+    keep: Callable[[Path], None] = lambda folder: None
+    """Called with a folder of `work` once all is in it: it then takes the place of what was kept so far."""
     marks: tuple[int, ...] = ()
     """Steps after which the weights are kept too."""
     keep_weights: Callable[[Path], str] = lambda folder: ""
     """Stores weights; their digest."""
+    processes: int = 1
+    """That share the batch and, from two on, the model: this is one of them."""
 
 
 def load(folder: Path) -> tuple[Any, Any]:
@@ -65,17 +69,17 @@ def common_arguments(settings: Optimiser, phase: Phase) -> dict[str, Any]:
     """TRL's names for the recipe's settings. bf16 and gradient checkpointing are slow on a CPU, and on by default."""
     on_gpu = device_and_dtype()[0] == "cuda"
     return {
-        "output_dir": str(phase.place.work),
+        "output_dir": str(phase.work),
         "max_steps": settings.steps,
         "per_device_train_batch_size": settings.rows_at_once,
-        "gradient_accumulation_steps": settings.batch_size // settings.rows_at_once,
+        "gradient_accumulation_steps": settings.batch_size // (settings.rows_at_once * phase.processes),
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": settings.schedule,
         "warmup_steps": settings.warmup_steps,
         "max_length": settings.max_length,
         "use_cpu": not on_gpu,
         "bf16": on_gpu,
-        "gradient_checkpointing": on_gpu,
+        "gradient_checkpointing": on_gpu and phase.processes == 1,  # FSDP has its own: tasks/training/launch.py
         "dataloader_pin_memory": on_gpu,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would log a loss that is no number as 0
@@ -119,6 +123,7 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.log_history:  # TRL counts tokens from 0 after a resume
                 trainer._total_train_tokens = int(state.log_history[-1]["num_tokens"])
+            assert phase.processes == 1 or is_sharded(trainer.model)
             phase.progress(state.global_step)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
@@ -137,18 +142,20 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Watch())
     trainer.add_callback(keeps(trainer, phase))
-    trainer.add_callback(saves(phase.place, phase.save_minutes, phase.prove))
+    trainer.add_callback(saves(trainer, phase))
     trainer.train(resume_from_checkpoint=str(phase.begun) if phase.begun else None)
-    folder = phase.place.work / f"finished-{trainer.state.global_step}"
+    folder = phase.work / f"finished-{trainer.state.global_step}"
     leave(folder)
-    save(trainer.model, phase.source, folder / "weights")
+    model = gathered(trainer, phase)
+    if not is_first(trainer):
+        return folder
+    save(model, phase.source, folder / "weights")
     write_marks(trainer, folder)
     write_whole(
         folder / "steps.json",
         orjson.dumps([_step(logs, phase.method, trainer) for logs in trainer.state.log_history if "loss" in logs]),
     )
-    phase.prove()
-    keep(phase.place, folder)
+    phase.keep(folder)
     return folder
 
 

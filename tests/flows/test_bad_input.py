@@ -166,6 +166,14 @@ def test_a_path_where_no_store_can_be(tmp_path, arguments, refused, command):
         assert line in refused(*arguments(command, place))
 
 
+def test_joining_where_nothing_can_be_joined(tmp_path, refused):
+    assert refused("join", "1", "--store", str(tmp_path / "nowhere")).startswith(
+        f"{tmp_path}/nowhere: no folder is there"
+    )
+    assert "equal to 1" in refused("join", "0", "--store", str(tmp_path))
+    assert "MACHINE" in refused("join").upper()
+
+
 @pytest.mark.parametrize("command", ["approve", "export", "show", "diff", "audit", "withdraw", "restore"])
 def test_an_unknown_round(store, tmp_path, refused, command):
     rest = {"export": [str(tmp_path / "out")], "diff": ["small/1"], "withdraw": REASON, "restore": REASON}

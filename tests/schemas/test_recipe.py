@@ -95,6 +95,24 @@ def test_every_field_of_a_recipe_is_documented():
         ({"alarms__unheard_of__level": "off"}, r"alarms\.unheard_of: Extra inputs are not permitted"),
         ({"alarms__unanimous": "off"}, r"alarms\.unanimous = 'off': .*"),
         ({"train__sft__rows_at_once": 5}, r"train\.sft: rows_at_once = 5 must divide batch_size = 64"),
+        ({"train__launch": {"processes": 1}}, r"train\.launch\.processes = 1: .* greater than or equal to 2"),
+        ({"train__launch": {"processes": 2, "fsdp": "no"}}, r"train\.launch\.fsdp = 'no': .*"),
+        (
+            {"train__launch": {"processes": 3, "machines": 2}},
+            r"train\.launch: machines = 2 must divide processes = 3",
+        ),
+        (
+            {"train__launch": {"processes": 2, "machines": 2}},
+            r"train\.launch: address goes with machines above 1, .*",
+        ),
+        (
+            {"train__launch": {"processes": 2, "address": "a"}},
+            r"train\.launch: address goes with machines above 1, .*",
+        ),
+        (
+            {"train__launch": {"processes": 2}},
+            r"train: sft\.rows_at_once = 64 in each of launch\.processes = 2 must divide sft\.batch_size = 64",
+        ),
         ({"build": None}, r'recipe: build is needed with train\.methods = \["sft"\]'),
         (
             {"validation__min_policy_rows": 5},
@@ -186,6 +204,7 @@ ONLINE = SHIPPED[[path.stem for path in SHIPPED].index("quickstart_online")]
             {"solve.sampling": {"temperature": 1.0, "presence_penalty": 1.0, "max_tokens": 9}},
             r"recipe: solve: 'policy' .* presence_penalty = 0",
         ),
+        ({"train.launch": {"processes": 2}}, r"train: launch does not go with 'policy': .*"),
         ({"controls": {"random_label": True}}, r"recipe: controls do not go with .*"),
         ({"train.use_held_rounds": True}, r"train: use_held_rounds and previous_rounds do not go with 'policy': .*"),
         ({"train.stop": {"max_drift": 1.0}}, r"train: with 'policy', stop\.max_drift is not measured, .*"),

@@ -47,6 +47,14 @@ SETTINGS = {
 SETTINGS["stopping"] = SETTINGS["sft"] | {"stop": {"min_entropy": 100.0}}
 SETTINGS["both"] = SETTINGS["sft"] | SETTINGS["dpo"] | {"methods": ["sft", "dpo"]}
 SETTINGS["lora"] = SETTINGS["both"] | {"lora": {"rank": 4, "alpha": 8}}
+LAUNCHED = {"launch": {"processes": 2}}
+SETTINGS["sft launched"] = {"methods": ["sft"], "sft": SFT | {"steps": 16}} | LAUNCHED
+SETTINGS["sft machines"] = SETTINGS["sft launched"] | {
+    "launch": {"processes": 2, "machines": 2, "address": "127.0.0.1"}
+}
+SETTINGS["sft alone"] = {"methods": ["sft"], "sft": SFT | {"steps": 16}}
+SETTINGS["dpo launched"] = {"methods": ["dpo"], "dpo": SETTINGS["dpo"]["dpo"] | {"steps": 12}} | LAUNCHED
+SETTINGS["lora launched"] = SETTINGS["dpo launched"] | {"lora": {"rank": 4, "alpha": 8}}
 
 
 def play(request: dict) -> None:

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from tasks.training.marks import evenly
-from tasks.training.resume import Place
 from tasks.training.sft import train_sft
 from tasks.training.trainer import Phase, load
 
@@ -16,9 +15,8 @@ ROWS = [
 
 @pytest.fixture
 def phase(draft, tiny, recipe, tmp_path):
-    place = Place(tmp_path / "work", tmp_path / "work")
     return Phase(
-        method="sft", source=draft.checkpoint(tiny), place=place, begun=None, save_minutes=10, lora=None,
+        method="sft", source=draft.checkpoint(tiny), work=tmp_path / "work", begun=None, save_minutes=10, lora=None,
         stop=recipe.train.stop, seed=1, progress=lambda steps: None,
     )  # fmt: skip
 
