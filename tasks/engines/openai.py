@@ -21,6 +21,7 @@ from schemas.manifest import CheckpointRef
 from schemas.settings import OpenAIEngine
 from tasks.engines.answers import Choice, Fault, choices_of, models_of, most_bytes, retry_after
 from tasks.engines.engine import Completion, Request
+from tasks.engines.serving import served_name
 from tasks.engines.transformers import rendered
 
 TRIES = 5
@@ -55,10 +56,6 @@ def open_openai(settings: OpenAIEngine, folder: Path, checkpoint: CheckpointRef)
             yield engine
         finally:
             runner.run(client.aclose())
-
-
-def served_name(checkpoint: CheckpointRef) -> str:
-    return f"selfplay-{checkpoint.digest[:16]}"
 
 
 def _check_url(text: str) -> None:

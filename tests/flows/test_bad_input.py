@@ -31,6 +31,7 @@ READERS = {
     "gc": ["gc"],
     "gc --remove": ["gc", "--remove", "--grace-days", "0"],
     "export": ["export", "small/1", "OUT"],
+    "serve": ["serve", "small/1"],
 }
 LOOKING = ("log", "log --json", "show", "show TABLE", "diff")
 REASON = ["--reason", "bad"]
@@ -166,7 +167,7 @@ def test_a_path_where_no_store_can_be(tmp_path, arguments, refused, command):
         assert line in refused(*arguments(command, place))
 
 
-@pytest.mark.parametrize("command", ["approve", "export", "show", "diff", "audit", "withdraw", "restore"])
+@pytest.mark.parametrize("command", ["approve", "export", "show", "diff", "audit", "withdraw", "restore", "serve"])
 def test_an_unknown_round(store, tmp_path, refused, command):
     rest = {"export": [str(tmp_path / "out")], "diff": ["small/1"], "withdraw": REASON, "restore": REASON}
     for name, line in (

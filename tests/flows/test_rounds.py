@@ -66,6 +66,17 @@ def test_a_round_ends_in_a_manifest_that_names_all_it_wrote(two_rounds):
         )
 
 
+def test_a_published_checkpoint_loads_in_transformers_as_it_is(two_rounds):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    for m in two_rounds.manifests:
+        folder = two_rounds.checkpoint_folder(m.candidate)
+        given = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
+        model, said = AutoModelForCausalLM.from_pretrained(folder, **given, output_loading_info=True)
+        assert not any(said.values()), "every weight has its place, and no other was made up"
+        assert model.generate(**AutoTokenizer.from_pretrained(folder)("1+2=", return_tensors="pt")).shape[1] > 4
+
+
 def test_every_table_reads_without_this_projects_code(two_rounds):
     from datasets import load_dataset
 

@@ -1,0 +1,46 @@
+"""Serving: the name under which a server has a checkpoint's weights, and the vLLM command that gives it them."""
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.manifest import CheckpointRef
+
+GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # torch would take seconds to say it
+OFFLINE = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A command for a shell: on loopback, from files of this machine alone."""
+
+    served_model_name: str
+    environment: dict[str, str]
+    arguments: list[str]
+
+    @property
+    def command(self) -> str:
+        return " ".join((*(f"{k}={shlex.quote(v)}" for k, v in self.environment.items()), shlex.join(self.arguments)))
+
+
+def served_name(checkpoint: CheckpointRef) -> str:
+    """Made from the digest: a name that stayed the same from round to round would answer with the wrong weights."""
+    return f"selfplay-{checkpoint.digest[:16]}"
+
+
+def vllm_serving(python: Path, folder: Path, checkpoint: CheckpointRef, port: int, on_gpu: bool) -> Serving:
+    """vLLM's server of these weights. `vllm serve` is not used: the CPU wheel's fails, for its distribution's name."""
+    name = served_name(checkpoint)
+    arguments = [
+        str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name", name,
+        "--host", "127.0.0.1", "--port", str(port),
+        "--generation-config", "vllm",  # the recipe's sampling, not the model's own defaults
+        *(("--dtype", "bfloat16") if on_gpu else ("--dtype", "float32", "--enforce-eager")),
+    ]  # fmt: skip
+    return Serving(name, OFFLINE if on_gpu else OFFLINE | {"VLLM_CPU_KVCACHE_SPACE": "2"}, arguments)
+
+
+def has_gpu() -> bool:
+    """Whether this machine has a GPU that it shows."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and any(Path(gpu).exists() for gpu in GPUS)
