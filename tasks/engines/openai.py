@@ -21,7 +21,7 @@ from schemas.manifest import CheckpointRef
 from schemas.settings import OpenAIEngine
 from tasks.engines.answers import Choice, Fault, choices_of, models_of, most_bytes, retry_after
 from tasks.engines.engine import Completion, Request
-from tasks.engines.serving import served_name
+from tasks.engines.served import served_name
 from tasks.engines.transformers import rendered
 
 TRIES = 5

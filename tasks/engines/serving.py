@@ -1,4 +1,4 @@
-"""Serving: the name under which a server has a checkpoint's weights, and the vLLM command that gives it them."""
+"""Serving: vLLM's command for a checkpoint, under the name that the URL engine asks for."""
 
 import os
 import shlex
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.manifest import CheckpointRef
+from tasks.engines.served import served_name
 
 GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # torch would take seconds to say it
 OFFLINE = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
@@ -24,13 +25,8 @@ class Serving:
         return " ".join((*(f"{k}={shlex.quote(v)}" for k, v in self.environment.items()), shlex.join(self.arguments)))
 
 
-def served_name(checkpoint: CheckpointRef) -> str:
-    """Made from the digest: a name that stayed the same from round to round would answer with the wrong weights."""
-    return f"selfplay-{checkpoint.digest[:16]}"
-
-
 def vllm_serving(python: Path, folder: Path, checkpoint: CheckpointRef, port: int, on_gpu: bool) -> Serving:
-    """vLLM's server of these weights. `vllm serve` is not used: the CPU wheel's fails, for its distribution's name."""
+    """vLLM's server of these weights. Its module, since `vllm serve` fails in the CPU wheel, whose name is another."""
     name = served_name(checkpoint)
     arguments = [
         str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name", name,

@@ -1,4 +1,4 @@
-"""How a user names a round: `recipe/3`, or a bare `3` where the store has one recipe. And weights: what a round trained,
+"""How a user names a round: `recipe/3`, or a bare `3` where the store has one recipe. And weights: a round's,
 `recipe/champion`, `recipe/base`."""
 
 import re

@@ -127,8 +127,8 @@ def whole_copy(path: Path, digest: str) -> Path:
 
 
 def folder_digests(folder: Path) -> dict[str, str]:
-    """File name -> SHA-256, of the files directly in a checkpoint folder. Pickles and code are refused, and what would
-    have transformers import some."""
+    """File name -> SHA-256, of the files directly in a checkpoint folder. Refused: pickles, code, and a config that
+    would have transformers import some."""
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and p.name != LISTING)
     for path in files:
         if path.suffix in PICKLES or path.suffix == ".py":

@@ -1,0 +1,8 @@
+"""The name under which a server has a checkpoint's weights: whoever starts one and whoever asks it agree on it here."""
+
+from schemas.manifest import CheckpointRef
+
+
+def served_name(checkpoint: CheckpointRef) -> str:
+    """Made from the digest: a name that stayed the same from round to round would answer with the wrong weights."""
+    return f"selfplay-{checkpoint.digest[:16]}"
