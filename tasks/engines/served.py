@@ -1,4 +1,4 @@
-"""The name under which a server has a checkpoint's weights: whoever starts one and whoever asks it agree on it here."""
+"""The name under which a server has a checkpoint's weights: who starts one and who asks it agree on it here."""
 
 from schemas.manifest import CheckpointRef
 

@@ -26,7 +26,7 @@ class Serving:
 
 
 def vllm_serving(python: Path, folder: Path, checkpoint: CheckpointRef, port: int, on_gpu: bool) -> Serving:
-    """vLLM's server of these weights. Its module, since `vllm serve` fails in the CPU wheel, whose name is another."""
+    """vLLM's server of these weights, by its module: `vllm serve` fails in the CPU wheel, which has another name."""
     name = served_name(checkpoint)
     arguments = [
         str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name", name,
