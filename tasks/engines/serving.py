@@ -9,6 +9,7 @@ from schemas.manifest import CheckpointRef
 from tasks.engines.served import served_name
 
 GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # torch would take seconds to say it
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM takes as the most
 OFFLINE = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
 
@@ -25,16 +26,37 @@ class Serving:
         return " ".join((*(f"{k}={shlex.quote(v)}" for k, v in self.environment.items()), shlex.join(self.arguments)))
 
 
-def vllm_serving(python: Path, folder: Path, checkpoint: CheckpointRef, port: int, on_gpu: bool) -> Serving:
+@dataclass(frozen=True)
+class Adapter:
+    """What low-rank training learned, for a server that adds it to the weights it goes onto."""
+
+    checkpoint: CheckpointRef
+    folder: Path
+    rank: int
+
+
+def vllm_serving(
+    python: Path, folder: Path, checkpoint: CheckpointRef, port: int, on_gpu: bool, adapter: Adapter | None = None
+) -> Serving:
     """vLLM's server of these weights, by its module: `vllm serve` fails in the CPU wheel, which has another name."""
     name = served_name(checkpoint)
     arguments = [
         str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name", name,
         "--host", "127.0.0.1", "--port", str(port),
         "--generation-config", "vllm",  # the recipe's sampling, not the model's own defaults
+        *(_unmerged(adapter) if adapter else ()),
         *(("--dtype", "bfloat16") if on_gpu else ("--dtype", "float32", "--enforce-eager")),
     ]  # fmt: skip
+    if adapter:
+        name = served_name(adapter.checkpoint)
     return Serving(name, OFFLINE if on_gpu else OFFLINE | {"VLLM_CPU_KVCACHE_SPACE": "2"}, arguments)
+
+
+def _unmerged(adapter: Adapter) -> tuple[str, ...]:
+    """Under a name of its own: it answers as the merged weights do, but for rounding."""
+    most = next((rank for rank in LORA_RANKS if rank >= adapter.rank), adapter.rank)
+    module = f"{served_name(adapter.checkpoint)}={adapter.folder}"
+    return ("--enable-lora", "--lora-modules", module, "--max-lora-rank", str(most))
 
 
 def has_gpu() -> bool:

@@ -102,7 +102,8 @@ def _cost(ground: Ground, shown: str, work: Work) -> Cost:
         return Cost(tokens=work.units * _longest(recipe).get(name, 0))
     rows = [(recipe.train.of(method), sequences_a_row(method)) for method in recipe.train.methods]
     trained = sum(s.steps * s.batch_size * s.max_length * sequences for s, sequences in rows)
-    return Cost(trained=trained, weights_bytes=ground.size.weights_bytes)
+    kept = ground.size.weights_bytes + 4 * ground.size.adapters(recipe.train.lora)
+    return Cost(trained=trained, weights_bytes=kept)
 
 
 def _training(ground: Ground, cost: Cost, rows: float) -> float:

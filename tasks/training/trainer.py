@@ -14,6 +14,7 @@ from schemas.errors import Stopped, ValidationFailed
 from schemas.training import Lora, Optimiser, Stop
 from tasks.engines.transformers import device_and_dtype
 from tasks.store.objects import write_whole
+from tasks.training.adapters import save_adapter
 from tasks.training.marks import keeps, write_marks
 from tasks.training.resume import Place, keep, saves
 
@@ -108,8 +109,8 @@ def out_of_memory_named(method: str) -> Iterator[None]:
 
 
 def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folder: None) -> Path:
-    """Train, and leave `finished-<steps>`, whole: `weights/`, `steps.json` with what was logged, and what `leave`
-    puts there.
+    """Train, and leave `finished-<steps>`, whole: `weights/`, `adapter/` if there is one, `steps.json` with what was
+    logged, and what `leave` puts there.
 
     Raises ValidationFailed at a loss that is not a finite number.
     """
@@ -141,6 +142,7 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
     trainer.train(resume_from_checkpoint=str(phase.begun) if phase.begun else None)
     folder = phase.place.work / f"finished-{trainer.state.global_step}"
     leave(folder)
+    save_adapter(trainer.model, folder / "adapter")
     save(trainer.model, phase.source, folder / "weights")
     write_marks(trainer, folder)
     write_whole(

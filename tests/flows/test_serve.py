@@ -12,6 +12,7 @@ import pytest
 from flows import main
 from flows.environment import ROOT
 from tasks.engines.openai import served_name
+from tasks.store.objects import keep_checkpoint
 from tasks.store.records import add_record
 
 
@@ -65,6 +66,25 @@ def test_a_gpu_decides_the_number_format(rounds, serve, monkeypatch, gpu, dtype)
     told = parts(serve("1")[1])
     assert told[told.index("--dtype") + 1] == dtype
     assert ("--enforce-eager" in told) == (not gpu)
+
+
+def test_an_adapter_is_served_on_the_weights_that_it_was_trained_on(rounds, serve, tmp_path):
+    rounds.publish("promoted")
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter/adapter_config.json").write_text('{"r": 12}')
+    adapter = keep_checkpoint(rounds.store / "objects", tmp_path / "adapter")
+    m = rounds.publish("held", adapter=adapter)
+    told = parts(serve("small/2", "--adapter")[1])
+    objects = rounds.lineage.objects
+    assert told[told.index("--model") + 1] == str(objects / m.champion.digest)
+    assert told[told.index("--served-model-name") + 1] == served_name(m.champion)
+    assert told[told.index("--lora-modules") + 1] == f"{served_name(adapter)}={objects / adapter.digest}"
+    assert told[told.index("--max-lora-rank") + 1] == "16", "vLLM knows only some"
+    assert json.loads(serve("2", "--adapter", "--json")[1])["served_model_name"] == served_name(adapter)
+    assert "--enable-lora" not in serve("small/2")[1], "the merged weights are a model of their own"
+    for name in ("small/1", "champion", "base"):
+        refusal = f"{name}: it was not trained with adapters (train.lora); leave --adapter out"
+        assert serve(name, "--adapter") == (2, "", refusal)
 
 
 def test_weights_that_are_not_there_or_not_what_was_written_are_one_line(rounds, serve):
