@@ -136,10 +136,12 @@ def _trained(draft: Draft, settings: Train, base: CheckpointRef, attempts: list[
     began = time.monotonic()
     train(draft, settings=few, model=base, base=base, **refs)
     seconds = time.monotonic() - began
-    trained, _ = trained_tokens(draft.lineage, few, draft.tables())
+    trained, _ = trained_tokens(draft.lineage, few.model_dump(), draft.tables())
     weights = sum(file.bytes for file in files_below(draft.lineage.objects))
     cost = Cost(trained=trained, table_bytes=0, weights_bytes=weights, seconds=seconds)
-    return Sample("train", rows_trained(few), cost, device_name(), max(0.0, seconds - _stepping(reports)))
+    return Sample(
+        "train", rows_trained(few.model_dump()), cost, device_name(), max(0.0, seconds - _stepping(reports))
+    )
 
 
 def _few_steps(settings: Train) -> Train:

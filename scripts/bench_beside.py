@@ -80,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         draft = Draft(lineage=Lineage(Path(folder), "bench", ()), round=1, stage="solve", key="0" * 32, seed=1)
         model = keep_checkpoint(draft.lineage.objects, ROOT / "deployments/models/tiny")
-        Replay.served = served_name(model)
+        Replay.served = served_name(model.digest)
         questions = [
             {
                 "id": f"q{n}",

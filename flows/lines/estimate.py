@@ -94,7 +94,7 @@ def _notes(found: Estimate) -> Iterator[str]:
     if found.at_most:
         yield "no round was played, and no probe could be had: these are the recipe's bounds; time is not known"
     elif any(stage.seconds is None for stage in found.stages):
-        yield "?: not measured, and left out of the sums; the probe plays only what loads weights"
+        yield "?: not measured, and left out of the sums"
     if found.other_device:
         yield f"times are those of {plain(found.other_device)}"
 

@@ -35,7 +35,7 @@ def open_openai(settings: OpenAIEngine, folder: Path, checkpoint: CheckpointRef)
     from transformers import AutoTokenizer
 
     _check_url(settings.url)
-    name, key = served_name(checkpoint), _key(settings)
+    name, key = served_name(checkpoint.digest), _key(settings)
     with asyncio.Runner() as runner:
         client = httpx.AsyncClient(
             headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),

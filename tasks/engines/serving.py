@@ -39,23 +39,24 @@ def vllm_serving(
     python: Path, folder: Path, checkpoint: CheckpointRef, port: int, on_gpu: bool, adapter: Adapter | None = None
 ) -> Serving:
     """vLLM's server of these weights, by its module: `vllm serve` fails in the CPU wheel, which has another name."""
-    name = served_name(checkpoint)
+    name = served_name(checkpoint.digest)
     arguments = [
         str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder), "--served-model-name", name,
         "--host", "127.0.0.1", "--port", str(port),
+        "--load-format", "safetensors",  # the other forms are pickles
         "--generation-config", "vllm",  # the recipe's sampling, not the model's own defaults
         *(_unmerged(adapter) if adapter else ()),
         *(("--dtype", "bfloat16") if on_gpu else ("--dtype", "float32", "--enforce-eager")),
     ]  # fmt: skip
     if adapter:
-        name = served_name(adapter.checkpoint)
+        name = served_name(adapter.checkpoint.digest)
     return Serving(name, OFFLINE if on_gpu else OFFLINE | {"VLLM_CPU_KVCACHE_SPACE": "2"}, arguments)
 
 
 def _unmerged(adapter: Adapter) -> tuple[str, ...]:
     """Under a name of its own: it answers as the merged weights do, but for rounding."""
     most = next((rank for rank in LORA_RANKS if rank >= adapter.rank), adapter.rank)
-    module = f"{served_name(adapter.checkpoint)}={adapter.folder}"
+    module = f"{served_name(adapter.checkpoint.digest)}={adapter.folder}"
     return ("--enable-lora", "--lora-modules", module, "--max-lora-rank", str(most))
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from schemas.errors import Damaged
 from schemas.manifest import Manifest, StageRecord, TableRef
 from schemas.train_steps import TRAIN_STEPS
-from schemas.training import Train
 from tasks.estimate.work import Work, Yields, work_done, yields_of
 from tasks.store.lineage import Lineage
 from tasks.store.listing import files_below
@@ -96,8 +95,7 @@ def samples_of(lineage: Lineage, m: Manifest) -> dict[str, Sample]:
         weights = sum(file.bytes for d in record.objects for file in files_below(lineage.objects / d))
         trained, referred = 0.0, 0.0
         if record.stage == "train":
-            settings = Train.model_validate(record.settings["settings"])
-            trained, referred = trained_tokens(lineage, settings, record.tables)
+            trained, referred = trained_tokens(lineage, record.settings["settings"], record.tables)
         played = shown in m.seconds
         cost = Cost(
             tokens=record.tokens if played else 0,
@@ -127,14 +125,16 @@ def _records(lineage: Lineage, m: Manifest) -> dict[str, StageRecord]:
     return {shown: record for shown, record in found.items() if record}
 
 
-def trained_tokens(lineage: Lineage, settings: Train, tables: Mapping[str, TableRef]) -> tuple[float, float]:
+def trained_tokens(
+    lineage: Lineage, settings: Mapping[str, Any], tables: Mapping[str, TableRef]
+) -> tuple[float, float]:
     """Tokens trained on, and those that references were asked about: each pair's once a reference."""
     rows: list[dict[str, Any]] = read_table(lineage.folder, tables["train_steps"], TRAIN_STEPS).to_pylist()
     tokens, a_pair = 0.0, 0.0
-    for method in settings.methods:
+    for method in settings["methods"]:
         steps = [row for row in rows if row["method"] == method]
         trained = max((row["num_tokens"] or 0 for row in steps), default=0)
         tokens += trained
-        a_pair = trained / max(1, len(steps) * settings.of(method).batch_size)  # of the last: the one with pairs
+        a_pair = trained / max(1, len(steps) * settings[method]["batch_size"])  # of the last: the one with pairs
     asked = tables.get("reference_logps")
     return tokens, a_pair * (asked.rows if asked else 0)

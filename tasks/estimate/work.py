@@ -9,7 +9,6 @@ from typing import Any
 from schemas.controls import is_control
 from schemas.manifest import StageRecord
 from schemas.recipe import Recipe
-from schemas.training import Train
 from tasks.collect import Sources
 from tasks.evaluate import shards
 
@@ -56,7 +55,7 @@ def work_done(records: Mapping[str, StageRecord]) -> dict[str, Work]:
         if table := COUNTED.get(record.stage):
             units = float(record.tables[table].rows)
         elif record.stage == "train":
-            units = float(rows_trained(Train.model_validate(record.settings["settings"])))
+            units = float(rows_trained(record.settings["settings"]))
         else:
             units = _of_attempts(shown, attempts, shares)
         found[shown] = Work(units)
@@ -75,7 +74,7 @@ def work_to_come(recipe: Recipe, sources: Sources, stages: list[str], number: in
     asked = min(propose.target, found) + len(sources.probe.rows)
     attempts = asked * solve.num_samples * yields.attempts
     shares = _shares(stages)
-    training = recipe.train.of_round(number)
+    training = recipe.train.of_round(number).model_dump()
     gold = len(sources.gold.rows) if sources.gold else 0
     work = {}
     for shown in stages:
@@ -96,9 +95,9 @@ def work_to_come(recipe: Recipe, sources: Sources, stages: list[str], number: in
     return work
 
 
-def rows_trained(settings: Train) -> int:
-    """Over all optimiser steps of all methods; a row counts each time."""
-    return sum(settings.of(method).steps * settings.of(method).batch_size for method in settings.methods)
+def rows_trained(settings: Mapping[str, Any]) -> int:
+    """Over all optimiser steps of all methods of a [train] section, as it is written; a row counts each time."""
+    return sum(settings[method]["steps"] * settings[method]["batch_size"] for method in settings["methods"])
 
 
 def sequences_a_row(method: str) -> int:

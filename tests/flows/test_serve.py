@@ -40,23 +40,23 @@ def test_a_held_rounds_candidate_is_served_under_the_name_that_the_engine_asks_f
     start = told.index(str(ROOT / ".venv-vllm/bin/python"))
     assert told[start + 1 : start + 3] == ["-m", "vllm.entrypoints.openai.api_server"]
     options = dict(zip(told[start + 3 :: 2], told[start + 4 :: 2], strict=False))
-    assert options["--served-model-name"] == served_name(held.candidate)
+    assert options["--served-model-name"] == served_name(held.candidate.digest)
     assert Path(options["--model"]) == rounds.lineage.objects / held.candidate.digest
     assert (options["--host"], options["--generation-config"]) == ("127.0.0.1", "vllm")
 
 
 def test_without_a_name_it_is_the_champion_and_before_a_promotion_that_is_the_base(rounds, serve):
     rounds.publish("held")
-    assert served_name(rounds.base) in serve()[1]
+    assert served_name(rounds.base.digest) in serve()[1]
     promoted = rounds.publish("promoted")
     rounds.publish("held")
     assert serve()[1] == serve("champion")[1] == serve("small/champion")[1] == serve("small/2")[1]
     told = json.loads(serve("--json", "--port", "9000")[1])
     assert told["digest"] == promoted.candidate.digest
-    assert told["served_model_name"] == served_name(promoted.candidate)
+    assert told["served_model_name"] == served_name(promoted.candidate.digest)
     assert told["url"] == "http://127.0.0.1:9000/v1"
     assert shlex.split(told["command"])[-len(told["arguments"]) :] == told["arguments"]
-    assert served_name(rounds.base) in serve("small/base")[1]
+    assert served_name(rounds.base.digest) in serve("small/base")[1]
 
 
 @pytest.mark.parametrize(("gpu", "dtype"), [(True, "bfloat16"), (False, "float32")])
@@ -77,10 +77,10 @@ def test_an_adapter_is_served_on_the_weights_that_it_was_trained_on(rounds, serv
     told = parts(serve("small/2", "--adapter")[1])
     objects = rounds.lineage.objects
     assert told[told.index("--model") + 1] == str(objects / m.champion.digest)
-    assert told[told.index("--served-model-name") + 1] == served_name(m.champion)
-    assert told[told.index("--lora-modules") + 1] == f"{served_name(adapter)}={objects / adapter.digest}"
+    assert told[told.index("--served-model-name") + 1] == served_name(m.champion.digest)
+    assert told[told.index("--lora-modules") + 1] == f"{served_name(adapter.digest)}={objects / adapter.digest}"
     assert told[told.index("--max-lora-rank") + 1] == "16", "vLLM knows only some"
-    assert json.loads(serve("2", "--adapter", "--json")[1])["served_model_name"] == served_name(adapter)
+    assert json.loads(serve("2", "--adapter", "--json")[1])["served_model_name"] == served_name(adapter.digest)
     assert "--enable-lora" not in serve("small/2")[1], "the merged weights are a model of their own"
     for name in ("small/1", "champion", "base"):
         refusal = f"{name}: it was not trained with adapters (train.lora); leave --adapter out"

@@ -16,7 +16,7 @@ class Api(BaseHTTPRequestHandler):
     faults: ClassVar[list[Any]] = []
     """For the next requests: (status, content), (status, content, headers), or a function of the handler."""
     asked: ClassVar[list[dict]] = []
-    served: ClassVar[list[str]] = [openai.served_name(WEIGHTS)]
+    served: ClassVar[list[str]] = [openai.served_name(WEIGHTS.digest)]
 
     def do_GET(self):
         self.answer(200, json.dumps({"data": [{"id": name} for name in self.served]}).encode())
