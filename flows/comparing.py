@@ -20,7 +20,7 @@ from tasks.engines import Checkpoint, close_engine, open_engine
 from tasks.evaluate import answered, shards
 from tasks.prompts import Prompt
 from tasks.store.lineage import Lineage
-from tasks.store.naming import open_round
+from tasks.store.naming import open_checkpoint
 from tasks.store.parquet import read_table
 
 Row = dict[str, Any]
@@ -28,7 +28,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Side:
-    """A checkpoint as a user names it: `quickstart/3`, what that round trained, or `quickstart/base`."""
+    """A checkpoint as a user names it: `quickstart/3`, what that round trained, `quickstart/champion` or
+    `quickstart/base`."""
 
     name: str
     lineage: Lineage
@@ -54,7 +55,7 @@ def compare_on(store: str, a: str, b: str, path: Path, columns: tuple[str, str],
 
     `columns`: question and answer. Raises BadInput for what cannot be compared.
     """
-    before, after = (_side(store, name) for name in (a, b))
+    before, after = (Side(name, *open_checkpoint(store, name)) for name in (a, b))
     asked = AnsweredRows(path=str(path), question=columns[0], answer=columns[1])
     source = read_source("--on", asked, Path.cwd(), _sealed_questions(before) | _sealed_questions(after))
     recipe, prompt = _as_played(after)
@@ -65,18 +66,6 @@ def compare_on(store: str, a: str, b: str, path: Path, columns: tuple[str, str],
         close_engine()
     found = compared(path.stem, old, new, recipe.gate.test, recipe.gate.level, recipe.seed)
     return Compared(found, (first, second), source.unusable, recipe.gate)
-
-
-def _side(store: str, name: str) -> Side:
-    """Raises BadInput for a round without weights, or a name that is none."""
-    recipe, slash, last = name.rpartition("/")
-    if last == "base":
-        lineage, m = open_round(store, f"{recipe}{slash}1")
-        return Side(name, lineage, m, m.base)
-    lineage, m = open_round(store, name)
-    if m.candidate is None or m.weights_dropped:
-        raise BadInput(f"{name}: it has no weights: {m.reason}")
-    return Side(name, lineage, m, m.candidate)
 
 
 def _sealed_questions(side: Side) -> dict[str, str]:

@@ -72,6 +72,10 @@ def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
         raise BadInput(f"{path}: model.path = '{recipe.model.path}': no config.json in {model}{hint}")
     if not any(model.glob("*.safetensors")):
         raise BadInput(f"{path}: model.path = '{recipe.model.path}': no .safetensors file in {model}")
+    try:
+        folder_digests(model)
+    except BadInput as error:
+        raise BadInput(f"{path}: model.path = '{recipe.model.path}': {error}") from error
     return model
 
 

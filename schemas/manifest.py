@@ -129,6 +129,8 @@ class Manifest(Record):
     """The champion when the round began."""
     candidate: CheckpointRef | None
     """What the round trained; null if validation stopped it."""
+    adapter: CheckpointRef | None = None
+    """With train.lora: what it learned, before that was merged into the champion's weights to be the candidate."""
     fixed: dict[str, str]
     """What may not change within a lineage: digests of base, benchmarks and gate."""
     stages: dict[str, str]

@@ -26,7 +26,7 @@ class Lora(Section):
     """Train low-rank adapters instead of all weights (Hu et al. 2021, arXiv 2106.09685)."""
 
     rank: Count
-    """Rank of the adapters, on all linear layers; merged into the weights before they are stored."""
+    """Rank of the adapters, on all linear layers; merged into the candidate's weights, and kept beside them."""
     alpha: Count
     """Scale of the adapters, over the rank."""
 

@@ -20,7 +20,7 @@ from flows.beside import Beside
 from schemas.inputs import PROBE
 from schemas.questions import QUESTIONS
 from schemas.settings import OpenAIEngine, Sampling, Solve
-from tasks.engines.openai import served_name
+from tasks.engines.served import served_name
 from tasks.judge import judge, judge_ahead
 from tasks.prompts import load_prompt
 from tasks.solve import solve

@@ -25,7 +25,8 @@ def outcome(records: Mapping[str, StageRecord]) -> dict[str, Any]:
     for shown, record in played.items():
         dropped.update({} if is_control(shown) else record.dropped)
     return {
-        "candidate": CheckpointRef(digest=trained) if trained else None,
+        "candidate": CheckpointRef(digest=trained["checkpoint"]) if "checkpoint" in trained else None,
+        "adapter": CheckpointRef(digest=trained["checkpoint_adapter"]) if "checkpoint_adapter" in trained else None,
         "dropped": dict(dropped),
         "proposed": figures.get("propose", {}).get("proposed", 0),
         "trained_on": _trained_on(figures),
@@ -48,11 +49,11 @@ def _gate(figures: Figures) -> GateResult | None:
     return GateResult.model_validate({**figures["gate"], **figures.get("confirm", {})})
 
 
-def _trained(figures: Figures) -> str | None:
-    """What was made to be evaluated: the last wave's weights, unless the round failed before the last wave's end."""
+def _trained(figures: Figures) -> Mapping[str, Any]:
+    """Of what was made to be evaluated, the last wave's; none if the round failed before the last wave's end."""
     plays = plays_of("train", figures)
     failed = plays != ["train"] and not any(shown.startswith("evaluate.") for shown in figures)
-    return figures[plays[-1]].get("checkpoint") if plays and not failed else None
+    return figures[plays[-1]] if plays and not failed else {}
 
 
 def _trained_on(figures: Figures) -> dict[str, int]:

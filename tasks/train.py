@@ -1,6 +1,7 @@
 """Train: a candidate from the champion's weights, by real optimiser steps, into the store's objects."""
 
 import gc
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from schemas.training import READS, Policy, Preference
 from schemas.training import Train as Settings
 from tasks.store.draft import Draft
 from tasks.store.objects import keep_checkpoint
+from tasks.training.adapters import base_of, write_chained
 from tasks.training.launch import train_launched
 from tasks.training.marks import evenly, read_marks
 from tasks.training.methods import train_method
@@ -48,6 +50,7 @@ def train(
     stretches: int = 1,
     advantages: tuple[TableRef, ...] = (),
     moments: CheckpointRef | None = None,
+    adapter: CheckpointRef | None = None,
     wave: int = 1,
 ) -> dict[str, Any]:
     """Write `train_steps`, `reference_logps` where a loss has a reference, and the candidate, whose digest is the
@@ -57,6 +60,8 @@ def train(
     this round's; rows that validation dropped (`invalid`) are left out. With `stretches` the weights at the end of
     each equal part of the last method's steps are kept too: figures `checkpoint_1`, `checkpoint_2`, ... A policy
     gradient goes on, in its `wave`, from the `moments` that the one before left; its own are the figure `moments`.
+    Adapters are merged into the candidate, and kept besides, as one: the figure `checkpoint_adapter`. It names the
+    weights it goes onto, those the round began with: an `adapter` of the waves before is part of it.
     After a kill it goes on from the newest whole checkpoint, or method, to the same weights and rows.
 
     Raises ValidationFailed without a valid row or at a loss that is no finite number, Stopped where memory does not
@@ -79,8 +84,19 @@ def train(
         figures |= {f"checkpoint_{number}": digest for number, digest in enumerate(kept, 1)}
     if (left := newest / "moments").is_dir():
         figures["moments"] = keep_checkpoint(draft.lineage.objects, left).digest
+    if settings.lora:
+        figures["checkpoint_adapter"] = _adapter(draft, finished, model, adapter).digest
     stopped = {step["method"]: why for step in steps if (why := collapse(step, settings.stop))}
     return figures | ({"stopped": stopped} if stopped else {})
+
+
+def _adapter(draft: Draft, finished: list[Path], model: CheckpointRef, before: CheckpointRef | None) -> CheckpointRef:
+    """What all methods learned, after what the waves before did."""
+    earlier = [draft.checkpoint(before)] if before else []
+    base = base_of(earlier[0]) if earlier else model.digest
+    with tempfile.TemporaryDirectory(prefix="selfplay-adapter-") as folder:
+        write_chained([*earlier, *(done / "adapter" for done in finished)], base, Path(folder))
+        return keep_checkpoint(draft.lineage.objects, Path(folder))
 
 
 def _rows(

@@ -1,6 +1,7 @@
 """What the tests share: a small recipe on the tiny model, a draft to play one stage in, and one Prefect server."""
 
 import copy
+import json
 import os
 import shutil
 import socket
@@ -176,10 +177,11 @@ class Rounds:
         return open_lineage(self.store, "small")
 
     def weights(self, name):
-        """Weights that differ from all others in one byte of their description."""
+        """Weights that differ from all others in a word of their description."""
         folder = self.folder / name
         shutil.copytree(TINY, folder)
-        (folder / "config.json").write_text((folder / "config.json").read_text() + f'\n"{name}"')
+        told = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(told | {"described_as": name}))
         return keep_checkpoint(self.store / "objects", folder)
 
     def table(self, table, rows, stage="1" * 32):

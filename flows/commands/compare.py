@@ -9,7 +9,9 @@ import typer
 from flows.commands.options import JsonOption, StoreOption
 from flows.console import Console
 
-SideArgument = Annotated[str, typer.Argument(help="A round's candidate, such as quickstart/3, or quickstart/base.")]
+SideArgument = Annotated[
+    str, typer.Argument(help="A round's candidate, such as quickstart/3, or quickstart/base, quickstart/champion.")
+]
 
 
 def compare(

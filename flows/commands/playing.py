@@ -1,13 +1,18 @@
 """run and plan: what plays rounds."""
 
 import json
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands.options import JsonOption, RecipeArgument, StoreOption, entry, folder_of
 from flows.console import NAME, Console
-from tasks.store.lineage import open_lineage
+from tasks.store.lineage import Lineage, open_lineage
+
+if TYPE_CHECKING:
+    from flows.plan import Planned
+    from flows.preflight import Plan
 
 
 def run(
@@ -38,15 +43,21 @@ def run(
 def plan(
     recipe: RecipeArgument,
     store: StoreOption = "store",
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Tokens, FLOPs, memory, storage and time by stage instead.")
+    ] = False,
     as_json_list: JsonOption = False,
 ) -> None:
-    """What the next run would do, stage by stage, and why. Nothing is written."""
+    """What the next run would do, stage by stage, and why; or what it will take. Nothing is written."""
     from flows.plan import plan_round
     from flows.preflight import preflight
 
     ready = preflight(recipe, store)
     lineage = open_lineage(ready.store, ready.recipe.name)
     planned = plan_round(ready, lineage)
+    if estimate:
+        _estimate(ready, lineage, planned, as_json_list)
+        return
     if as_json_list:
         typer.echo(json.dumps([stage.__dict__ for stage in planned], indent=2))
         return
@@ -55,3 +66,18 @@ def plan(
     for stage in planned:
         console.note(f"  {stage.stage:<{NAME}} {stage.state:<8} {stage.why}")
     console.note(f"play it: selfplay run {recipe} --store {store}")
+
+
+def _estimate(ready: "Plan", lineage: Lineage, planned: "list[Planned]", as_json: bool) -> None:
+    from flows.estimate import estimate
+    from flows.lines.estimate import print_estimate, total
+
+    found = estimate(ready, lineage, planned, Console(to_stderr=True).note)
+    if not as_json:
+        print_estimate(Console().rich, found, ready.recipe.rounds)
+        return
+    told = asdict(found) | {"total": asdict(total(found.stages)), "rounds": ready.recipe.rounds}
+    del told["size"]["linear_shapes"]
+    for name, error in found.errors.items():
+        told["errors"][name]["relative"] = error.relative
+    typer.echo(json.dumps(told, indent=2))

@@ -42,7 +42,7 @@ def serl_online(round: Round) -> None:
     ).tables  # fmt: skip
 
     written, waves = [*given.values(), *proposed.values()], list[Labelled]()
-    trainings, policy, moments = list[StageRecord](), round.champion, None
+    trainings, policy, moments, adapter = list[StageRecord](), round.champion, None, None
     for number in range(1, settings.waves + 1):
         waves.append(_labelled(round, policy, proposed["questions"], probe, items, wave=(number, settings.waves)))
         before = written if number == 1 else [*proposed.values()]  # a question that fails takes its attempts with it
@@ -56,13 +56,15 @@ def serl_online(round: Round) -> None:
         trainings.append(play(
             train, f"wave-{number}", settings=recipe.train, model=policy, base=None, sft_examples=(),
             preference_pairs=(), advantages=(waves[-1].advantages,), invalid=(checked.tables["dropped"],),
-            moments=moments, wave=number,
+            moments=moments, adapter=adapter, wave=number,
         ))  # fmt: skip
         left = trainings[-1].figures
         policy = CheckpointRef(digest=left["checkpoint"])
         if "stopped" in left:
             break
-        if number < settings.waves and not recipe.train.lora:
+        if recipe.train.lora:
+            adapter = CheckpointRef(digest=left["checkpoint_adapter"])
+        elif number < settings.waves:
             moments = CheckpointRef(digest=left["moments"])
     watched = play(alarms, settings=recipe.alarms, tables=tuple(written), earlier=round.measured())
     stop_if_invalid(checked.figures)

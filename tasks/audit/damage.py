@@ -47,8 +47,8 @@ def weights_unusable(digest: str, manifests: Iterable[Manifest]) -> str:
     roles = [
         f"{name_of(m)} ({role})"
         for m in manifests
-        for role, ref in (("base", m.base), ("champion", m.champion), ("candidate", m.candidate))
-        if ref and ref.digest == digest
+        for role in ("base", "champion", "candidate", "adapter")
+        if (ref := getattr(m, role)) and ref.digest == digest
     ]
     return f"the weights of {', '.join(roles)}; a run that would start from them"
 

@@ -8,13 +8,14 @@ from tasks.audit.integrity import Opened
 from tasks.outcome import outcome
 from tasks.store.lineage import Lineage
 from tasks.store.strays import documents
+from tasks.training.adapters import SETTINGS, base_of
 
 
 def contradictions(opened: Opened, markers: dict[str, StageRecord]) -> Iterator[Damage]:
     """Where a manifest contradicts its stages or its lineage."""
     place = f"round-{opened.manifest.round:04d}/manifest.json"
     every = (*_of_the_decision(opened.manifest), *_of_the_stages(opened.manifest, markers))
-    for expected, found in (*every, *_of_the_lineage(opened)):
+    for expected, found in (*every, *_of_the_lineage(opened), *_of_the_adapter(opened)):
         yield opened.damage(place, expected, found)
 
 
@@ -59,3 +60,12 @@ def _of_the_lineage(opened: Opened) -> Iterator[tuple[str, str]]:
         yield "fixed, as the round before has it", "another base, benchmark, probe or gate"
     if unknown := set(m.built_on) - {e.round for e in then.manifests if e.decision in ("promoted", "held")}:
         yield "built_on: promoted or held rounds before it", ", ".join(map(str, sorted(unknown)))
+
+
+def _of_the_adapter(opened: Opened) -> Iterator[tuple[str, str]]:
+    """An adapter is of use with the weights that it was trained on alone. One that is gone is named already."""
+    m = opened.manifest
+    if m.adapter and (settings := opened.lineage.objects / m.adapter.digest / SETTINGS).is_file():
+        base = base_of(settings.parent)
+        if base != m.champion.digest:
+            yield f"an adapter onto the champion, {m.champion.digest[:16]}...", f"one onto {base[:16]}..."

@@ -20,6 +20,7 @@ from schemas.errors import BadInput, Stopped
 from schemas.settings import OpenAIEngine
 from tasks.engines.answers import Choice, Fault, choices_of, models_of, most_bytes, retry_after
 from tasks.engines.engine import Checkpoint, Completion, Request
+from tasks.engines.served import served_name
 from tasks.engines.transformers import rendered
 
 TRIES = 5
@@ -55,10 +56,6 @@ def open_openai(settings: OpenAIEngine, checkpoint: Checkpoint) -> Iterator["Ser
             yield engine
         finally:
             runner.run(client.aclose())
-
-
-def served_name(digest: str) -> str:
-    return f"selfplay-{digest[:16]}"
 
 
 def _check_url(text: str) -> None:

@@ -77,8 +77,9 @@ class Lineage:
 
     @property
     def dropped_weights(self) -> frozenset[str]:
-        """Digests of the candidates whose weights a record dropped."""
-        return frozenset(m.candidate.digest for m in self.manifests if m.weights_dropped and m.candidate)
+        """Digests of the candidates, and their adapters, that a record dropped."""
+        dropped = [ref for m in self.manifests if m.weights_dropped for ref in (m.candidate, m.adapter)]
+        return frozenset(ref.digest for ref in dropped if ref)
 
     def round_folder(self, number: int) -> Path:
         return self.folder / f"round-{number:04d}"

@@ -1,10 +1,11 @@
-"""How a user names a round: `recipe/3`, or a bare `3` where the store has one recipe."""
+"""How a user names a round: `recipe/3`, or a bare `3` where the store has one recipe. And weights: a round's,
+`recipe/champion`, `recipe/base`."""
 
 import re
 from pathlib import Path
 
 from schemas.errors import BadInput
-from schemas.manifest import Manifest
+from schemas.manifest import CheckpointRef, Manifest
 from tasks.store.lineage import Lineage, existing_store, open_lineage, open_lineages
 
 
@@ -19,6 +20,25 @@ def open_round(store: Path | str, name: str) -> tuple[Lineage, Manifest]:
         published = f"; its lineage has {', '.join(rounds)}" if rounds else ""
         raise BadInput(f"{name}: no published round of this name in {root}{published}")
     return lineage, found
+
+
+def open_checkpoint(store: Path | str, name: str) -> tuple[Lineage, Manifest, CheckpointRef]:
+    """Weights by their name, with their lineage and the round that made them; of the base, the first round.
+
+    Raises BadInput for a round without weights, or a name that is none.
+    """
+    recipe, slash, last = name.rpartition("/")
+    if last not in ("base", "champion"):
+        lineage, m = open_round(store, name)
+        if m.candidate is None or m.weights_dropped:
+            why = "a record dropped them" if m.candidate else m.reason
+            raise BadInput(f"{name}: it has no weights: {why}")
+        return lineage, m, m.candidate
+    if not slash:
+        recipe = _only_lineage(existing_store(store), last).recipe
+    lineage, first = open_round(store, f"{recipe}/1")
+    made = lineage.champion_round if last == "champion" else None
+    return (lineage, made, made.candidate) if made and made.candidate else (lineage, first, first.base)
 
 
 def parts_of(name: str) -> tuple[str, int]:

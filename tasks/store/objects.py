@@ -127,12 +127,27 @@ def whole_copy(path: Path, digest: str) -> Path:
 
 
 def folder_digests(folder: Path) -> dict[str, str]:
-    """File name -> SHA-256, of the files directly in a checkpoint folder. Pickles and code are refused."""
+    """File name -> SHA-256, of the files directly in a checkpoint folder. Refused: pickles, code, and a config that
+    would have transformers import some."""
     files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and p.name != LISTING)
     for path in files:
         if path.suffix in PICKLES or path.suffix == ".py":
             raise BadInput(f"{path}: a checkpoint may hold no pickle and no code; save it as safetensors")
+        if path.name.endswith("config.json"):
+            _refuse_remote_code(path)
     return {p.name: file_digest(p) for p in files if p.suffix.lower() != ".md"}
+
+
+def _refuse_remote_code(settings: Path) -> None:
+    """A config names classes to import with auto_map, from its own folder or from the Hub."""
+    try:
+        told = orjson.loads(settings.read_bytes())
+    except ValueError as error:
+        raise BadInput(f"{settings}: not valid JSON: {error}") from error
+    for key in ("auto_map", "trust_remote_code"):
+        if isinstance(told, dict) and told.get(key):
+            way = "a checkpoint may bring no code; use a model of transformers' own classes"
+            raise BadInput(f"{settings}: {key} = {str(told[key])[:80]}: {way}")
 
 
 def digest_of(files: dict[str, str]) -> str:

@@ -24,12 +24,12 @@ def drop_held_weights(lineage: Lineage, keep_held: int | None) -> list[int]:
 
 
 def needed_weights(rounds: Iterable[Manifest]) -> dict[str, Manifest]:
-    """Digest -> the first of these rounds that needs the weights: its base, its champion, or a candidate that no
-    record dropped. What one round dropped, another may need."""
+    """Digest -> the first of these rounds that needs the weights: its base, its champion, or a candidate and its
+    adapter that no record dropped. What one round dropped, another may need."""
     needed: dict[str, Manifest] = {}
     for m in rounds:
-        candidate = None if m.weights_dropped else m.candidate
-        for checkpoint in (m.base, m.champion, candidate):
+        trained = () if m.weights_dropped else (m.candidate, m.adapter)
+        for checkpoint in (m.base, m.champion, *trained):
             if checkpoint:
                 needed.setdefault(checkpoint.digest, m)
     return needed

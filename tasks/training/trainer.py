@@ -14,6 +14,7 @@ from schemas.errors import Stopped, ValidationFailed
 from schemas.training import Lora, Optimiser, Stop
 from tasks.engines.transformers import device_and_dtype
 from tasks.store.objects import write_whole
+from tasks.training.adapters import save_adapter
 from tasks.training.marks import keeps, write_marks
 from tasks.training.resume import saves
 from tasks.training.sharded import gathered, is_first, is_sharded
@@ -112,8 +113,8 @@ def out_of_memory_named(method: str) -> Iterator[None]:
 
 
 def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folder: None) -> Path:
-    """Train, and leave `finished-<steps>`, whole: `weights/`, `steps.json` with what was logged, and what `leave`
-    puts there.
+    """Train, and leave `finished-<steps>`, whole: `weights/`, `adapter/` if there is one, `steps.json` with what was
+    logged, and what `leave` puts there.
 
     Raises ValidationFailed at a loss that is not a finite number.
     """
@@ -149,6 +150,7 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
     model = gathered(trainer, phase)
     if not is_first(trainer):
         return folder
+    save_adapter(model, folder / "adapter")
     save(model, phase.source, folder / "weights")
     write_marks(trainer, folder)
     write_whole(

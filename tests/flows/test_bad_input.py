@@ -31,6 +31,7 @@ READERS = {
     "gc": ["gc"],
     "gc --remove": ["gc", "--remove", "--grace-days", "0"],
     "export": ["export", "small/1", "OUT"],
+    "serve": ["serve", "small/1"],
 }
 LOOKING = ("log", "log --json", "show", "show TABLE", "diff")
 REASON = ["--reason", "bad"]
@@ -174,7 +175,7 @@ def test_joining_where_nothing_can_be_joined(tmp_path, refused):
     assert "MACHINE" in refused("join").upper()
 
 
-@pytest.mark.parametrize("command", ["approve", "export", "show", "diff", "audit", "withdraw", "restore"])
+@pytest.mark.parametrize("command", ["approve", "export", "show", "diff", "audit", "withdraw", "restore", "serve"])
 def test_an_unknown_round(store, tmp_path, refused, command):
     rest = {"export": [str(tmp_path / "out")], "diff": ["small/1"], "withdraw": REASON, "restore": REASON}
     for name, line in (

@@ -18,11 +18,13 @@ from schemas.errors import BadInput, Damaged
 from schemas.manifest import Manifest
 from tasks.audit.examine import examine_store
 from tasks.store.chain import sealed
+from tasks.store.gc import find_garbage
 from tasks.store.lineage import make_store, open_lineage, read_lineage
-from tasks.store.objects import file_digest
+from tasks.store.objects import file_digest, keep_checkpoint
 from tasks.store.place import store_at
+from tasks.training.adapters import base_of
 
-from .damaging import DAMAGES, PLACES, UNREADABLE, chain_anew, edit, flip, part, rewrite
+from .damaging import DAMAGES, PLACES, UNREADABLE, chain_anew, edit, flip, forge, part, rewrite
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +34,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def played(tmp_path_factory, prefect_server, quickstart, written_recipe):
     """A recipe and its two rounds, with a record between them; played once, and copied by each test."""
     folder = tmp_path_factory.mktemp("played")
-    path = written_recipe(folder, quickstart, "small", evaluate__num_samples=0)
+    adapters = {"rank": 4, "alpha": 8}
+    path = written_recipe(folder, quickstart, "small", evaluate__num_samples=0, train__lora=adapters)
     run_recipe(path, folder / "store", 1, Console(to_stderr=True))
     withdraw_round(str(folder / "store"), "small/1", "a try", print)
     restore_round(str(folder / "store"), "small/1", "a try", print)
@@ -58,7 +61,7 @@ def test_what_was_played_is_whole_and_looking_at_it_writes_nothing(store):
     examined = examine_store(store_at(store), report=lambda *step: steps.append(step))
     assert (examined.rounds, examined.damage) == (2, ())
     assert examined.files > 60
-    assert examined.objects == 3
+    assert examined.objects == 5, "the base, and the weights and the adapter of each round"
     assert [done for done, _, _ in steps] == list(range(1, steps[-1][1] + 1)), "progress to the end"
     assert files(store) == before
 
@@ -184,6 +187,29 @@ def test_a_manifest_that_contradicts_its_gate_is_found_though_it_was_sealed_anew
     assert found.expected.startswith("champion ")
 
 
+def test_an_adapter_is_no_garbage_and_names_the_champion_that_it_was_trained_on(store, tmp_path):
+    m = read_lineage(store, "small")[0].manifests[1]
+    adapter = store / "objects" / m.adapter.digest
+    assert base_of(adapter) == m.champion.digest
+    assert find_garbage(store_at(store), 0) == []
+    other = shutil.copytree(adapter, tmp_path / "other")
+    edit(other / "adapter_config.json", base_model_name_or_path="0" * 64)
+    (other / "object.json").unlink()
+    forge(
+        store / "small/round-0002/manifest.json", adapter={"digest": keep_checkpoint(store / "objects", other).digest}
+    )
+    assert ("adapter, as the markers of its stages have it", "another") in [
+        (d.expected, d.found) for d in damage(store)
+    ]
+    assert f"an adapter onto the champion, {m.champion.digest[:16]}..." in [d.expected for d in damage(store)]
+    lost = read_lineage(store, "small")[0].manifests[0].adapter.digest
+    shutil.rmtree(store / "objects" / lost)
+    (found,) = damage(store, "small/1")
+    assert (found.place, found.unusable) == (
+        f"objects/{lost}", "the weights of small/1 (adapter); a run that would start from them",
+    )  # fmt: skip
+
+
 def test_one_round_alone_can_be_examined(store):
     flip(part(store, "attempts", 2))
     assert examine_store(store_at(store), "small/1").rounds == 1
@@ -213,7 +239,7 @@ def selfplay(*arguments):
 
 def test_the_command_says_what_it_found_and_exits_1_and_run_with_one_line(store, played):
     code, said, _ = selfplay("audit", "--store", store)
-    assert (code, said.splitlines()[-1]) == (0, "examined: 2 rounds, 80 files, 3 checkpoints; all as published")
+    assert (code, said.splitlines()[-1]) == (0, "examined: 2 rounds, 80 files, 5 checkpoints; all as published")
     path = part(store, "selections", 2)
     flip(path)
     (path.parent / "part-\x1b[31m.parquet").write_bytes(b"")

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.console import Console
+from flows.estimate import estimate
 from flows.methods import method_of
 from flows.plan import plan_round
 from flows.preflight import preflight
@@ -67,6 +68,20 @@ def of_wave(lineage, stage, wave):
 
 def digests(manifest):
     return {name: [ref.digest for ref in refs] for name, refs in manifest.tables.items()}
+
+
+def test_an_estimate_reads_a_round_in_waves(online):
+    ready = preflight(online.store.parent / "online.toml", online.store)
+    said = []
+    found = estimate(ready, online, plan_round(ready, online), said.append)
+    assert said[0].startswith("a short probe, to hold the only round against")
+    stages = {stage.stage: stage for stage in found.stages}
+    for wave in (1, 2):
+        trained = online.stage_record(1, "train", online.manifests[0].stages[f"train.wave-{wave}"])
+        assert stages[f"train.wave-{wave}"].seconds == pytest.approx(trained.seconds, abs=1e-3)
+        assert stages[f"advantage.wave-{wave}"].training_flops > 0
+    assert abs(found.errors["tokens"].relative) < 0.3
+    assert found.errors["seconds"].foreseen > 0
 
 
 def test_each_wave_is_answered_by_the_policy_that_the_one_before_left(online):

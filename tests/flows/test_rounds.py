@@ -1,5 +1,7 @@
 """Whole rounds on the tiny model: real proposals, votes, Great Expectations, TRL, Prefect."""
 
+import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -7,7 +9,11 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from flows import main
 from flows.console import Console
+from flows.estimate import estimate
+from flows.plan import plan_round
+from flows.preflight import preflight
 from flows.run import run_recipe
 from schemas.errors import BadInput
 from tasks.audit.examine import examine_store
@@ -64,6 +70,77 @@ def test_a_round_ends_in_a_manifest_that_names_all_it_wrote(two_rounds):
         assert len(list((folder / "stages").glob("*.json"))) == len(
             {(s.split(".")[0], k) for s, k in m.stages.items()}
         )
+
+
+def test_a_published_checkpoint_loads_in_transformers_as_it_is(two_rounds):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    for m in two_rounds.manifests:
+        folder = two_rounds.checkpoint_folder(m.candidate)
+        given = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
+        model, said = AutoModelForCausalLM.from_pretrained(folder, **given, output_loading_info=True)
+        assert not any(said.values()), "every weight has its place, and no other was made up"
+        assert model.generate(**AutoTokenizer.from_pretrained(folder)("1+2=", return_tensors="pt")).shape[1] > 4
+
+
+@pytest.fixture(scope="module")
+def foreseen(two_rounds):
+    """What a third round will take."""
+    ready = preflight(two_rounds.store.parent / "small.toml", two_rounds.store)
+    said = []
+    return estimate(ready, two_rounds, plan_round(ready, two_rounds), said.append), said
+
+
+def test_an_estimate_foresees_the_last_round_from_those_before_it(two_rounds, foreseen):
+    found, said = foreseen
+    last = two_rounds.manifests[1]
+    assert said == [], "there is no need of a probe"
+    assert (found.next_round, found.rests_on, found.last_round) == ("small/3", "small/1, small/2", "small/2")
+    assert found.errors["tokens"].actual == sum(last.tokens.values())
+    assert found.errors["seconds"].actual == pytest.approx(sum(last.seconds.values()))
+    files = [f for f in two_rounds.round_folder(2).rglob("*.parquet")]
+    weights = two_rounds.checkpoint_folder(last.candidate)
+    stored = sum(f.stat().st_size for f in (*files, *weights.iterdir()))
+    assert found.errors["bytes"].actual == stored
+    for name, most in (("tokens", 0.25), ("trained tokens", 0.25), ("bytes", 0.25)):
+        assert abs(found.errors[name].relative) < most, name
+    assert found.errors["seconds"].foreseen > 0
+
+
+def test_an_estimate_counts_what_is_in_the_store_already_as_room_alone(two_rounds, foreseen):
+    stages = {stage.stage: stage for stage in foreseen[0].stages}
+    for name in ("collect", "evaluate.base", "evaluate.champion"):
+        assert stages[name].reused
+        assert (stages[name].tokens, stages[name].seconds, stages[name].training_flops) == (0, 0, 0)
+        of_another_label = name == "evaluate.champion" and two_rounds.champion_round is None
+        assert (stages[name].storage_bytes == 0) == of_another_label
+    last = two_rounds.manifests[1]
+    record = two_rounds.stage_record(2, "solve", last.stages["solve"])
+    assert stages["solve"].tokens == pytest.approx(record.tokens), "as many attempts as before, at its rate"
+    assert stages["train"].storage_bytes > stages["solve"].storage_bytes, "the weights are among it"
+    assert all(stage.seconds is not None for stage in stages.values())
+
+
+def test_an_estimate_is_told_as_json_on_standard_output_alone(two_rounds, foreseen, monkeypatch, capsys):
+    recipe = str(two_rounds.store.parent / "small.toml")
+    typed = ["selfplay", "plan", recipe, "--estimate", "--json", "--store", str(two_rounds.store)]
+    monkeypatch.setattr(sys, "argv", typed)
+    assert main._ended() == ("", 0)
+    told = json.loads(capsys.readouterr().out)
+    assert told["next_round"] == "small/3"
+    assert told["total"]["tokens"] == sum(stage["tokens"] for stage in told["stages"])
+    assert told["errors"]["tokens"]["relative"] == foreseen[0].errors["tokens"].relative
+
+
+def test_an_estimate_follows_the_recipe(two_rounds, quickstart, written_recipe, tmp_path, foreseen):
+    more = {"solve__num_samples": 8, "train__sft__steps": 30}
+    ready = preflight(written_recipe(tmp_path, quickstart, "small", **EASY | more), two_rounds.store)
+    found = estimate(ready, two_rounds, plan_round(ready, two_rounds), print)
+    now, then = ({stage.stage: stage for stage in f.stages} for f in (found, foreseen[0]))
+    assert now["solve"].tokens == pytest.approx(2 * then["solve"].tokens, abs=1)
+    assert now["judge"].seconds == pytest.approx(2 * then["judge"].seconds)
+    assert now["train"].trained_tokens == pytest.approx(then["train"].trained_tokens / 2, abs=1)
+    assert now["evaluate.candidate"].tokens == then["evaluate.candidate"].tokens
 
 
 def test_every_table_reads_without_this_projects_code(two_rounds):

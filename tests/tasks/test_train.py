@@ -1,7 +1,10 @@
+import json
 import shutil
 from dataclasses import replace
 
 import pytest
+import torch
+from peft import PeftModel
 from safetensors.numpy import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from upath import UPath
@@ -14,6 +17,7 @@ from schemas.sft_examples import SFT_EXAMPLES
 from schemas.training import Dpo, Lora
 from tasks.store.draft import Draft
 from tasks.train import train
+from tasks.training.adapters import base_of, rank_of, write_chained
 
 DPO = Dpo(
     steps=3, batch_size=4, rows_at_once=2, learning_rate=1e-3, schedule="constant", max_length=64, beta=0.1,
@@ -50,12 +54,13 @@ def play(draft, given, recipe, tiny):
         "text": None,
     }
 
-    def run(stretches=1, into=draft, **changes):
+    def run(stretches=1, into=draft, model=tiny, adapter=None, **changes):
         figures = train(
             into,
             stretches=stretches,
             settings=recipe.train.model_copy(update=changes),
-            model=tiny,
+            model=model,
+            adapter=adapter,
             base=None,
             sft_examples=(given(SFT_EXAMPLES, examples),),
             preference_pairs=(given(PREFERENCE_PAIRS, pairs),),
@@ -111,6 +116,58 @@ def test_adapters_are_merged_into_weights_of_the_bases_names(draft, play, tiny):
     changed = {name for name in before if (before[name] != after[name]).any()}
     assert changed
     assert all("proj" in name for name in changed)
+
+
+def logits(model):
+    return model(input_ids=torch.tensor([[5, 6, 7, 8, 9, 10]])).logits.detach()
+
+
+def test_an_adapter_is_kept_with_the_bases_digest_and_on_it_is_the_candidate(draft, play, tiny):
+    figures, candidate = play(methods=("sft", "dpo"), dpo=DPO, lora=Lora(rank=4, alpha=8))
+    folder = draft.checkpoint(CheckpointRef(digest=figures["checkpoint_adapter"]))
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "adapter_config.json", "adapter_model.safetensors", "object.json",
+    ]  # fmt: skip
+    assert base_of(folder) == tiny.digest
+    assert rank_of(folder) == 8, "what fine-tuning learned and, side by side, what the pairs added"
+    base = AutoModelForCausalLM.from_pretrained(draft.checkpoint(tiny))
+    begun = logits(base)
+    unmerged = logits(PeftModel.from_pretrained(base, folder))
+    merged = logits(AutoModelForCausalLM.from_pretrained(candidate))
+    assert (merged - begun).abs().max() > 1e-3
+    assert torch.allclose(unmerged, merged, atol=1e-5)
+
+
+def test_a_later_waves_adapter_has_those_before_in_it_and_goes_onto_the_same_weights(draft, play, tiny):
+    first, begun = play(lora=Lora(rank=4, alpha=8), into=replace(draft, key="1" * 32))
+    before = {"model": first["checkpoint"], "adapter": first["checkpoint_adapter"]}
+    refs = {name: CheckpointRef(digest=digest) for name, digest in before.items()}
+    second, policy = play(lora=Lora(rank=4, alpha=8), into=replace(draft, key="2" * 32), **refs)
+    folder = draft.checkpoint(CheckpointRef(digest=second["checkpoint_adapter"]))
+    assert (base_of(folder), rank_of(folder)) == (tiny.digest, 8)
+    base = AutoModelForCausalLM.from_pretrained(draft.checkpoint(tiny))
+    merged, halfway = (logits(AutoModelForCausalLM.from_pretrained(weights)) for weights in (policy, begun))
+    assert (merged - halfway).abs().max() > 1e-3
+    assert torch.allclose(logits(PeftModel.from_pretrained(base, folder)), merged, atol=1e-5)
+
+
+def test_an_adapter_is_the_same_files_again_and_full_training_leaves_none(draft, play):
+    lora = Lora(rank=4, alpha=8)
+    first = play(lora=lora, into=replace(draft, key="1" * 32))[0]["checkpoint_adapter"]
+    assert play(lora=lora, into=replace(draft, key="2" * 32))[0]["checkpoint_adapter"] == first
+    assert "checkpoint_adapter" not in play()[0]
+
+
+def test_layers_in_another_order_are_the_same_adapter(draft, play, tmp_path):
+    figures = play(lora=Lora(rank=4, alpha=8))[0]
+    folder = draft.checkpoint(CheckpointRef(digest=figures["checkpoint_adapter"]))
+    turned = shutil.copytree(folder, tmp_path / "turned")
+    told = json.loads((turned / "adapter_config.json").read_text())
+    told["target_modules"] = told["target_modules"][::-1]
+    (turned / "adapter_config.json").write_text(json.dumps(told))
+    write_chained([turned], base_of(folder), tmp_path / "again")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_no_row_to_train_on_fails_the_round_rather_than_the_run(draft, given, recipe, tiny):

@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import shutil
 from pathlib import Path
@@ -57,4 +58,20 @@ def test_pickles_and_code_are_refused(tmp_path, name):
     shutil.copytree(TINY, tmp_path / "model")
     (tmp_path / "model" / name).write_bytes(b"")
     with pytest.raises(BadInput, match=name):
+        folder_digests(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("auto_map", {"AutoModelForCausalLM": "hub/repo--code.Model"}), ("trust_remote_code", True)]
+)
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_config_that_names_code_to_import_is_refused(tmp_path, name, key, value):
+    shutil.copytree(TINY, tmp_path / "model")
+    path = tmp_path / "model" / name
+    told = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(told | {key: value}))
+    with pytest.raises(BadInput, match=f"{name}: {key} = .*: a checkpoint may bring no code; use a model"):
+        folder_digests(tmp_path / "model")
+    path.write_text("{")
+    with pytest.raises(BadInput, match=f"{name}: not valid JSON"):
         folder_digests(tmp_path / "model")
