@@ -12,41 +12,14 @@ import httpx
 import pytest
 
 from schemas.errors import BadInput, Stopped
-from schemas.settings import OpenAIEngine, Sampling
+from schemas.settings import Sampling
 from tasks.engines import Checkpoint, Message, Request, completed, open_engine, openai
 from tasks.engines.answers import retry_after
 
-from .api import PASSING, TINY, WEIGHTS, Api, Server, spoken, well
+from .api import PASSING, TINY, WEIGHTS, Api, spoken, well
 
 WARM = Sampling(temperature=1.0, max_tokens=8)
 ASKED = Request("q", "1+1=", WARM, seed=3)
-
-
-@pytest.fixture
-def waits(monkeypatch):
-    """What the engine would have waited, in seconds; it does not wait."""
-    waited = []
-
-    async def sleep(seconds):
-        waited.append(seconds)
-
-    monkeypatch.setattr(openai.asyncio, "sleep", sleep)
-    return waited
-
-
-@pytest.fixture(scope="module")
-def url():
-    with Server(("127.0.0.1", 0), Api) as server:
-        server.block_on_close = False  # a handler may hang: that is its fault
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
-
-
-@pytest.fixture
-def settings(waits, url):
-    Api.faults, Api.asked, Api.told = [], [], [{}]
-    return OpenAIEngine(kind="openai", url=url, concurrency=2, timeout_seconds=5)
 
 
 def test_n_samples_come_from_one_request_in_their_order(settings):
