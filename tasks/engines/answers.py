@@ -59,11 +59,11 @@ def choices_of(answer: Any, request: Request, api: str) -> list[Choice]:
         if not isinstance(text, str):
             raise Fault(f"choice {index} without a text")
         if any(character in text for character in request.sampling.stop):
-            raise Fault(f"choice {index} goes on past its end: this server ignores `stop`", may_pass=False)
+            raise Fault(f"choice {index} goes on past its end: this server ignores stop", may_pass=False)
         token_ids = _token_ids(entry.get("token_ids"))
         if token_ids and len(token_ids) > request.sampling.max_tokens:
             raise Fault(
-                f"choice {index} of {len(token_ids)} tokens: this server ignores `max_tokens`", may_pass=False
+                f"choice {index} of {len(token_ids)} tokens: this server ignores max_tokens", may_pass=False
             )
         logprobs = _logprobs(entry.get("logprobs"), api) if request.logprobs else None
         if token_ids and logprobs and len(token_ids) != len(logprobs):
@@ -96,7 +96,7 @@ def _logprobs(given: Any, api: str) -> tuple[float, ...]:
     if api == "chat" and isinstance(found, list):
         found = [entry.get("logprob") if isinstance(entry, dict) else None for entry in found]
     if not isinstance(found, list):
-        raise Fault("no log-probabilities, which were asked for: this server ignores `logprobs`", may_pass=False)
+        raise Fault("no log-probabilities, which were asked for: this server ignores logprobs", may_pass=False)
     if not all(isinstance(p, int | float) and not isinstance(p, bool) and -math.inf < p < 1e-3 for p in found):
         raise Fault("log-probabilities that are none")
     return tuple(min(float(p), 0.0) for p in found)  # rounding may leave it a little above

@@ -151,9 +151,9 @@ def test_a_setting_that_a_server_may_ignore_is_refused_before_anything_is_asked(
 def test_a_server_that_is_seen_to_ignore_a_setting_stops_at_once(settings):
     ends = Request("q", "1+1=", WARM.model_copy(update={"stop": ("\n",)}), seed=3)
     for asked, said, words in (
-        (ends, well(["2\n1+2="]), "ignores `stop`"),
-        (ASKED, well(["2"], more={"token_ids": [1] * 9}), "ignores `max_tokens`"),
-        (Request("q", "1+1=", WARM, seed=3, logprobs=True), well(["2"]), "ignores `logprobs`"),
+        (ends, well(["2\n1+2="]), "ignores stop"),
+        (ASKED, well(["2"], more={"token_ids": [1] * 9}), "ignores max_tokens"),
+        (Request("q", "1+1=", WARM, seed=3, logprobs=True), well(["2"]), "ignores logprobs"),
     ):
         Api.asked = []
         with open_engine(settings, WEIGHTS) as engine, pytest.raises(Stopped, match=words):
