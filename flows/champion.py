@@ -78,7 +78,7 @@ def _scores(plan: Plan, lineage: Lineage, source: Manifest, champion: Checkpoint
         draft = Draft(beside, source.round, "evaluate", "0" * 32, recipe.seed, report=report)
         (items,) = source.tables["inputs/benchmark_items"]
         figures = evaluate(
-            draft, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.engine, model=champion,
+            draft, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.evaluation_engine, model=champion,
             prompt=load_prompt(recipe.evaluate.prompt, plan.recipe_folder), benchmark_items=items,
         )  # fmt: skip
     return {name: Score.model_validate(score) for name, score in figures["scores"].items()}

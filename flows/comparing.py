@@ -102,7 +102,7 @@ def _answers(side: Side, recipe: Recipe, prompt: Prompt, items: list[Row], conso
         console.stage(side.name),
         tempfile.TemporaryDirectory(prefix="selfplay-compare-") as cache,
         equality(recipe.judge, Path(cache)) as compare,
-        open_engine(recipe.engine, checkpoint) as generator,
+        open_engine(recipe.evaluation_engine, checkpoint) as generator,
     ):
         report, total = console.progress(side.name), sum(len(asked) * n for asked, _, n in work)
         for asked, sampling, n in work:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from flows.round import Round, Stage
-from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from schemas.manifest import CheckpointRef, StageRecord, TableRef, Teacher
 from schemas.settings import OpenAIEngine
 from tasks.collect import Sources
 from tasks.engines.transformers import device_and_dtype
@@ -125,15 +125,15 @@ def _device(inputs: dict[str, Any]) -> str:
 
 
 def _is_ref(value: Any) -> bool:
-    return isinstance(value, TableRef | CheckpointRef)
+    return isinstance(value, TableRef | CheckpointRef | Teacher)
 
 
 def _digest(value: Any) -> Any:
     """What of an input decides the output: the digest of data, weights and prompts; the value of settings."""
-    if isinstance(value, TableRef | CheckpointRef | Prompt | Sources):
+    if isinstance(value, TableRef | CheckpointRef | Teacher | Prompt | Sources):
         return value.digest
-    if isinstance(value, OpenAIEngine):
-        return value.kind  # where the server stands and how it is asked change nothing; the weights are in the key
+    if isinstance(value, OpenAIEngine):  # where the server stands changes nothing, nor how many requests wait for it
+        return value.model_dump(include={"kind", "api", "model", "revision"}, exclude_none=True)
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, tuple | list):

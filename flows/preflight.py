@@ -5,6 +5,7 @@ from pathlib import Path
 
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, load_recipe
+from schemas.settings import OpenAIEngine
 from tasks.collect import Sources, read_sources
 from tasks.prompts import load_prompt
 from tasks.store.lineage import open_lineage
@@ -42,6 +43,9 @@ def preflight(path: Path, store: str | Path) -> Plan:
             raise BadInput(f"{path}: {key}.{error}") from error
         if not isinstance(rendered, str) and not _has_chat_template(model):
             raise BadInput(f"{path}: {key}.prompt is a chat, and {model} has no chat template; use a raw prompt")
+        engine = recipe.evaluation_engine if key == "evaluate" else recipe.engine
+        if isinstance(engine, OpenAIEngine):
+            _check_api(path, key, engine, is_chat=not isinstance(rendered, str), model=model)
     try:
         sources = read_sources(recipe, folder)
     except BadInput as error:
@@ -77,6 +81,17 @@ def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
     except BadInput as error:
         raise BadInput(f"{path}: model.path = '{recipe.model.path}': {error}") from error
     return model
+
+
+def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model: Path) -> None:
+    """Raises BadInput where a template that is not there would be needed: the server's is not told."""
+    if engine.api == "chat" and engine.model is None and not _has_chat_template(model):
+        raise BadInput(f"{path}: engine.api = 'chat', and {model} has no chat template; use api = 'completions'")
+    if engine.api == "completions" and engine.model is not None and is_chat:
+        raise BadInput(
+            f"{path}: {key}.prompt is a chat, and the template of engine.model = '{engine.model}' is not here; "
+            "set engine.api = 'chat', or use a raw prompt"
+        )
 
 
 def _has_chat_template(model: Path) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 from flows.beside import Rows
 from flows.preflight import Plan
 from schemas.alarms import Measured
-from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef
+from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef, Teacher
 from schemas.recipe import Recipe
+from schemas.settings import OpenAIEngine
 from tasks.collect import Sources
 from tasks.prompts import Prompt, load_prompt
 from tasks.store.lineage import Lineage
@@ -37,6 +38,14 @@ class Round:
     """Earlier rounds whose rows the method was given to build on."""
     unscored: dict[str, str] = field(default_factory=dict)
     """Control -> why it has no score."""
+
+    @property
+    def author(self) -> CheckpointRef | Teacher:
+        """What writes questions and attempts: the champion, or the teacher that the recipe names."""
+        engine = self.recipe.engine
+        if isinstance(engine, OpenAIEngine) and engine.model and engine.revision:
+            return Teacher(model=engine.model, revision=engine.revision, tokenizer=self.base)
+        return self.champion
 
     def play(self, stage: Stage, label: str = "", *, beside: Work | None = None, **inputs: Any) -> StageRecord:
         """Play a stage, or take it from the store if it is whole there. `label` tells two plays of a stage apart.

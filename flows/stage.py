@@ -101,6 +101,8 @@ class Stages:
             began = time.monotonic()
             with _worked_beside(draft, beside) as figures_beside:
                 figures = stage(draft, **inputs) | figures_beside()
+            if "engine" in inputs and draft.server:
+                figures["server"] = draft.server
             record = _marked(round, shown, made_of, draft, figures, time.monotonic() - began)
             for work in (draft.kept, draft.scratch):
                 remove_work(work)  # what a resume would have needed

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import column, table
+from schemas.table import VERIFIED, column, table
 
 EVALUATIONS = table(
     "evaluations",
@@ -17,4 +17,5 @@ EVALUATIONS = table(
     column("correct", pa.bool_(), "whether they are equal; null if the check was undecided", nullable=True),
     column("num_tokens", pa.int32(), "tokens of the completion"),
     column("finish_reason", pa.string(), "stop or length"),
+    VERIFIED,
 )

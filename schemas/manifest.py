@@ -31,6 +31,20 @@ class CheckpointRef(Record):
     """SHA-256 over the names and digests of the folder's files; the folder is objects/<digest>."""
 
 
+class Teacher(Record):
+    """Another's model behind a URL, by what the recipe says it is: nobody here has its weights."""
+
+    model: str
+    revision: str
+    tokenizer: CheckpointRef
+    """The lineage's base: its tokenizer reads what the teacher wrote as the student will."""
+
+    @property
+    def digest(self) -> str:
+        """What stands for the weights' digest, in keys and rows."""
+        return f"{self.model}@{self.revision}"
+
+
 class StageRecord(Record):
     """Written when a stage is whole: stages/<stage>-<key>.json."""
 
@@ -66,6 +80,20 @@ class StageRecord(Record):
         """Digests of what the stage left in the store's objects: weights, those kept on the way among them, and what
         an optimiser knew."""
         return {str(d) for name, d in self.figures.items() if name.startswith("checkpoint") or name == "moments"}
+
+    @property
+    def url_engine(self) -> dict[str, Any] | None:
+        """Settings of the server at a URL that the stage asked, if it did: then what it wrote is unverified."""
+        engine = self.settings.get("engine")
+        if engine == "openai":  # as markers had it before there was more to say
+            return {"kind": "openai", "api": "completions"}
+        return engine if isinstance(engine, dict) and engine.get("kind") == "openai" else None
+
+    @property
+    def teacher(self) -> str | None:
+        """MODEL@REVISION of another's model that the stage asked."""
+        engine = self.url_engine or {}
+        return f"{engine['model']}@{engine['revision']}" if "model" in engine else None
 
 
 class SampledScore(Record):

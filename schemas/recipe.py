@@ -11,6 +11,7 @@ from schemas.controls import Controls
 from schemas.errors import BadInput
 from schemas.gate import Gate
 from schemas.settings import (
+    AnyEngine,
     Budget,
     Build,
     Count,
@@ -23,7 +24,6 @@ from schemas.settings import (
     Section,
     Select,
     Solve,
-    TransformersEngine,
     Validate,
 )  # fmt: skip
 from schemas.training import Train
@@ -82,7 +82,7 @@ class Recipe(Section):
     data: Data
     benchmarks: Annotated[tuple[Benchmark, ...], Field(min_length=1)]
     """Labelled sets that are never trained on; one of them decides promotions."""
-    engine: Annotated[TransformersEngine | OpenAIEngine, Field(discriminator="kind")]
+    engine: AnyEngine
     """What generates text."""
     propose: Propose
     solve: Solve
@@ -118,6 +118,7 @@ class Recipe(Section):
         if self.propose.max_own_fewshots > self.propose.num_fewshots:
             raise ValueError("propose.max_own_fewshots exceeds propose.num_fewshots")
         self._training_has_its_sections()
+        self._another_model_stands_for_nobody()
         if self.controls.random_label and self.judge.rule != "classes":
             raise ValueError(
                 f"controls.random_label = true with judge.rule = '{self.judge.rule}': its questions are those of the "
@@ -146,6 +147,24 @@ class Recipe(Section):
         if build.pairs != "correct_incorrect" and "preference_pairs" not in self.train.reads:
             raise ValueError(f"build.pairs = '{build.pairs}': no method in train.methods reads pairs")
         return self
+
+    @property
+    def evaluation_engine(self) -> AnyEngine:
+        return self.evaluate.engine or self.engine
+
+    def _another_model_stands_for_nobody(self) -> None:
+        """What must come from the lineage's own weights does not come from another's model."""
+        if not isinstance(self.engine, OpenAIEngine) or self.engine.model is None:
+            return
+        if self.evaluate.engine is None:
+            raise ValueError(
+                "engine.model cannot answer the benchmarks for base, champion and candidate: say what does, in "
+                "[evaluate.engine]"
+            )
+        if self.train.policy is not None:
+            raise ValueError("engine.model does not go with train.methods = ['policy'], which needs its own attempts")
+        if self.build is not None and self.build.pairs == "gold_self":
+            raise ValueError("engine.model does not go with build.pairs = 'gold_self', which needs its own attempts")
 
     def _training_has_its_sections(self) -> None:
         policy, limits = self.train.policy is not None, self.validation

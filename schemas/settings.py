@@ -18,6 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Pattern = Annotated[str, AfterValidator(_compiles)]
+ModelName = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
 
 
 class Section(BaseModel):
@@ -55,12 +56,30 @@ class OpenAIEngine(Section):
     """Generate by any OpenAI-compatible server, such as vLLM."""
     url: Annotated[str, Field(pattern=r"^https?://")]
     """Root of the API, such as http://127.0.0.1:8000/v1."""
+    api: Literal["completions", "chat"] = "completions"
+    """completions: prompts are rendered here and sent as text; chat: messages are sent as they are, a raw prompt as
+    one of the user's, and the server applies its template."""
+    model: ModelName | None = None
+    """Another's model that writes questions and attempts in the champion's place, by the name that the server lists;
+    without it the server serves the champion itself, under a name made of its digest. Goes with revision."""
+    revision: ModelName | None = None
+    """Which version of it that is, a commit or a date: no server tells the digest of its weights, so this stands in
+    the stage's key in its place. Another value plays the stages anew."""
     concurrency: Count
     """Most requests under way at once."""
     timeout_seconds: Annotated[float, Field(gt=0)]
     """Longest wait for one request."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key, if the server wants one."""
+
+    @model_validator(mode="after")
+    def another_model_has_a_revision(self) -> Self:
+        if (self.model is None) != (self.revision is None):
+            raise ValueError("model and revision go together: name both, or neither to ask the champion itself")
+        return self
+
+
+AnyEngine = Annotated[TransformersEngine | OpenAIEngine, Field(discriminator="kind")]
 
 
 class RuleFilters(Section):
@@ -227,6 +246,14 @@ class Evaluate(Section):
     """How many items of each benchmark, chosen by hash, are sampled."""
     items_per_shard: Count
     """Items whose completions are written together."""
+    engine: Annotated[AnyEngine | None, Field(exclude=True)] = None  # in the key as the stage's own input
+    """What answers the benchmarks, if not [engine]: base, champion and candidate answer for themselves."""
+
+    @model_validator(mode="after")
+    def nobody_answers_for_the_candidate(self) -> Self:
+        if isinstance(self.engine, OpenAIEngine) and self.engine.model is not None:
+            raise ValueError("engine.model: base, champion and candidate answer for themselves; leave it out here")
+        return self
 
 
 class Retention(Section):

@@ -31,3 +31,12 @@ def column(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False
 def table(name: str, *columns: pa.Field) -> Table:
     row_id = column("id", pa.string(), "<table>-<round>-<hash of stage key, parents' ids, item index>")
     return Table(name, pa.schema([row_id, *columns]))
+
+
+VERIFIED = column(
+    "verified",
+    pa.bool_(),
+    "whether this program loaded the weights that wrote it, by their digest; false: a server at a URL was asked, "
+    "which only says what it serves; null: written before this column was there",
+    nullable=True,
+)

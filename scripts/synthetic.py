@@ -126,7 +126,9 @@ class Pretended:
                 f"1. {self.text('question')}\n2.",
                 "\n".join(f"{n}. {text}" for n, text in enumerate(items, 2)),
             )
-            proposals.append(row | {"prompt": prompt, "text": said, "num_tokens": 160, "finish_reason": "stop"})
+            proposals.append(
+                row | {"prompt": prompt, "text": said, "num_tokens": 160, "finish_reason": "stop", "verified": True}
+            )
             for item, text in enumerate(items):
                 row_id = draft.row_id(QUESTIONS, row["id"], item)
                 if item == ITEMS_A_PROPOSAL - 1 or len(questions) == settings.target:
@@ -171,7 +173,7 @@ class Pretended:
                 "prompt": f"{question}=\n",
                 "text": f"{self.text('attempt')}\n#{answer}",
             }
-            | {"num_tokens": 130, "finish_reason": "stop", "checkpoint": model.digest}
+            | {"num_tokens": 130, "finish_reason": "stop", "checkpoint": model.digest, "verified": True}
             for sample, answer in enumerate(answers)
         ]
 
@@ -203,7 +205,7 @@ class Pretended:
             | {"benchmark": item["benchmark"], "checkpoint": model.digest, "greedy": True, "sample": 0}
             | {"text": self.text("evaluation"), "correct": correct}
             | {"answer": item["reference"] if correct else "0", "reference": item["reference"]}
-            | {"num_tokens": 60, "finish_reason": "stop"}
+            | {"num_tokens": 60, "finish_reason": "stop", "verified": True}
             for item, correct in zip(items, right, strict=True)
         ])  # fmt: skip
         return {"scores": {items[0]["benchmark"]: wilson(sum(right), len(right)).model_dump()}}

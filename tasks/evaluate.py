@@ -7,13 +7,14 @@ from typing import Any
 
 from schemas.evaluations import EVALUATIONS
 from schemas.manifest import CheckpointRef, TableRef
+from schemas.settings import AnyEngine, Judge, Sampling
 from schemas.settings import Evaluate as Settings
-from schemas.settings import Judge, OpenAIEngine, Sampling, TransformersEngine
 from tasks.audit.scores import majorities, score
 from tasks.checks.answers import final_answer
 from tasks.checks.equality import Compare, equality
 from tasks.checks.verify import Outcome
-from tasks.engines import Checkpoint, Engine, Request, completed, open_engine
+from tasks.engines import Engine, Request, completed
+from tasks.engines.staged import engine_of_stage
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
 
@@ -25,7 +26,7 @@ def evaluate(
     *,
     settings: Settings,
     checks: Judge,
-    engine: TransformersEngine | OpenAIEngine,
+    engine: AnyEngine,
     prompt: Prompt,
     model: CheckpointRef,
     benchmark_items: TableRef,
@@ -53,7 +54,7 @@ def evaluate(
         draft.note_reading(sealed, model)
     with (
         equality(checks, draft.lineage.cache) as compare,
-        open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator,
+        engine_of_stage(draft, engine, model) as generator,
     ):
         for part, (rows, sampling, n) in enumerate(work):
 
@@ -62,7 +63,7 @@ def evaluate(
                 draft.generated(sum(row["num_tokens"] for row in made))
                 return [
                     {"id": draft.row_id(EVALUATIONS, row["item_id"], row["greedy"], row["sample"])}
-                    | {"checkpoint": model.digest}
+                    | {"checkpoint": model.digest, "verified": generator.identity is None}
                     | row
                     for row in made
                 ]

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from schemas.dropped import DROPPED
-from schemas.manifest import CheckpointRef, TableRef
+from schemas.manifest import CheckpointRef, TableRef, Teacher
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.settings import OpenAIEngine, TransformersEngine
+from schemas.settings import AnyEngine
 from schemas.settings import Propose as Settings
 from tasks.checks.copies import ExactIndex
 from tasks.checks.novelty import NoveltyIndex
 from tasks.checks.proposals import parse_numbered_list, rule_violation, tidy
-from tasks.engines import Checkpoint, Request, completed, open_engine
+from tasks.engines import Request, completed
+from tasks.engines.staged import engine_of_stage
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
 from tasks.store.parquet import logical_digest
@@ -35,9 +36,9 @@ def propose(
     draft: Draft,
     *,
     settings: Settings,
-    engine: TransformersEngine | OpenAIEngine,
+    engine: AnyEngine,
     prompt: Prompt,
-    model: CheckpointRef,
+    model: CheckpointRef | Teacher,
     seeds: TableRef,
     own: tuple[TableRef, ...],
     invalid: tuple[TableRef, ...],
@@ -80,9 +81,9 @@ def _as_admitted(draft: Draft, questions: TableRef) -> Pool:
 def _wave(
     draft: Draft,
     settings: Settings,
-    engine: TransformersEngine | OpenAIEngine,
+    engine: AnyEngine,
     prompt: Prompt,
-    model: CheckpointRef,
+    model: CheckpointRef | Teacher,
     seed_pool: Pool,
     own_pool: Pool,
     wave: int,
@@ -102,12 +103,13 @@ def _wave(
         done += completions
         draft.report(done, len(requests), f"proposals of wave {wave + 1}")
 
-    with open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator:
+    with engine_of_stage(draft, engine, model) as generator:
         completions = completed(generator, requests, progress)
+        verified = generator.identity is None
     draft.generated(sum(completion.num_tokens for completion in completions))
     return [
         {"id": c.request_id, "prompt": c.prompt, "text": c.text, "num_tokens": c.num_tokens}
-        | {"finish_reason": c.finish_reason, **shown[c.request_id]}
+        | {"finish_reason": c.finish_reason, "verified": verified, **shown[c.request_id]}
         for c in completions
     ]
 

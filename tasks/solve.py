@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from schemas.attempts import ATTEMPTS
-from schemas.manifest import CheckpointRef, TableRef
-from schemas.settings import Judge, OpenAIEngine, Select, TransformersEngine
+from schemas.manifest import CheckpointRef, TableRef, Teacher
+from schemas.settings import AnyEngine, Judge, Select
 from schemas.settings import Solve as Settings
 from tasks.checks.answers import final_answer, usable_answer
 from tasks.checks.stopping import Stopping
-from tasks.engines import Checkpoint, Completion, Engine, Request, completed, open_engine
+from tasks.engines import Completion, Engine, Request, completed
+from tasks.engines.staged import engine_of_stage
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
 from tasks.waves import Wave, in_wave
@@ -23,9 +24,9 @@ def solve(
     draft: Draft,
     *,
     settings: Settings,
-    engine: TransformersEngine | OpenAIEngine,
+    engine: AnyEngine,
     prompt: Prompt,
-    model: CheckpointRef,
+    model: CheckpointRef | Teacher,
     questions: TableRef,
     probe: TableRef | None = None,
     stops_for: tuple[Judge, Select] | None = None,
@@ -55,7 +56,7 @@ def solve(
         done += completions
         draft.report(done, total, "attempts")
 
-    with open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator:
+    with engine_of_stage(draft, engine, model) as generator:
         for part, shard in enumerate(shards):
 
             def attempt(shard: list[Question] = shard) -> list[dict[str, Any]]:
@@ -65,6 +66,7 @@ def solve(
                     {"id": draft.row_id(ATTEMPTS, c.request_id, c.sample), "question_id": c.request_id}
                     | {"sample": c.sample, "num_planned": settings.num_samples, "prompt": c.prompt, "text": c.text}
                     | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason, "checkpoint": model.digest}
+                    | {"verified": generator.identity is None}
                     for c in completions
                 ]
 

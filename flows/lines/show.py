@@ -87,7 +87,8 @@ def _stages(m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[s
             told = "reused, it was whole already"
         else:
             told = f"{record.seconds:8.1f} s" + (f"  {record.tokens:,} tokens" if record.tokens else "")
-        yield f"{plain(shown):<{width}}{key[:10]}  {told}"
+        unverified = "  unverified: by a server" if record and record.url_engine else ""
+        yield f"{plain(shown):<{width}}{key[:10]}  {told}{unverified}"
 
 
 def _place(shown: str) -> tuple[int, int, int]:

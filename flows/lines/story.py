@@ -151,12 +151,22 @@ def _weights(c: Row) -> str:
 
 
 def _asked(found: Explained, stage: str) -> str:
-    """Which checkpoint a stage asked, with which template."""
+    """Which checkpoint a stage asked, or which teacher, with which template; and whether that is verified."""
     played = next((s for s in found.stages if s["stage"].split(".")[0] == stage), None)
     if not played:
         return "-"
     template = ", ".join(f"{p['name']} ({p['digest'][:12]})" for p in played["prompts"])
-    return f"{_named(played['checkpoint'])} ({played['checkpoint']['digest'][:12]}), template {template}"
+    asked = f"{_named(played['checkpoint'])} ({played['checkpoint']['digest'][:12]})"
+    if played["teacher"]:
+        asked = f"the teacher {quoted(played['teacher'])}"
+    return f"{asked}, template {template}{_by_url(played)}"
+
+
+def _by_url(played: Row) -> str:
+    if not played["url_engine"]:
+        return ""
+    told = ", ".join(f"{name} {quoted(value)}" for name, value in played["figures"].get("server", {}).items())
+    return f", unverified, by {played['url_engine']['api']} of a server" + (f" that says {told}" if told else "")
 
 
 def _named(c: Row) -> str:

@@ -97,7 +97,7 @@ def _random_label(round: Round, tables: Tables, building: dict[str, Any], traini
 def _evaluate(round: Round, label: str, checkpoint: str, tables: Tables) -> None:
     recipe = round.recipe
     round.play(
-        evaluate, label, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.engine,
+        evaluate, label, settings=recipe.evaluate, checks=recipe.judge, engine=recipe.evaluation_engine,
         prompt=round.prompt(recipe.evaluate.prompt), model=CheckpointRef(digest=checkpoint),
         benchmark_items=tables["inputs/benchmark_items"],
     )  # fmt: skip

@@ -30,7 +30,7 @@ def promote(
     def answers(role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:
         return play(
             evaluate, f"sealed.{role}" if sealed else role, settings=recipe.evaluate, checks=recipe.judge,
-            engine=recipe.engine, prompt=tests, model=checkpoint, benchmark_items=items, sealed=sealed,
+            engine=recipe.evaluation_engine, prompt=tests, model=checkpoint, benchmark_items=items, sealed=sealed,
         ).tables["evaluations"]  # fmt: skip
 
     first, before, after = (

@@ -26,7 +26,7 @@ from tasks.validate import stop_if_invalid, validate
 
 def serl(round: Round) -> None:
     """One round, top to bottom."""
-    recipe, play, model = round.recipe, round.play, round.champion
+    recipe, play, author = round.recipe, round.play, round.author
     checks_ahead = partial(judge_ahead, recipe.judge, round.lineage.cache)
     asks, solves = (round.prompt(p.prompt) for p in (recipe.propose, recipe.solve))
 
@@ -37,13 +37,13 @@ def serl(round: Round) -> None:
     seeds, probe, items = given["inputs/seeds"], given["inputs/probe"], given["inputs/benchmark_items"]
 
     proposed = play(
-        propose, settings=recipe.propose, engine=recipe.engine, prompt=asks, model=model, seeds=seeds,
+        propose, settings=recipe.propose, engine=recipe.engine, prompt=asks, model=author, seeds=seeds,
         own=round.tables_of("selections", decision="promoted"),
         invalid=round.tables_of("dropped", decision="promoted"),
         earlier=round.tables_of("questions"), round=round.number,
     ).tables  # fmt: skip
     solved = play(
-        solve, settings=recipe.solve, engine=recipe.engine, prompt=solves, model=model,
+        solve, settings=recipe.solve, engine=recipe.engine, prompt=solves, model=author,
         questions=proposed["questions"], probe=probe,
         stops_for=(recipe.judge, recipe.select) if recipe.solve.early_stopping else None,
         beside=checks_ahead if recipe.judge.equivalence == "math" else None,  # forms alone leave nothing to prepare
@@ -69,7 +69,7 @@ def serl(round: Round) -> None:
     again = partial(round.tables_again, held=recipe.train.use_held_rounds)
     paired = partial(again, previous=recipe.train.previous_rounds)
     training: dict[str, Any] = {
-        "settings": recipe.train.of_round(round.number), "model": model,
+        "settings": recipe.train.of_round(round.number), "model": round.champion,
         "base": round.base if "base" in recipe.train.references else None,
         "sft_examples": again("sft_examples"), "preference_pairs": paired("preference_pairs"),
         "invalid": (*paired("dropped"), checked.tables["dropped"]),

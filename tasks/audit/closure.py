@@ -86,7 +86,8 @@ def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
                 gone = [] if earlier is None else list(_unknown(opened, refs, column, _ids(known + earlier), what))
             yield from gone
         trained = set(_trained(opened, "train.control-" if controls else "train.wave-"))
-        for table, digests in (("attempts", {m.champion.digest, *trained}), ("evaluations", weights | trained)):
+        authors = {m.champion.digest, *_teachers(opened)}
+        for table, digests in (("attempts", authors | trained), ("evaluations", weights | trained)):
             refs, allowed = _written(opened, table, controls), pa.array(digests, pa.string())
             yield from _unknown(opened, refs, "checkpoint", allowed, "weights of the round")
 
@@ -108,6 +109,15 @@ def _trained(opened: Opened, played: str) -> Iterator[str]:
     for shown, key in m.stages.items():
         if shown.startswith(played) and (record := opened.lineage.stage_record(m.round, "train", key)):
             yield from record.objects
+
+
+def _teachers(opened: Opened) -> Iterator[str]:
+    """Others' models that the round asked for attempts, by the names that stand in its keys."""
+    m = opened.manifest
+    for shown, key in m.stages.items():
+        record = opened.lineage.stage_record(m.round, "solve", key) if shown.startswith("solve") else None
+        if record and record.teacher:
+            yield record.teacher
 
 
 def _unknown(opened: Opened, refs: list[TableRef], column: str, known: pa.Array, what: str) -> Iterator[Damage]:

@@ -12,6 +12,7 @@ from tasks.audit.integrity import Opened, faults_of_weights, open_tables
 from tasks.audit.leaks import Protected, leaks
 from tasks.audit.manifests import contradictions
 from tasks.audit.markers import read_markers
+from tasks.audit.marks import wrong_marks
 from tasks.audit.records import faults_of_chain, faults_of_records
 from tasks.audit.suites import broken_expectations
 from tasks.checks.suites import Suites
@@ -23,7 +24,7 @@ from tasks.store.retention import needed_weights
 
 Report = Callable[[int, int, str], None]
 Read = list[tuple[Lineage, tuple[Fault, ...]]]
-STEPS = 5  # of a round
+STEPS = 6  # of a round
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def _of_rounds(lineage: Lineage, rounds: list[Manifest], looked: Callable[[str],
             ("manifests and stages", contradictions(opened, markers)),
             ("parents", orphans(opened, shelf)),
             ("contamination", leaks(opened, markers, shelf, protected)),
+            ("marks", wrong_marks(opened, markers)),
             ("suites", broken_expectations(opened, markers, suites)),
         ):
             yield from _to_the_end(opened, checked, found)

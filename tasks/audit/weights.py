@@ -25,6 +25,8 @@ def stage_played(lineage: Lineage, m: Manifest, shown: str) -> dict[str, Any]:
         "settings": record.settings,
         "prompts": prompts,
         "checkpoint": checkpoint(lineage, model) if model else None,
+        "teacher": record.teacher,
+        "url_engine": record.url_engine,
         "facts": record.facts,
         "figures": record.figures,
         "code": record.code,

@@ -59,7 +59,16 @@ class Completion:
     """Of each token under the model itself, before temperature, penalty and cuts; None if not asked for."""
 
 
+Identity = dict[str, str | int]
+"""What a server says of the model that it serves, such as its root."""
+
+
 class Engine(Protocol):
+    @property
+    def identity(self) -> Identity | None:
+        """None where this program loaded the weights itself, by their digest: what it writes is verified."""
+        ...
+
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """All samples of all requests, each as soon as it is whole, in no order."""
         ...

@@ -1,7 +1,10 @@
-"""Any OpenAI-compatible server by URL, such as vLLM in an environment of its own.
+"""Any OpenAI-compatible server by URL: one that serves this round's weights, such as vLLM in an environment of its
+own, or another's model.
 
 Chats are rendered here, with the checkpoint's own template, and asked for as plain completions: the prompt that is
-stored, and trained on, is then the one that the model saw.
+stored, and trained on, is then the one that the model saw. With `api = "chat"` the server's template stands between.
+No server proves what it serves: what it says of the model is asked before the first request and after the last of
+each shard, and must stay the same.
 """
 
 import asyncio
@@ -18,8 +21,10 @@ import httpx
 
 from schemas.errors import BadInput, Stopped
 from schemas.settings import OpenAIEngine
-from tasks.engines.answers import Choice, Fault, choices_of, models_of, most_bytes, retry_after
-from tasks.engines.engine import Checkpoint, Completion, Request
+from tasks.engines.answers import Choice, Fault, choices_of, counted, models_of, most_bytes, retry_after
+from tasks.engines.bodies import PATHS, as_messages, body_of, refuse_ignored
+from tasks.engines.engine import Checkpoint, Completion, Identity, Message, Request
+from tasks.engines.identity import differences, identity_of
 from tasks.engines.served import served_name
 from tasks.engines.transformers import rendered
 
@@ -31,11 +36,34 @@ WORTH_ANOTHER_TRY = {408, 409, 425, 429, 500, 502, 503, 504}
 @contextmanager
 def open_openai(settings: OpenAIEngine, checkpoint: Checkpoint) -> Iterator["ServerEngine"]:
     """A server that serves exactly these weights, under a name made from their digest: a name that stayed the same
-    from round to round would answer with the wrong weights one day. Raises Stopped with the command to type."""
+    from round to round would answer with the wrong weights one day. Or another's model, if the settings name one; the
+    checkpoint's tokenizer then only reads what it wrote. Raises Stopped with what to type."""
     from transformers import AutoTokenizer
 
+    name = settings.model or served_name(checkpoint.digest)
+    with connected(settings) as (runner, client):
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
+        engine = ServerEngine(runner, client, settings, name, tokenizer)
+        served = engine.served_models()
+        if name not in served:
+            others = ", ".join(other[:80] for other in sorted(served)[:8]) or "nothing"
+            mend = (
+                "name one of its models in engine.model, or start it with that one"
+                if settings.model
+                else f"start it with: vllm serve {checkpoint.folder} --served-model-name {name} "
+                "--generation-config vllm"
+            )
+            raise Stopped(f"{settings.url} serves {others}, not {name}; {mend}, then run again")
+        engine.identity = identity_of(served[name])
+        engine.owner = str(engine.identity.get("owned_by", ""))
+        yield engine
+
+
+@contextmanager
+def connected(settings: OpenAIEngine) -> Iterator[tuple[asyncio.Runner, httpx.AsyncClient]]:
+    """What a ServerEngine asks with, whoever started the server."""
     _check_url(settings.url)
-    name, key = served_name(checkpoint.digest), _key(settings)
+    key = _key(settings)
     with asyncio.Runner() as runner:
         client = httpx.AsyncClient(
             headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
@@ -43,17 +71,7 @@ def open_openai(settings: OpenAIEngine, checkpoint: Checkpoint) -> Iterator["Ser
             limits=httpx.Limits(max_connections=settings.concurrency),
         )
         try:
-            tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
-            engine = ServerEngine(runner, client, settings, name, tokenizer)
-            served = engine.served_models()
-            if name not in served:
-                others = ", ".join(other[:80] for other in served[:8]) or "nothing"
-                raise Stopped(
-                    f"{settings.url} serves {others}, not {name}; "
-                    f"start it with: vllm serve {checkpoint.folder} --served-model-name {name} "
-                    "--generation-config vllm, then run again"
-                )
-            yield engine
+            yield runner, client
         finally:
             runner.run(client.aclose())
 
@@ -93,13 +111,26 @@ class ServerEngine:
     client: httpx.AsyncClient
     settings: OpenAIEngine
     model: str
+    """Its name at the server."""
     tokenizer: Any
+    """It writes prompts as they are stored, and counts tokens where the server does not tell."""
+    identity: Identity | None = None
+    """None: the server is ours and its weights are known, so nothing is asked of it."""
+    owner: str = ""
+    """Under which name the server runs, such as vllm; what it is told beyond the OpenAI API depends on it."""
 
-    def served_models(self) -> list[str]:
-        return self.runner.run(self._asked("GET", "/models", None, 0, models_of))
+    def served_models(self) -> dict[str, dict[str, Any]]:
+        models: dict[str, dict[str, Any]] = self.runner.run(
+            self._asked("GET", "/models", None, most_bytes(0), models_of)
+        )
+        return models
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """Each request once there is room; the first that fails for good ends the others at once."""
+        """Each request once there is room; the first that fails for good ends the others at once. Raises BadInput,
+        before anything is asked, for a setting that the server would ignore, and Stopped, at the end, if it says by
+        then that it serves something else: nothing of these requests is to be kept."""
+        for sampling in {request.sampling for request in requests}:
+            refuse_ignored(sampling, self.settings, self.owner)
         tasks = self.runner.run(self._begun(requests))
         try:
             while tasks:
@@ -108,6 +139,17 @@ class ServerEngine:
                     yield from task.result()
         finally:
             self.runner.run(_ended(tasks))
+        self._serves_the_same()
+
+    def _serves_the_same(self) -> None:
+        if self.identity is None:
+            return
+        now = identity_of(self.served_models().get(self.model, {}))
+        if changed := differences(self.identity, now):
+            raise Stopped(
+                f"{self.settings.url}: the model {self.model} was exchanged while it was asked ({changed}): the "
+                "completions since are not kept; see that it stays the same, then run again"
+            )
 
     async def _begun(self, requests: Sequence[Request]) -> Tasks:
         room = asyncio.Semaphore(self.settings.concurrency)
@@ -119,21 +161,13 @@ class ServerEngine:
         return {asyncio.create_task(one(request)) for request in requests}
 
     async def _complete(self, request: Request) -> list[Completion]:
-        began, prompt = time.monotonic(), rendered(self.tokenizer, request.prompt)
-        body = request.sampling.model_dump(exclude={"top_k", "stop"})
-        body |= {
-            "model": self.model,
-            "prompt": prompt,
-            "n": request.n,
-            "seed": (request.seed + request.first) % 2**31,
-        }
-        if request.sampling.top_k:
-            body["top_k"] = request.sampling.top_k  # not every server knows it
-        if request.sampling.stop:
-            body["stop"] = list(request.sampling.stop)
-        asked_tokens = request.n * request.sampling.max_tokens
-        choices = await self._asked(
-            "POST", "/completions", body, asked_tokens, lambda answer: choices_of(answer, request.n)
+        began, prompt, api = time.monotonic(), self._written(request.prompt), self.settings.api
+        choices, told = await self._asked(
+            "POST",
+            PATHS[api],
+            body_of(request, self.model, prompt, api, self.owner),
+            most_bytes(request.n * request.sampling.max_tokens, request.logprobs),
+            lambda answer: (choices_of(answer, request, api), counted(answer, request)),
         )
         return [
             Completion(
@@ -141,20 +175,32 @@ class ServerEngine:
                 sample=sample,
                 prompt=prompt,
                 text=choice.text,
-                num_tokens=self._num_tokens(choice),
+                num_tokens=self._num_tokens(choice, told),
                 finish_reason=choice.finish_reason,
                 seconds=time.monotonic() - began,
+                token_ids=choice.token_ids,
+                logprobs=choice.logprobs,
             )
             for sample, choice in enumerate(choices, request.first)
         ]
 
-    def _num_tokens(self, choice: Choice) -> int:
-        """Counted here, the end token too: servers count all samples of a request together, if at all."""
+    def _written(self, prompt: str | tuple[Message, ...]) -> str:
+        """The prompt as it is stored, and trained on: as the model sees it, if it is the checkpoint's own; as the
+        checkpoint would, if it is another's."""
+        templated = self.settings.api == "chat" and self.settings.model is None
+        return rendered(self.tokenizer, as_messages(prompt) if templated else prompt)
+
+    def _num_tokens(self, choice: Choice, told: int | None) -> int:
+        """The end token too: by the ids, by the log-probabilities, by the server's count, or else of the text."""
+        if each := choice.token_ids or choice.logprobs:
+            return len(each)
+        if told is not None:
+            return told
         tokens = len(self.tokenizer(choice.text, add_special_tokens=False)["input_ids"])
         return max(1, tokens + (choice.finish_reason == "stop"))
 
     async def _asked(
-        self, verb: str, path: str, body: dict[str, Any] | None, asked_tokens: int, read: Callable[[Any], Any]
+        self, verb: str, path: str, body: dict[str, Any] | None, most: int, read: Callable[[Any], Any]
     ) -> Any:
         """What `read` makes of the answer. A fault that may pass is tried again; raises Stopped at one that lasts."""
         url = self.settings.url.rstrip("/") + path
@@ -162,7 +208,7 @@ class ServerEngine:
             wait = random.uniform(0.5, 1.5) * 2**attempt
             try:
                 async with asyncio.timeout(self.settings.timeout_seconds):
-                    return read(await self._answer(verb, url, body, most_bytes(asked_tokens)))
+                    return read(await self._answer(verb, url, body, most))
             except Fault as fault:
                 problem, wait = str(fault), fault.wait if fault.wait is not None else wait
                 if not fault.may_pass:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from schemas.settings import OpenAIEngine, TransformersEngine
+from schemas.settings import AnyEngine, TransformersEngine
 from tasks.engines.engine import Checkpoint, Engine
 
 
@@ -22,7 +22,7 @@ _held: list[Opened] = []
 
 
 @contextmanager
-def open_engine(settings: TransformersEngine | OpenAIEngine, checkpoint: Checkpoint) -> Iterator[Engine]:
+def open_engine(settings: AnyEngine, checkpoint: Checkpoint) -> Iterator[Engine]:
     """An engine with these weights: the one that is open already, if it is that, and left open afterwards, unless
     it failed. `close_engine` ends it. Raises Stopped if it cannot be had (a rerun resumes)."""
     if settings.kind == "openai":  # nothing of ours is open: the server is another's

@@ -55,6 +55,7 @@ class LocalEngine:
     tokenizer: Any
     batch_rows: int
     ends_of: dict[tuple[str, ...], frozenset[int]] = field(default_factory=dict)
+    identity: None = None
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Batches are fixed by the requests (a shard), so that a rerun meets the same ones; one that memory has no

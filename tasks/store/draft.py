@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.store.lineage import Lineage
+from tasks.store.objects import create_once, write_whole
 from tasks.store.parquet import create_part, read_part, read_parts, read_table, table_ref, write_part
 from tasks.store.place import local_twin
 from tasks.store.readings import note_reading
 
+SERVER = "server.json"
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 
@@ -54,7 +57,7 @@ class Draft:
 
     @property
     def kept(self) -> Path:
-        """Where training keeps what it would resume from, until the stage is whole."""
+        """Where a stage keeps what it would resume from beside its parts, until it is whole: training, mostly."""
         return self.folder / "training" / self.key
 
     @property
@@ -74,6 +77,26 @@ class Draft:
         """Count a reading of a sealed benchmark, before its first answer, whatever becomes of the round."""
         self.prove()
         note_reading(self.lineage.folder, benchmark, model.digest, self.round)
+
+    def note_server(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Keep, until the stage is whole, what a server said of its model when the first shard was begun; that is
+        returned. Where there is no shard yet, what it says now counts."""
+        path = self.kept / SERVER
+        if create_once(path, orjson.dumps(told)):
+            return told
+        if not any(self.folder.glob(f"*/{self.key}/part-*.parquet")):
+            self.prove()
+            write_whole(path, orjson.dumps(told))
+        return self.server
+
+    @property
+    def server(self) -> dict[str, Any]:
+        """What was noted; empty where no server was asked."""
+        try:
+            found: dict[str, Any] = orjson.loads((self.kept / SERVER).read_bytes())
+        except FileNotFoundError:
+            return {}
+        return found
 
     def write(self, table: Table, rows: Rows, part: int = 0) -> pa.Table:
         """Write one part of an output table, whole; an earlier run's is replaced."""

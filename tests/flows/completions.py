@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+TEACHER = "teacher/sums-7b"
+
 
 class Sums(BaseHTTPRequestHandler):
     """Completes as the tiny model does: a sum step by step, or a numbered list of sums. The seed decides all."""
@@ -17,6 +19,7 @@ class Sums(BaseHTTPRequestHandler):
         objects = self.server.store / "objects"
         kept = objects.iterdir() if objects.exists() else []
         names = [f"selfplay-{folder.name[:16]}" for folder in kept if (folder / "object.json").exists()]
+        names.append(TEACHER)
         self.answer(200, {"data": [{"id": name} for name in names]})
 
     def do_POST(self):
@@ -27,12 +30,14 @@ class Sums(BaseHTTPRequestHandler):
                 return fault(self)
             if fault:
                 return self.answer(*fault)
+            prompt = body["prompt"] if "prompt" in body else body["messages"][-1]["content"]
+            texts = [completed(prompt, f"{body['model']} {body['seed']} {i}") for i in range(body["n"])]
             choices = [
-                {"index": i, "text": completed(body["prompt"], f"{body['model']} {body['seed']} {i}")}
-                | {"finish_reason": "stop"}
-                for i in range(body["n"])
+                {"index": i, "finish_reason": "stop"}
+                | ({"text": text} if "prompt" in body else {"message": {"role": "assistant", "content": text}})
+                for i, text in enumerate(texts)
             ]
-            self.answer(200, {"choices": choices, "usage": {"completion_tokens": 1}})
+            self.answer(200, {"choices": choices, "usage": {"completion_tokens": sum(map(len, texts)) + len(texts)}})
 
     def answer(self, status, content, **headers):
         content = content if isinstance(content, bytes) else json.dumps(content).encode()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,8 @@ from flows.keeping import restore_round, withdraw_round
 from flows.run import run_recipe
 from schemas.errors import BadInput, Damaged
 from schemas.manifest import Manifest
+from schemas.table import Table
+from schemas.tables import TABLES
 from tasks.audit.examine import examine_store
 from tasks.store.chain import sealed
 from tasks.store.gc import find_garbage
@@ -118,6 +121,26 @@ def test_a_kept_row_that_its_suite_refuses_is_found(store):
     rewrite(store, "sft_examples", empty)
     found = [(d.place.split("/")[2], d.expected) for d in damage(store)]
     assert ("sft_examples", "expect_column_value_lengths_to_be_between(completion)") in found
+
+
+def test_a_row_whose_mark_is_not_what_its_stage_was_asked_of_is_found(store):
+    def forged(rows):
+        marks = [False, None, *rows["verified"].to_pylist()[2:]]
+        return rows.set_column(rows.schema.names.index("verified"), rows.schema.field("verified"), [marks])
+
+    rewrite(store, "attempts", forged)
+    (found,) = [d for d in damage(store) if d.expected.startswith("verified")]
+    assert found.expected == "verified = true: this program loaded the weights"
+    assert found.found.startswith("another for 2 rows, first attempts-0001-")
+
+
+def test_tables_from_before_rows_were_marked_are_as_sound_as_they_were(store, monkeypatch):
+    for table in ("proposals", "attempts"):
+        before = Table(table, pa.schema([field for field in TABLES[table].schema if field.name != "verified"]))
+        monkeypatch.setitem(TABLES, table, before)
+        rewrite(store, table, lambda rows: rows.drop_columns("verified"))
+        monkeypatch.undo()
+        assert not [d for d in damage(store) if f"/{table}/" in d.place and d.owner == "small/1"]
 
 
 def test_a_key_that_is_not_made_of_what_its_marker_says_is_found(store):

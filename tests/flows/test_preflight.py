@@ -5,10 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from flows.keyed import keyed
 from flows.preflight import preflight
+from flows.round import Round
 from schemas.errors import BadInput
+from schemas.manifest import CheckpointRef
+from tasks.solve import solve
 
 TINY = Path(__file__).resolve().parents[2] / "deployments/models/tiny"
+BY_URL = {"kind": "openai", "url": "http://127.0.0.1:1/v1", "concurrency": 1, "timeout_seconds": 1}
+TAUGHT = BY_URL | {"model": "teacher-7b", "revision": "1"}
+HERE = {"kind": "transformers", "batch_rows": 8}
 
 
 def test_a_base_model_that_would_import_code_is_refused_before_anything_is_written(tmp_path, write_recipe):
@@ -30,3 +37,42 @@ def test_a_rule_that_a_recipe_leaves_out_is_no_part_of_what_its_lineage_fixed(wr
     assert fixed() == plain, "rules that came later must not end the lineages from before"
     assert fixed(gate__guards=[], gate__approval=True) == plain
     assert fixed(gate__sealed="sums-sealed") != plain
+
+
+@pytest.mark.parametrize(
+    ("engine", "template", "prompt", "words"),
+    [
+        (BY_URL | {"api": "chat"}, False, "solve_sums", r"engine\.api = 'chat', and .* no chat template; use api ="),
+        (TAUGHT, True, "solve_math", r"solve\.prompt is a chat, and the template of engine\.model = 'teacher-7b'"),
+        (TAUGHT | {"api": "chat"}, True, "solve_math", ""),
+        (TAUGHT | {"api": "chat"}, False, "solve_sums", ""),
+        (TAUGHT, False, "solve_sums", ""),
+        (BY_URL | {"api": "chat"}, True, "solve_math", ""),
+    ],
+)
+def test_a_template_that_nobody_has_is_missed_before_anything_is_asked(
+    write_recipe, quickstart, tmp_path, engine, template, prompt, words
+):
+    model = Path(shutil.copytree(quickstart["model"]["path"], tmp_path / "model"))
+    if template:
+        (model / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    path = write_recipe(engine=engine, evaluate__engine=HERE, model__path=str(model), solve__prompt=prompt)
+    if words:
+        with pytest.raises(BadInput, match=words):
+            preflight(path, tmp_path / "store")
+    else:
+        preflight(path, tmp_path / "store")
+
+
+def test_a_teachers_key_is_made_of_its_name_and_not_of_where_it_stands(write_recipe, rounds):
+    def key(engine):
+        plan = preflight(write_recipe(engine=engine, evaluate__engine=HERE), rounds.folder)
+        champion = CheckpointRef(digest="c" * 64)
+        round = Round(plan.recipe, plan.recipe_folder, plan.sources, rounds.lineage, 1, rounds.base, champion, None)
+        return keyed(round, solve, {"engine": plan.recipe.engine, "model": round.author}).key
+
+    moved = {"url": "https://elsewhere.example/v1", "concurrency": 64, "api_key_env": "KEY"}
+    assert key(TAUGHT) == key(TAUGHT | moved)
+    assert key(BY_URL) == key(BY_URL | moved)
+    others = [TAUGHT, TAUGHT | {"model": "teacher-9b"}, TAUGHT | {"revision": "2"}, TAUGHT | {"api": "chat"}, BY_URL]
+    assert len({key(engine) for engine in others}) == len(others)

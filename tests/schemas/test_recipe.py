@@ -164,6 +164,48 @@ def test_a_bad_recipe_gives_one_line_with_file_key_value_and_what_was_expected(w
     assert re.fullmatch(re.escape(f"{path}: ") + line, str(error.value)), str(error.value)
 
 
+BY_URL = {"kind": "openai", "url": "http://127.0.0.1:1/v1", "concurrency": 1, "timeout_seconds": 1}
+TAUGHT = BY_URL | {"model": "teacher-7b", "revision": "2024-07-18"}
+HERE = {"kind": "transformers", "batch_rows": 8}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"engine": BY_URL | {"model": "m"}}, r"engine: model and revision go together: .*"),
+        ({"engine": BY_URL | {"revision": "1"}}, r"engine: model and revision go together: .*"),
+        ({"engine": TAUGHT | {"model": "two words"}}, r"engine\.model = 'two words': String should match pattern .*"),
+        ({"engine": BY_URL | {"api": "responses"}}, r"engine\.api = 'responses': .*'completions' or 'chat'"),
+        ({"engine": TAUGHT}, r"recipe: engine\.model cannot answer the benchmarks .*: say what does, .*"),
+        (
+            {"engine": TAUGHT, "evaluate__engine": TAUGHT},
+            r"evaluate: engine\.model: base, champion and candidate answer for themselves; .*",
+        ),
+        (
+            {
+                "engine": TAUGHT, "evaluate__engine": HERE, "data__gold": GOLD, "build__pairs": "gold_self",
+                "train__methods": ["dpo"], "train__sft": None, "train__dpo": DPO,
+                "validation__min_preference_pairs": 1,
+            },
+            r"recipe: engine\.model does not go with build\.pairs = 'gold_self', .*",
+        ),
+    ],
+)  # fmt: skip
+def test_anothers_model_stands_for_nobody_and_is_named_whole(write_recipe, changes, line):
+    path = write_recipe(**changes)
+    with pytest.raises(BadInput) as error:
+        load_recipe(path)
+    assert re.fullmatch(re.escape(f"{path}: ") + line, str(error.value)), str(error.value)
+
+
+def test_the_benchmarks_may_have_an_engine_of_their_own(write_recipe):
+    plain, taught = (load_recipe(write_recipe(engine=e, evaluate__engine=HERE))[0] for e in (BY_URL, TAUGHT))
+    assert plain.evaluation_engine.kind == taught.evaluation_engine.kind == "transformers"
+    here = load_recipe(write_recipe())[0]
+    assert here.evaluation_engine == here.engine
+    assert plain.evaluate.model_dump() == here.evaluate.model_dump(), "it is in the key as what it is, and only there"
+
+
 def test_broken_toml_is_named_with_its_line(tmp_path):
     path = tmp_path / "broken.toml"
     path.write_text("name = \n")
@@ -206,6 +248,7 @@ ONLINE = SHIPPED[[path.stem for path in SHIPPED].index("quickstart_online")]
         ),
         ({"train.launch": {"processes": 2}}, r"train: launch does not go with 'policy': .*"),
         ({"controls": {"random_label": True}}, r"recipe: controls do not go with .*"),
+        ({"engine": TAUGHT, "evaluate.engine": HERE}, r"recipe: engine\.model does not go with .*'policy'.*"),
         ({"train.use_held_rounds": True}, r"train: use_held_rounds and previous_rounds do not go with 'policy': .*"),
         ({"train.stop": {"max_drift": 1.0}}, r"train: with 'policy', stop\.max_drift is not measured, .*"),
         ({"train.methods": ["sft", "policy"]}, r"train: methods must be one method, .* that is not \"policy\""),

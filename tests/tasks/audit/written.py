@@ -119,7 +119,7 @@ def _about(number, place, text):
         return table.row_id(number, KEY, place, *parents)
 
     proposal, question, verdict = named(PROPOSALS), named(QUESTIONS), named(VERDICTS)
-    sampled = {"num_tokens": 3, "finish_reason": "stop"}
+    sampled = {"num_tokens": 3, "finish_reason": "stop", "verified": True}
     yield (
         PROPOSALS,
         {"id": proposal, "wave": 0, "prompt_index": place, "fewshot_ids": [], "prompt": text, "text": text} | sampled,

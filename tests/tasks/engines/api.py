@@ -17,10 +17,13 @@ class Api(BaseHTTPRequestHandler):
     faults: ClassVar[list[Any]] = []
     """For the next requests: (status, content), (status, content, headers), or a function of the handler."""
     asked: ClassVar[list[dict]] = []
-    served: ClassVar[list[str]] = [openai.served_name(WEIGHTS.digest)]
+    served: ClassVar[list[str]] = [openai.served_name(WEIGHTS.digest), "teacher-7b"]
+    told: ClassVar[list[dict]] = [{}]
+    """What it says of its models beside their names, each time that it is asked; the last for good."""
 
     def do_GET(self):
-        self.answer(200, json.dumps({"data": [{"id": name} for name in self.served]}).encode())
+        told = self.told.pop(0) if len(self.told) > 1 else self.told[0]
+        self.answer(200, json.dumps({"data": [{"id": name} | told for name in self.served]}).encode())
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -29,7 +32,8 @@ class Api(BaseHTTPRequestHandler):
         with suppress(OSError):  # the engine may leave in the middle
             if callable(fault):
                 return fault(self)
-            self.answer(*(fault or (200, well([f"t{i}" for i in range(body["n"])]))))
+            made = well if "prompt" in body else spoken
+            self.answer(*(fault or (200, made([f"t{i}" for i in range(body["n"])]))))
 
     def answer(self, status, content, headers=()):
         self.send_response(status)
@@ -43,8 +47,16 @@ class Api(BaseHTTPRequestHandler):
         pass
 
 
-def well(texts, end="stop", **changes):
-    choices = [{"index": i, "finish_reason": end, "text": text} for i, text in enumerate(texts)]
+def well(texts, end="stop", more=(), **changes):
+    """Completions; `more`: what else each choice says."""
+    choices = [{"index": i, "finish_reason": end, "text": text} | dict(more) for i, text in enumerate(texts)]
+    return json.dumps({"choices": choices[::-1], "usage": {"completion_tokens": 5}} | changes).encode()
+
+
+def spoken(texts, end="stop", message=(), **changes):
+    """The same of a chat; `message`: what each message says beside, or in place of, its content."""
+    said = [{"role": "assistant", "content": text} | dict(message) for text in texts]
+    choices = [{"index": i, "finish_reason": end, "message": message} for i, message in enumerate(said)]
     return json.dumps({"choices": choices[::-1], "usage": {"completion_tokens": 5}} | changes).encode()
 
 

@@ -1,6 +1,7 @@
 """The URL engine against a small server on loopback that speaks the API and misbehaves on demand."""
 
 import gzip
+import json
 import shutil
 import socket
 import threading
@@ -11,41 +12,14 @@ import httpx
 import pytest
 
 from schemas.errors import BadInput, Stopped
-from schemas.settings import OpenAIEngine, Sampling
+from schemas.settings import Sampling
 from tasks.engines import Checkpoint, Message, Request, completed, open_engine, openai
 from tasks.engines.answers import retry_after
 
-from .api import PASSING, TINY, WEIGHTS, Api, Server, well
+from .api import PASSING, TINY, WEIGHTS, Api, spoken, well
 
 WARM = Sampling(temperature=1.0, max_tokens=8)
 ASKED = Request("q", "1+1=", WARM, seed=3)
-
-
-@pytest.fixture
-def waits(monkeypatch):
-    """What the engine would have waited, in seconds; it does not wait."""
-    waited = []
-
-    async def sleep(seconds):
-        waited.append(seconds)
-
-    monkeypatch.setattr(openai.asyncio, "sleep", sleep)
-    return waited
-
-
-@pytest.fixture(scope="module")
-def url():
-    with Server(("127.0.0.1", 0), Api) as server:
-        server.block_on_close = False  # a handler may hang: that is its fault
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
-
-
-@pytest.fixture
-def settings(waits, url):
-    Api.faults, Api.asked = [], []
-    return OpenAIEngine(kind="openai", url=url, concurrency=2, timeout_seconds=5)
 
 
 def test_n_samples_come_from_one_request_in_their_order(settings):
@@ -66,6 +40,194 @@ def test_a_chat_is_asked_for_as_the_text_that_will_be_trained_on(settings, tmp_p
         (completion,) = completed(engine, [Request("q", (Message("user", "1+1"),), WARM, seed=3)])
     assert completion.prompt == Api.asked[0]["prompt"] == "1+1="
     assert Api.asked[0]["path"] == "/v1/completions"
+
+
+def test_by_chat_the_messages_are_sent_and_what_their_template_makes_of_them_is_stored(settings, tmp_path):
+    shutil.copytree(TINY, tmp_path / "chat")
+    (tmp_path / "chat/chat_template.jinja").write_text(
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+    )
+    chat = settings.model_copy(update={"api": "chat"})
+    with open_engine(chat, Checkpoint(WEIGHTS.digest, tmp_path / "chat")) as engine:
+        asked = (Message("system", "add"), Message("user", "1+1"))
+        talk, raw = completed(engine, [Request("a", asked, WARM, seed=3, n=2), Request("b", "1+1=", WARM, seed=4)])[
+            1:
+        ]
+    assert [r["path"] for r in Api.asked] == ["/v1/chat/completions"] * 2
+    assert sorted((r["messages"] for r in Api.asked), key=len) == [
+        [{"role": "user", "content": "1+1="}],
+        [{"role": "system", "content": "add"}, {"role": "user", "content": "1+1"}],
+    ]
+    assert (talk.text, talk.prompt) == ("t1", "<system>add<user>1+1")
+    assert raw.prompt == "<user>1+1=", "as the model saw it"
+
+
+def test_a_teacher_is_asked_by_its_name_and_its_prompts_are_stored_as_the_student_will_see_them(settings):
+    taught = settings.model_copy(update={"api": "chat", "model": "teacher-7b", "revision": "1"})
+    with open_engine(taught, Checkpoint("teacher-7b@1", TINY)) as engine:
+        (completion,) = completed(engine, [ASKED])
+    assert Api.asked[0]["model"] == "teacher-7b"
+    assert completion.prompt == "1+1="
+
+
+def test_a_teacher_that_is_not_served_is_one_line(settings):
+    taught = settings.model_copy(update={"model": "teacher-9b", "revision": "1"})
+    expected = r"serves selfplay-a+, teacher-7b, not teacher-9b; name one of its models in engine\.model.* run again$"
+    with pytest.raises(Stopped, match=expected), open_engine(taught, WEIGHTS):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("end", "message", "text"),
+    [
+        ("length", {"content": None, "reasoning": "I think"}, ""),
+        ("stop", {"content": None, "refusal": "I cannot"}, "I cannot"),
+        ("content_filter", {"content": None}, ""),
+        ("stop", {"content": "2", "refusal": None}, "2"),
+    ],
+)
+def test_a_chat_that_declines_or_is_cut_off_in_its_thoughts_is_no_fault(settings, end, message, text):
+    taught = settings.model_copy(update={"api": "chat", "model": "teacher-7b", "revision": "1"})
+    with open_engine(taught, WEIGHTS) as engine:
+        Api.faults = [(200, spoken([""], end, message))]
+        (completion,) = completed(engine, [ASKED])
+    assert completion.text == text
+
+
+@pytest.mark.parametrize("message", [{"content": None}, {"content": 3}, {"content": ["2"]}])
+def test_a_chat_without_a_text_is_tried_again(settings, message):
+    taught = settings.model_copy(update={"api": "chat", "model": "teacher-7b", "revision": "1"})
+    with open_engine(taught, WEIGHTS) as engine:
+        Api.faults = [
+            (200, spoken([""], message=message)),
+            (200, b'{"choices": [{"index": 0, "finish_reason": "stop"}]}'),
+        ]
+        assert completed(engine, [ASKED])[0].text == "t0"
+    assert len(Api.asked) == 3
+
+
+VLLM = {"owned_by": "vllm", "root": "/models/a", "max_model_len": 512}
+
+
+def test_vllm_is_told_every_setting_and_tells_the_tokens(settings):
+    Api.told = [VLLM]
+    with open_engine(settings, WEIGHTS) as engine:
+        Api.faults = [(200, well(["2"], more={"token_ids": [15, 1, 2]}))]
+        (completion,) = completed(engine, [Request("q", "1+1=", WARM.model_copy(update={"top_k": 5}), seed=3)])
+    assert (completion.token_ids, completion.num_tokens) == ((15, 1, 2), 3), "not the server's sum, nor the text's"
+    (asked,) = Api.asked
+    assert (asked["top_k"], asked["min_p"], asked["repetition_penalty"], asked["return_token_ids"]) == (5, 0, 1, True)
+
+
+def test_one_samples_tokens_are_the_servers_count_where_it_tells_no_ids(settings):
+    with open_engine(settings, WEIGHTS) as engine:
+        assert completed(engine, [ASKED])[0].num_tokens == 5
+    assert not {"top_k", "min_p", "repetition_penalty", "return_token_ids", "logprobs"} & Api.asked[0].keys()
+
+
+@pytest.mark.parametrize("ids", [[], [-1], [2**31], ["1"], [True], "12", {}])
+def test_token_ids_that_are_none_are_a_fault(settings, ids):
+    with open_engine(settings, WEIGHTS) as engine:
+        Api.faults = [(200, well(["2"], more={"token_ids": ids}))]
+        assert completed(engine, [ASKED])[0].token_ids is None
+    assert len(Api.asked) == 2
+
+
+@pytest.mark.parametrize("owner", ["", "sglang", "openai"])
+@pytest.mark.parametrize(
+    ("setting", "words"), [({"top_k": 5}, "top_k = 5"), ({"stop": tuple("abcde")}, "5 characters")]
+)
+def test_a_setting_that_a_server_may_ignore_is_refused_before_anything_is_asked(settings, setting, words, owner):
+    Api.told = [{"owned_by": owner}]
+    requests = [ASKED, Request("r", "1+1=", WARM.model_copy(update=setting), seed=3)]
+    with (
+        open_engine(settings, WEIGHTS) as engine,
+        pytest.raises(BadInput, match=rf"^{words}.*: not in the OpenAI API, and http.*owned_by = '{owner}'"),
+    ):
+        completed(engine, requests)
+    assert Api.asked == []
+
+
+def test_a_server_that_is_seen_to_ignore_a_setting_stops_at_once(settings):
+    ends = Request("q", "1+1=", WARM.model_copy(update={"stop": ("\n",)}), seed=3)
+    for asked, said, words in (
+        (ends, well(["2\n1+2="]), "ignores stop"),
+        (ASKED, well(["2"], more={"token_ids": [1] * 9}), "ignores max_tokens"),
+        (Request("q", "1+1=", WARM, seed=3, logprobs=True), well(["2"]), "ignores logprobs"),
+    ):
+        Api.asked = []
+        with open_engine(settings, WEIGHTS) as engine, pytest.raises(Stopped, match=words):
+            Api.faults = [(200, said)]
+            completed(engine, [asked])
+        assert len(Api.asked) == 1
+
+
+def test_log_probabilities_are_told_on_request_by_either_api(settings):
+    asked = Request("q", "1+1=", WARM, seed=3, logprobs=True)
+    told = {"token_logprobs": [-0.5, 1e-9, -9999.0], "tokens": ["1", "2", ""]}
+    with open_engine(settings, WEIGHTS) as engine:
+        Api.faults = [(200, well(["12"], more={"logprobs": told}))]
+        (plain,) = completed(engine, [asked])
+    told = {"content": [{"token": "1", "logprob": -0.5}, {"token": "2", "logprob": 0}]}
+    with open_engine(settings.model_copy(update={"api": "chat", "model": "teacher-7b"}), WEIGHTS) as engine:
+        Api.faults = [(200, json.dumps({"choices": [{"index": 0, "finish_reason": "stop", "logprobs": told,
+                                                     "message": {"content": "12"}}]}).encode())]  # fmt: skip
+        (chat,) = completed(engine, [asked])
+    assert (plain.logprobs, plain.num_tokens) == ((-0.5, 0.0, -9999.0), 3)
+    assert (chat.logprobs, chat.num_tokens) == ((-0.5, 0.0), 2)
+    assert [r["logprobs"] for r in Api.asked] == [1, True]
+
+
+@pytest.mark.parametrize("logprobs", [[0.5], ["-1"], [None], [float("nan")], [float("-inf")], [True], [-1.0, -1.0]])
+def test_log_probabilities_that_are_none_are_a_fault(settings, logprobs):
+    asked = Request("q", "1+1=", WARM, seed=3, logprobs=True)
+    good = {"token_ids": [1], "logprobs": {"token_logprobs": [-1.0]}}
+    with open_engine(settings, WEIGHTS) as engine:
+        Api.faults = [
+            (200, well(["2"], more=good | {"logprobs": {"token_logprobs": logprobs}})),
+            (200, well(["2"], more=good)),
+        ]
+        assert completed(engine, [asked])[0].logprobs == (-1.0,)
+    assert len(Api.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (VLLM | {"root": "/models/b"}, "root was '/models/a', now '/models/b'"),
+        (VLLM | {"max_model_len": 256}, "max_model_len was 512, now 256"),
+        (VLLM | {"created": 1}, "created was 1700000000, now 1"),
+        ({"id": "another"}, "id was 'selfplay-a+', now None"),
+    ],
+)
+def test_a_model_that_is_exchanged_while_it_is_asked_stops_the_stage(settings, now, words):
+    before = VLLM | {"created": 1_700_000_000}
+    Api.told = [before, before | now]
+    with open_engine(settings, WEIGHTS) as engine:
+        completions = engine.generate([ASKED])
+        assert next(completions).text == "t0"
+        with pytest.raises(Stopped, match=rf"was exchanged while it was asked \(.*{words}.*run again$"):
+            next(completions)
+
+
+def test_what_servers_say_anew_each_time_is_no_exchange(settings):
+    asked = iter(range(100))
+
+    def now():
+        return VLLM | {"created": int(time.time()) + next(asked), "permission": [{"id": f"modelperm-{next(asked)}"}]}
+
+    Api.told = [now() for _ in range(4)]
+    with open_engine(settings, WEIGHTS) as engine:
+        for _ in range(3):
+            completed(engine, [ASKED])
+        assert engine.identity == VLLM | {"id": engine.model}
+
+
+def test_what_a_server_says_of_itself_is_bounded_and_storable(settings):
+    Api.told = [{"owned_by": "\ud800" + "x" * 5000, "root": ["list"], "parent": None, "created": "soon"}]
+    with open_engine(settings, WEIGHTS) as engine:
+        completed(engine, [ASKED])
+        assert engine.identity == {"id": engine.model, "owned_by": "?" + "x" * 299}
 
 
 def test_a_servers_lone_surrogates_are_replaced(settings):
@@ -89,7 +251,7 @@ def test_a_fault_that_passes_is_tried_again_and_one_that_lasts_is_one_line(setti
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"completion_tokens": -3}, {"completion_tokens": 10**30}, [1], "x"])
-def test_a_servers_own_count_of_tokens_is_not_asked(settings, usage):
+def test_a_count_of_tokens_that_cannot_be_is_not_believed(settings, usage):
     with open_engine(settings, WEIGHTS) as engine:
         Api.faults = [(200, well(["1+1"], usage=usage)), (200, well([""], end="length", usage=usage))]
         assert [completed(engine, [ASKED])[0].num_tokens for _ in range(2)] == [4, 1]

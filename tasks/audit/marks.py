@@ -1,0 +1,24 @@
+"""Marks: whether rows say of themselves, as their stage's marker does, that a server at a URL was asked."""
+
+from collections.abc import Iterator
+
+import pyarrow.compute as pc
+
+from schemas.manifest import StageRecord
+from schemas.table import VERIFIED
+from tasks.audit.damage import Damage
+from tasks.audit.integrity import Opened
+
+
+def wrong_marks(opened: Opened, markers: dict[str, StageRecord]) -> Iterator[Damage]:
+    """Tables from before the mark was there have nothing to be wrong."""
+    written = {ref.path: (ref, marker) for marker in markers.values() for ref in marker.tables.values()}
+    for ref, marker in written.values():
+        rows, verified = opened.rows.get(ref.path), marker.url_engine is None
+        if rows is None or VERIFIED.name not in rows.schema.names:
+            continue
+        wrong = rows.filter(pc.fill_null(pc.not_equal(rows[VERIFIED.name], verified), True))["id"]
+        if len(wrong):
+            asked = "this program loaded the weights" if verified else "a server at a URL was asked"
+            found = f"another for {len(wrong):,} row{'s' * (len(wrong) > 1)}, first {wrong[0].as_py()}"
+            yield opened.damage(ref.path, f"verified = {str(verified).lower()}: {asked}", found, ref.table)
