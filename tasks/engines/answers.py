@@ -62,9 +62,7 @@ def choices_of(answer: Any, request: Request, api: str) -> list[Choice]:
             raise Fault(f"choice {index} goes on past its end: this server ignores stop", may_pass=False)
         token_ids = _token_ids(entry.get("token_ids"))
         if token_ids and len(token_ids) > request.sampling.max_tokens:
-            raise Fault(
-                f"choice {index} of {len(token_ids)} tokens: this server ignores max_tokens", may_pass=False
-            )
+            raise Fault(f"choice {index} of {len(token_ids)} tokens: this server ignores max_tokens", may_pass=False)
         logprobs = _logprobs(entry.get("logprobs"), api) if request.logprobs else None
         if token_ids and logprobs and len(token_ids) != len(logprobs):
             raise Fault(f"choice {index} of {len(token_ids)} tokens with {len(logprobs)} log-probabilities")
