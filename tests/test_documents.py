@@ -13,6 +13,7 @@ from schemas.training import READS, Policy
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "deployments/recipes"
 METHODS = ROOT / "docs/methods.md"
+WHOLE = ("train", "engine")
 BLOCKS = [
     pytest.param(tomllib.loads(block), id=f"{path.stem}-{number}")
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -21,9 +22,10 @@ BLOCKS = [
 
 
 def taken_up(recipe: dict, block: dict) -> dict:
-    """As docs/methods.md says: [train] takes the place of the whole, other keys are added or set."""
+    """As docs/methods.md says: [train] takes the place of the whole, and so does [engine]; other keys are added or
+    set."""
     for key, value in block.items():
-        recipe[key] = taken_up(recipe.get(key, {}), value) if isinstance(value, dict) and key != "train" else value
+        recipe[key] = taken_up(recipe.get(key, {}), value) if isinstance(value, dict) and key not in WHOLE else value
     return recipe
 
 
