@@ -151,6 +151,10 @@ def in_a_round() -> list[dict[str, Any]]:
     """Three rounds of the quickstart in one run: engines started in each, and how long one was open without work."""
     from bench_rounds import recipe_with
 
+    from flows import environment
+
+    environment.prepare()
+
     from flows import nightly
     from flows.console import Console as Shown
     from flows.run import run_recipe
