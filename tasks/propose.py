@@ -102,9 +102,9 @@ def _wave(
         done += completions
         draft.report(done, len(requests), f"proposals of wave {wave + 1}")
 
-    with open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator:
+    checkpoint = Checkpoint(model.digest, draft.checkpoint(model), draft.lineage.objects)
+    with open_engine(engine, checkpoint, draft.executor) as generator:
         completions = completed(generator, requests, progress)
-    draft.generated(sum(completion.num_tokens for completion in completions))
     return [
         {"id": c.request_id, "prompt": c.prompt, "text": c.text, "num_tokens": c.num_tokens}
         | {"finish_reason": c.finish_reason, **shown[c.request_id]}
