@@ -3,8 +3,10 @@
 import hashlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import platform
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -20,6 +22,7 @@ TRIES = 4  # of one piece of work, each on another worker
 DECIDING = ("torch", "transformers", "tokenizers", "math-verify", "sympy", "latex2sympy2_extended")
 GIVEN = ("HF_HUB_OFFLINE", "TOKENIZERS_PARALLELISM", "TRANSFORMERS_NO_ADVISORY_WARNINGS", "TRANSFORMERS_VERBOSITY")
 EVERY_SECONDS = 0.2
+LOOPBACK = ("127.", "localhost:")
 Result = TypeVar("Result")
 _left = threading.Event()
 _joining = threading.Lock()
@@ -41,27 +44,45 @@ def join(executor: RayExecutor) -> Any:
 
 
 def _joined(executor: RayExecutor) -> Any:
-    if executor.address == "local" or executor.address.startswith(("127.", "localhost:")):
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # so is Ray told to stay on loopback, on Linux too
-    if executor.address == "local":
+    address = os.environ.get("RAY_ADDRESS") or "auto" if executor.address == "auto" else executor.address
+    _check_address(address)
+    afar = address != "local" and not address.startswith(LOOPBACK)
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = str(int(afar))  # so is Ray kept on loopback, on Linux too
+    if address == "local":
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # its default, without a word
     import ray
 
     if ray.is_initialized():
         return ray
     _left.clear()
+    ray._private.ray_constants.ENABLE_RAY_CLUSTER = afar  # it was read at the first import
     ray._private.worker._worker_logs_enabled = False  # it would print a lost node's log into what a script reads
     code = {"py_modules": [str(ROOT / package) for package in PROJECT], "excludes": ["**/__pycache__"]}
     given = {"env_vars": {name: os.environ[name] for name in GIVEN if name in os.environ}}
-    options: dict[str, Any] = {"include_dashboard": False} if executor.address == "local" else {}
+    options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
-        ray.init(executor.address, runtime_env=code | given, log_to_driver=False, logging_level="critical", **options)
+        ray.init(address, runtime_env=code | given, log_to_driver=False, logging_level=logging.CRITICAL, **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise Stopped(
-            f"executor.address = '{executor.address}': no Ray cluster is joined there "
-            f"({str(error).strip().splitlines()[0]}); start one, as docs/scale.md says, then run again"
-        ) from error
+        raise Stopped(_nothing_at(address, str(error).strip().splitlines()[0])) from error
     return ray
+
+
+def _check_address(address: str) -> None:
+    """Raises Stopped if nobody listens there: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if "://" in address:
+        raise BadInput(f"RAY_ADDRESS = '{address}': expected host:port; a run has to be on a machine of the cluster")
+    if host:
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except (OSError, ValueError, OverflowError) as error:
+            raise Stopped(_nothing_at(address, str(error))) from error
+
+
+def _nothing_at(address: str, why: str) -> str:
+    return (
+        f"executor.address: no Ray cluster at '{address}' ({why}); start one, as docs/scale.md says, then run again"
+    )
 
 
 def leave() -> None:

@@ -50,6 +50,7 @@ class Draft:
     tokens: int = 0
     written: set[str] = field(default_factory=set)
     _found_parts: int = 0
+    _told: bool = False
 
     @property
     def folder(self) -> Path:
@@ -113,9 +114,9 @@ class Draft:
 
     def begin(self, part: int, of: int | None = None) -> None:
         """Before a shard is made: raises BudgetSpent at the recipe's bound."""
-        if self._found_parts:
+        if self._found_parts and not self._told:
             self.resumed(f"shard {part + 1} of {of}" if of else f"shard {part + 1}")
-            self._found_parts = 0
+            self._told = True
         self.go_on()
 
     def keep(self, tables: Sequence[Table], part: int, made: Sequence[Rows]) -> list[list[Row]]:

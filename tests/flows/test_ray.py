@@ -28,8 +28,9 @@ RAY = {"executor__kind": "ray", "executor__workers": 2}
 @pytest.fixture
 def cluster(monkeypatch):
     """A head without cores, and two nodes with one each; all of it on loopback."""
-    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # read as Ray is imported
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     cluster_utils = pytest.importorskip("ray.cluster_utils", reason="pip install -c constraints.txt -e '.[ray]'")
+    monkeypatch.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", False)  # for what imported it before
     head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
     cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
     cluster.nodes = [cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1") for _ in range(2)]
@@ -39,12 +40,16 @@ def cluster(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_server")
-def test_a_node_lost_in_the_middle_of_a_stage_costs_no_row(cluster, tmp_path, write_recipe, monkeypatch, request):
+def test_a_node_lost_in_the_middle_of_a_stage_costs_no_row(
+    cluster, tmp_path, write_recipe, monkeypatch, request, capfd
+):
     monkeypatch.setattr(judge, "QUESTIONS_PER_SHARD", 16)
     here, there = tmp_path / "here", tmp_path / "there"
     (local,) = run_recipe(write_recipe(**SHARDS), here, None, Console(to_stderr=True))
 
-    at_the_loss = []
+    at_the_loss, lost = [], []
+    lose = engines.ClusterEngine._lose
+    monkeypatch.setattr(engines.ClusterEngine, "_lose", lambda *engine: (lost.append(engine), lose(*engine)))
 
     def lose_a_node():
         while len(parts := [*there.glob("small/round-0001/attempts/*/part-*")]) < 2:
@@ -62,6 +67,8 @@ def test_a_node_lost_in_the_middle_of_a_stage_costs_no_row(cluster, tmp_path, wr
 
     shards = len([*there.glob("small/round-0001/attempts/*/part-*")])
     assert 0 < at_the_loss[0] < shards
+    assert lost  # with a batch under way
+    assert "raylet" not in capfd.readouterr().out  # Ray would print the lost node's log
     assert spread.stages == local.stages  # no key knows where a shard was worked on
     assert digests(spread) == digests(local)
     assert (spread.candidate, spread.decision, spread.scores) == (local.candidate, local.decision, local.scores)
