@@ -28,6 +28,7 @@ chromium:
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 
 test-slow: setup smollm2 debian
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	$(BIN)/pytest --numprocesses 2 --dist loadfile -m slow
 
 # what the slow tests start beside Python: PostgreSQL's programs, and a compiler for a clock that jumps.

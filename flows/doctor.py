@@ -40,6 +40,7 @@ def examine() -> list[Finding]:
         _pins(),
         _checkout(),
         *_device(),
+        _ray(),
         _tiny_model(),
         _smollm2(),
         _disk(),
@@ -98,6 +99,13 @@ def _device() -> list[Finding]:
         found = f"transformers on the CPU ({os.cpu_count()} cores), float32; no GPU is visible"
     server = "by URL: engine.kind = 'openai' in the recipe; this project does not start one"
     return [Finding("engine", True, found), Finding("vllm", True, server, needed=False)]
+
+
+def _ray() -> Finding:
+    mend = ".venv/bin/pip install -c constraints.txt -e '.[ray]'"
+    found = _library("ray")
+    text = f"{found.found}, for executor.kind = 'ray' only"
+    return Finding("ray", found.ok, text, "" if found.ok else mend, needed=False)
 
 
 def _tiny_model() -> Finding:

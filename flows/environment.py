@@ -19,6 +19,9 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # its first start migrates a database
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # or a call that comes too late starts a cluster
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # its default waits a quarter of an hour for a cluster that is gone
+    "RAY_USAGE_STATS_ENABLED": "0",
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",  # TRL draws bars whatever its settings say
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",

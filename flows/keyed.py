@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from flows.round import Round, Stage
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, Teacher
-from schemas.settings import OpenAIEngine
+from schemas.settings import Executor, OpenAIEngine, RayExecutor
 from tasks.collect import Sources
 from tasks.engines.transformers import device_and_dtype
 from tasks.prompts import Prompt
@@ -49,7 +49,7 @@ def keyed(round: Round, stage: Stage, inputs: dict[str, Any]) -> Keyed:
         inputs={name: value for name, value in named.items() if name not in settings},
         settings={name: value for name, value in named.items() if name in settings},
         prompts={value.name: value.text for value in inputs.values() if isinstance(value, Prompt)},
-        facts={"seed": round.recipe.seed, "device": _device(inputs)},
+        facts={"seed": round.recipe.seed, "device": _device(inputs, round.recipe.executor)},
         code=code,
         versions=versions,
     )
@@ -118,10 +118,13 @@ def _paths(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _device(inputs: dict[str, Any]) -> str:
-    """cuda or cpu, for a stage that computes with weights in this process."""
-    in_this_process = "model" in inputs and not isinstance(inputs.get("engine"), OpenAIEngine)
-    return device_and_dtype()[0] if in_this_process else ""
+def _device(inputs: dict[str, Any], executor: Executor) -> str:
+    """cuda or cpu, for a stage that computes with weights: in this process, or on a cluster's workers."""
+    if "model" not in inputs or isinstance(inputs.get("engine"), OpenAIEngine):
+        return ""
+    if "engine" in inputs and isinstance(executor, RayExecutor):
+        return "cuda" if executor.gpus else "cpu"
+    return device_and_dtype()[0]
 
 
 def _is_ref(value: Any) -> bool:

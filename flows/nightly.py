@@ -21,6 +21,7 @@ from schemas.controls import CONTROLS  # noqa: E402
 from schemas.errors import BadInput, BudgetSpent, ValidationFailed  # noqa: E402
 from schemas.manifest import Manifest  # noqa: E402
 from tasks.audit.refusal import refuse_damage  # noqa: E402
+from tasks.cluster import leave  # noqa: E402
 from tasks.engines import close_engine  # noqa: E402
 from tasks.publish import now, publish  # noqa: E402
 from tasks.store.lineage import Lineage, make_store, open_lineage  # noqa: E402
@@ -47,6 +48,7 @@ def nightly(recipe: str, store: str = "store", rounds: int | None = None, from_s
             return [f"{m.recipe}/{m.round}" for m in _play_rounds(plan, rounds, from_stage, lock, console)]
         finally:
             close_engine()
+            leave()
 
 
 def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, console: Console) -> list[Manifest]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, load_recipe
 from schemas.settings import OpenAIEngine
+from tasks.cluster import check_ray
 from tasks.collect import Sources, read_sources
 from tasks.prompts import load_prompt
 from tasks.store.lineage import open_lineage
@@ -31,6 +32,11 @@ def preflight(path: Path, store: str | Path) -> Plan:
     """Raises BadInput, one line, for whatever would stop the run later."""
     recipe, text = load_recipe(path)
     folder = path.resolve().parent
+    if recipe.executor.kind == "ray":
+        try:
+            check_ray()
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error
     model = _model_folder(path, recipe, folder)
     for key, values in (
         ("propose", {"fewshots": ["1+1"]}),

@@ -19,7 +19,7 @@ from flows.keyed import Keyed, changed, has_objects, keyed, whole
 from flows.round import Round, Stage, Work
 from schemas.errors import BudgetSpent, Damaged, FactoryError
 from schemas.manifest import StageRecord
-from schemas.settings import Budget
+from schemas.settings import Budget, RayExecutor
 from tasks.engines import close_engine
 from tasks.store.draft import Draft
 from tasks.store.listing import files_below
@@ -81,6 +81,7 @@ class Stages:
         elif record := _from_the_store(round, made_of):
             self.console.reused(shown, record)
             return record
+        on_a_cluster = isinstance(round.recipe.executor, RayExecutor)
         why = [f"{', '.join(differing)} changed"] if (differing := changed(round, shown, made_of)) else []
         with self.console.stage(shown), stage_progress(shown) as tracked:
             report = self.console.progress(shown)
@@ -95,11 +96,13 @@ class Stages:
                 go_on=self._go_on,
                 prove=self.lock.prove,
                 resumed=lambda place: why.append(f"resumed at {place}"),
+                executor=round.recipe.executor,
             )
-            if "model" in inputs and "engine" not in inputs:
-                close_engine()  # training wants the memory
+            if "engine" not in inputs and ("model" in inputs or on_a_cluster):
+                close_engine()  # training wants the memory, and judging the cluster's cores
             began = time.monotonic()
-            with _worked_beside(draft, beside) as figures_beside:
+            # on a cluster, the judge has more cores than this machine could work ahead with
+            with _worked_beside(draft, None if on_a_cluster else beside) as figures_beside:
                 figures = stage(draft, **inputs) | figures_beside()
             if "engine" in inputs and draft.server:
                 figures["server"] = draft.server

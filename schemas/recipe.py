@@ -11,11 +11,13 @@ from schemas.controls import Controls
 from schemas.errors import BadInput
 from schemas.gate import Gate
 from schemas.settings import (
+    LOCAL,
     AnyEngine,
     Budget,
     Build,
     Count,
     Evaluate,
+    Executor,
     Judge,
     Name,
     OpenAIEngine,
@@ -84,6 +86,8 @@ class Recipe(Section):
     """Labelled sets that are never trained on; one of them decides promotions."""
     engine: AnyEngine
     """What generates text."""
+    executor: Annotated[Executor, Field(discriminator="kind")] = LOCAL
+    """Where shards are worked on: it decides nothing of what is written."""
     propose: Propose
     solve: Solve
     judge: Judge
@@ -207,7 +211,10 @@ def load_recipe(path: Path) -> tuple[Recipe, str]:
 
 def _first_line_of(error: ValidationError) -> str:
     first, more = error.errors(include_url=False)[0], error.error_count() - 1
-    key = ".".join(str(part) for part in first["loc"] if part not in ("transformers", "openai")) or "recipe"
+    key = (
+        ".".join(str(part) for part in first["loc"] if part not in ("transformers", "openai", "local", "ray"))
+        or "recipe"
+    )
     expected = first["msg"].removeprefix("Value error, ")
     silent = ("missing", "value_error", "extra_forbidden")  # an unknown key may hold a secret
     value = "" if first["type"] in silent else f" = {str(repr(first['input']))[:80]}"

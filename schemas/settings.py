@@ -82,6 +82,29 @@ class OpenAIEngine(Section):
 AnyEngine = Annotated[TransformersEngine | OpenAIEngine, Field(discriminator="kind")]
 
 
+class LocalExecutor(Section):
+    kind: Literal["local"] = "local"
+    """Generate and judge in this process."""
+
+
+class RayExecutor(Section):
+    kind: Literal["ray"]
+    """Generate and judge on a Ray cluster, shards side by side: what is written stays the same (docs/scale.md)."""
+    address: Annotated[str, Field(pattern=r"^(auto|local|[A-Za-z0-9._-]+:[0-9]{1,5})$")] = "auto"
+    """host:port of the cluster; auto: what RAY_ADDRESS names, or else the one that this machine is part of; local:
+    one of this machine alone, for as long as the run."""
+    workers: Count
+    """Most shards at work at once, and most engines."""
+    cpus: Count = 1
+    """Cores of a node that each of them takes."""
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """GPUs of a node that each engine takes; without one it computes on the CPU."""
+
+
+Executor = LocalExecutor | RayExecutor
+LOCAL = LocalExecutor()
+
+
 class RuleFilters(Section):
     """Switches of the rule filters; SeRL's own values (arXiv 2505.20347) stand in `serl_math.toml`."""
 

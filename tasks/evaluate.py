@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 from schemas.evaluations import EVALUATIONS
@@ -13,12 +12,14 @@ from tasks.audit.scores import majorities, score
 from tasks.checks.answers import final_answer
 from tasks.checks.equality import Compare, equality
 from tasks.checks.verify import Outcome
-from tasks.engines import Engine, Request, completed
+from tasks.engines import Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
+from tasks.store.shards import Progress, each_shard
 
 Row = dict[str, Any]
+Shard = tuple[list[Row], Sampling, int]  # items, and how often each is asked how
 
 
 def evaluate(
@@ -42,43 +43,36 @@ def evaluate(
         if row["benchmark"] == sealed if sealed else not row["sealed"]:
             items[row["benchmark"]].append(row)
     work = [shard for rows in items.values() for shard in shards(settings, rows, sampled=not sealed)]
-    total, done = sum(len(rows) * n for rows, _, n in work), 0
     found: list[Row] = []
-
-    def progress(completions: int) -> None:
-        nonlocal done
-        done += completions
-        draft.report(done, total, "answers")
-
     if sealed:
         draft.note_reading(sealed, model)
     with (
         equality(checks, draft.lineage.cache) as compare,
         engine_of_stage(draft, engine, model) as generator,
     ):
-        for part, (rows, sampling, n) in enumerate(work):
 
-            def answer(rows: list[Row] = rows, sampling: Sampling = sampling, n: int = n) -> list[Row]:
-                made = answered(generator, prompt, checks, compare, rows, sampling, n, progress)
-                draft.generated(sum(row["num_tokens"] for row in made))
-                return [
-                    {"id": draft.row_id(EVALUATIONS, row["item_id"], row["greedy"], row["sample"])}
-                    | {"checkpoint": model.digest, "verified": generator.identity is None}
-                    | row
-                    for row in made
-                ]
+        def answer(shard: Shard, progress: Progress) -> tuple[list[Row]]:
+            rows = [
+                {"id": draft.row_id(EVALUATIONS, row["item_id"], row["greedy"], row["sample"])}
+                | {"checkpoint": model.digest, "verified": generator.identity is None}
+                | row
+                for row in answered(generator, prompt, checks, compare, *shard, progress)
+            ]
+            return (rows,)
 
-            found += draft.part(EVALUATIONS, part, answer, of=len(work))
-            done = len(found)
-            draft.report(done, total, "answers")
+        for (rows,) in each_shard(
+            draft, (EVALUATIONS,), work, answer, unit="answers", size=lambda shard: len(shard[0]) * shard[2],
+            workers=calls_at_once(engine, draft.executor),
+        ):  # fmt: skip
+            found += rows
         scores = {name: score(found, name, majorities(found, name, checks, compare)) for name in items}
     return {"scores": {name: of_benchmark.model_dump() for name, of_benchmark in scores.items()}}
 
 
-def shards(settings: Settings, items: list[Row], sampled: bool = True) -> list[tuple[list[Row], Sampling, int]]:
+def shards(settings: Settings, items: list[Row], sampled: bool = True) -> list[Shard]:
     """What is asked of a benchmark's items: all of them once, greedy; a few of them several times, if `sampled`."""
     ranked = sorted(items, key=lambda row: hashlib.sha256(row["question"].encode()).digest())
-    found: list[tuple[list[Row], Sampling, int]] = []
+    found: list[Shard] = []
     for asked, temperature, n in (
         (ranked, 0.0, 1),
         (ranked[: settings.sampled_items], settings.temperature, settings.num_samples if sampled else 0),
@@ -97,7 +91,7 @@ def answered(
     items: list[Row],
     sampling: Sampling,
     n: int = 1,
-    progress: Callable[[int], None] = lambda completions: None,
+    progress: Progress = lambda completions: None,
 ) -> list[Row]:
     """Complete each item (id, question, reference) n times, read the answer, hold it against the reference: columns
     of `evaluations`, without ids of their own."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,16 @@ from typing import Any
 from schemas.answers import ANSWERS
 from schemas.manifest import TableRef
 from schemas.settings import Judge as Settings
+from schemas.settings import RayExecutor
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.audit.statistics import wilson
 from tasks.checks.answers import Answer, canonical, final_answer, usable_answer
 from tasks.checks.equality import Compare, equality
 from tasks.checks.verify import NUM_WORKERS, Outcome
 from tasks.checks.vote import Verdict, vote
+from tasks.cluster import on_the_cluster
 from tasks.store.draft import Draft
+from tasks.store.shards import Progress, each_shard
 
 Row = dict[str, Any]
 Groups = Sequence[tuple[str, list[Row]]]  # question, its attempts
@@ -36,19 +39,19 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
     shards = [groups[i : i + QUESTIONS_PER_SHARD] for i in range(0, len(groups), QUESTIONS_PER_SHARD)] or [[]]
     tables = (PROBE_VERDICTS, VERDICTS, ANSWERS)
     rows: tuple[list[Row], ...] = ([], [], [])
-    with equality(settings, draft.lineage.cache) as compare:
-        for part, shard in enumerate(shards):
-            done = part * QUESTIONS_PER_SHARD
+    executor, here = draft.executor, draft.elsewhere()
 
-            def rule(shard: Groups = shard, done: int = done) -> tuple[list[Row], ...]:
-                def progress(judged: int) -> None:
-                    draft.report(done + judged, len(groups), "verdicts")
+    def rule(shard: Groups, progress: Progress) -> tuple[list[Row], ...]:
+        if isinstance(executor, RayExecutor):
+            asked = [question for question, _ in shard if question in references]
+            return on_the_cluster(executor, _ruled, here, settings, shard, {q: references[q] for q in asked})
+        return _ruled(here, settings, shard, references, progress)
 
-                return _ruled(draft, settings, shard, references, compare, progress)
-
-            for table, new in zip(rows, draft.parts(tables, part, rule, of=len(shards)), strict=True):
+    workers = executor.workers if isinstance(executor, RayExecutor) else 1
+    with equality(settings, draft.lineage.cache):  # what is undecided stays so from shard to shard
+        for made in each_shard(draft, tables, shards, rule, size=len, unit="verdicts", workers=workers):
+            for table, new in zip(rows, made, strict=True):
                 table.extend(new)
-            draft.report(min(len(groups), done + len(shard)), len(groups), "verdicts")
     probed, verdicts, answers = rows
     return _figures(answers, verdicts, probed)
 
@@ -58,22 +61,23 @@ def _ruled(
     settings: Settings,
     shard: Groups,
     references: dict[str, str],
-    compare: Compare,
-    progress: Callable[[int], None],
+    progress: Progress = lambda judged: None,
 ) -> tuple[list[Row], ...]:
     """One shard's probe verdicts, verdicts and answers."""
     answers: list[Row] = []
     verdicts: list[Row] = []
     probed: list[Row] = []
-    for done, judged in enumerate(_judged(shard, settings, compare), 1):
-        answers += _answer_rows(draft, judged)
-        if judged.question in references:
-            reference = references[judged.question]
-            row = _verdict_row(draft, PROBE_VERDICTS, judged)
-            probed.append(row | {"reference": reference, "correct": _correct(judged.verdict, reference, compare)})
-        else:
-            verdicts.append(_verdict_row(draft, VERDICTS, judged))
-        progress(done)
+    with equality(settings, draft.lineage.cache) as compare:
+        for judged in _judged(shard, settings, compare):
+            answers += _answer_rows(draft, judged)
+            if judged.question in references:
+                reference = references[judged.question]
+                correct = _correct(judged.verdict, reference, compare)
+                row = _verdict_row(draft, PROBE_VERDICTS, judged)
+                probed.append(row | {"reference": reference, "correct": correct})
+            else:
+                verdicts.append(_verdict_row(draft, VERDICTS, judged))
+            progress(1)
     return probed, verdicts, answers
 
 

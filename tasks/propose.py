@@ -106,7 +106,6 @@ def _wave(
     with engine_of_stage(draft, engine, model) as generator:
         completions = completed(generator, requests, progress)
         verified = generator.identity is None
-    draft.generated(sum(completion.num_tokens for completion in completions))
     return [
         {"id": c.request_id, "prompt": c.prompt, "text": c.text, "num_tokens": c.num_tokens}
         | {"finish_reason": c.finish_reason, "verified": verified, **shown[c.request_id]}

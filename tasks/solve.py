@@ -2,7 +2,6 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 from schemas.attempts import ATTEMPTS
@@ -11,10 +10,11 @@ from schemas.settings import AnyEngine, Judge, Select
 from schemas.settings import Solve as Settings
 from tasks.checks.answers import final_answer, usable_answer
 from tasks.checks.stopping import Stopping
-from tasks.engines import Completion, Engine, Request, completed
+from tasks.engines import Completion, Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
+from tasks.store.shards import Progress, each_shard
 from tasks.waves import Wave, in_wave
 
 Question = tuple[str, str]  # row id, text
@@ -48,33 +48,27 @@ def solve(
     asked.sort(key=lambda question: hashlib.sha256(question[1].encode()).digest())
     size = settings.questions_per_shard
     shards = [asked[i : i + size] for i in range(0, len(asked), size)]
-    total = len(asked) * settings.num_samples
-    done = made = truncated = 0
-
-    def progress(completions: int) -> None:
-        nonlocal done
-        done += completions
-        draft.report(done, total, "attempts")
-
+    made = truncated = 0
     with engine_of_stage(draft, engine, model) as generator:
-        for part, shard in enumerate(shards):
 
-            def attempt(shard: list[Question] = shard) -> list[dict[str, Any]]:
-                completions = _attempted(draft, generator, settings, prompt, shard, stops_for, progress)
-                draft.generated(sum(c.num_tokens for c in completions))
-                return [
-                    {"id": draft.row_id(ATTEMPTS, c.request_id, c.sample), "question_id": c.request_id}
-                    | {"sample": c.sample, "num_planned": settings.num_samples, "prompt": c.prompt, "text": c.text}
-                    | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason, "checkpoint": model.digest}
-                    | {"verified": generator.identity is None}
-                    for c in completions
-                ]
+        def attempt(shard: list[Question], progress: Progress) -> tuple[list[dict[str, Any]]]:
+            completions = _attempted(draft, generator, settings, prompt, shard, stops_for, progress)
+            rows = [
+                {"id": draft.row_id(ATTEMPTS, c.request_id, c.sample), "question_id": c.request_id}
+                | {"sample": c.sample, "num_planned": settings.num_samples, "prompt": c.prompt, "text": c.text}
+                | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason, "checkpoint": model.digest}
+                | {"verified": generator.identity is None}
+                for c in completions
+            ]
+            return (rows,)
 
-            rows = draft.part(ATTEMPTS, part, attempt, of=len(shards))
+        for (rows,) in each_shard(
+            draft, (ATTEMPTS,), shards, attempt, unit="attempts",
+            size=lambda shard: len(shard) * settings.num_samples, workers=calls_at_once(engine, draft.executor),
+        ):  # fmt: skip
             made += len(rows)
             truncated += sum(row["finish_reason"] == "length" for row in rows)
-            done = min(total, (part + 1) * size * settings.num_samples)
-            draft.report(done, total, "attempts")
+    total = len(asked) * settings.num_samples
     return {"attempts": made, "truncated": truncated} | ({"attempts_saved": total - made} if stops_for else {})
 
 
@@ -85,7 +79,7 @@ def _attempted(
     prompt: Prompt,
     shard: list[Question],
     stops_for: tuple[Judge, Select] | None,
-    progress: Callable[[int], None],
+    progress: Progress,
 ) -> list[Completion]:
     """All attempts at a shard's questions: at once, or in waves for as long as a question is open."""
     wanted = settings.num_samples

@@ -14,6 +14,8 @@ class Checkpoint:
 
     digest: str
     folder: Path
+    objects: Path | None = None
+    """The store's objects, where another machine finds them."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ def engine_of_stage(draft: Draft, settings: AnyEngine, model: CheckpointRef | Te
     """Raises Stopped for a server whose model is not the one that wrote this stage's shards so far: no stage is a
     mixture of two."""
     weights = model.tokenizer if isinstance(model, Teacher) else model
-    with open_engine(settings, Checkpoint(model.digest, draft.checkpoint(weights))) as engine:
+    checkpoint = Checkpoint(model.digest, draft.checkpoint(weights), draft.lineage.objects)
+    with open_engine(settings, checkpoint, draft.executor) as engine:
         if engine.identity is not None:
             changed = differences(draft.note_server(engine.identity), engine.identity)
             if changed:

@@ -60,7 +60,7 @@ class LocalEngine:
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Batches are fixed by the requests (a shard), so that a rerun meets the same ones; one that memory has no
         room for is halved until it fits, which changes no sample: its noise is the row's own."""
-        waiting = [*_batches(requests, self.batch_rows)][::-1]
+        waiting = [*batches(requests, self.batch_rows)][::-1]
         while waiting:
             batch = waiting.pop()
             completions = self._fitting(batch)
@@ -190,7 +190,7 @@ def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
     return text.removeprefix(first) if added else text
 
 
-def _batches(requests: Sequence[Request], batch_rows: int) -> Iterator[list[Request]]:
+def batches(requests: Sequence[Request], batch_rows: int) -> Iterator[list[Request]]:
     """Requests of one kind together, of like length, at most `batch_rows` sequences a batch."""
     for (_, _, n), group in groupby(sorted(requests, key=lambda r: (_kind(r), request_order(r))), key=_kind):
         same = list(group)

@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 
 from schemas.manifest import CheckpointRef, TableRef
+from schemas.settings import LOCAL, Executor
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.store.lineage import Lineage
@@ -47,9 +48,12 @@ class Draft:
     """Called with the rows of each part as soon as it is whole: what works beside the stage takes them."""
     resumed: Callable[[str], None] = lambda place: None
     """Called with the place, such as "shard 3 of 12", at which the stage goes on after an earlier run."""
+    executor: Executor = LOCAL
+    """Where the stage's shards are worked on. It is in no key: what is written stays the same."""
     tokens: int = 0
     written: set[str] = field(default_factory=set)
     _found_parts: int = 0
+    _told: bool = False
 
     @property
     def folder(self) -> Path:
@@ -116,19 +120,34 @@ class Draft:
         of: int | None = None,
     ) -> list[list[Row]]:
         """The same for a shard with rows in several tables: it is whole when its part of the last one is there."""
+        rows = self.found(tables, part)
+        if not rows:
+            self.begin(part, of)
+            rows = self.keep(tables, part, make())
+        return rows
+
+    def found(self, tables: Sequence[Table], part: int) -> list[list[Row]]:
+        """A shard's rows, if an earlier run left it whole."""
         self.written.update(table.name for table in tables)
-        rows = self._found(tables, part)
-        if rows:
+        if rows := self._found(tables, part):
             self._found_parts += 1
-            # generated for this stage, by an earlier run
-            self.tokens += sum(row.get("num_tokens") or 0 for row in rows[-1])
-        else:
-            if self._found_parts:
-                self.resumed(f"shard {part + 1} of {of}" if of else f"shard {part + 1}")
-                self._found_parts = 0
-            self.go_on()
-            made = zip(tables, make(), strict=True)
-            rows = [create_part(self._part(table, part), table, new).to_pylist() for table, new in made]
+            self.tokens += _tokens(rows[-1])  # generated for this stage, by an earlier run
+            self.hand_over(rows[-1])
+        return rows
+
+    def begin(self, part: int, of: int | None = None) -> None:
+        """Before a shard is made: raises BudgetSpent at the recipe's bound."""
+        if self._found_parts and not self._told:
+            self.resumed(f"shard {part + 1} of {of}" if of else f"shard {part + 1}")
+            self._told = True
+        self.go_on()
+
+    def keep(self, tables: Sequence[Table], part: int, made: Sequence[Rows]) -> list[list[Row]]:
+        """Write a shard that was made, and count its tokens."""
+        new = zip(tables, made, strict=True)
+        rows = [create_part(self._part(table, part), table, of_table).to_pylist() for table, of_table in new]
+        self.tokens += _tokens(rows[-1])
+        self.spend(_tokens(rows[-1]))
         self.hand_over(rows[-1])
         return rows
 
@@ -144,6 +163,11 @@ class Draft:
         for path in reversed(torn):
             path.unlink(missing_ok=True)
         return []
+
+    def elsewhere(self) -> "Draft":
+        """What names this draft's rows in another process: it reports to nobody."""
+        lineage = Lineage(self.lineage.store, self.lineage.recipe, ())
+        return Draft(lineage, self.round, self.stage, self.key, self.seed)
 
     def refused(
         self,
@@ -161,11 +185,6 @@ class Draft:
             "threshold": threshold,
             "text": text,
         }
-
-    def generated(self, tokens: int) -> None:
-        """Count tokens the engine generated for this stage."""
-        self.tokens += tokens
-        self.spend(tokens)
 
     def row_id(self, table: Table, *parents: object) -> str:
         """The id of a row that this stage writes: the same in a rerun."""
@@ -193,3 +212,7 @@ class Draft:
     def _part(self, table: Table, part: int) -> Path:
         assert re.fullmatch(r"[0-9a-f]{32}", self.key)
         return self.folder / table.name / self.key / f"part-{part:04d}.parquet"
+
+
+def _tokens(rows: list[Row]) -> int:
+    return sum(row.get("num_tokens") or 0 for row in rows)

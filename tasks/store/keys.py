@@ -19,7 +19,7 @@ BEHIND = {  # libraries that another one leans on for what it computes
     "math_verify": ("sympy", "latex2sympy2_extended"),
 }
 # they move bytes or draw progress, and change nothing of what is written
-UNCOUNTED = {"orjson", "pydantic", "rich", "httpx", "psutil", "upath"}
+UNCOUNTED = {"orjson", "pydantic", "rich", "httpx", "psutil", "ray", "upath"}
 
 
 def stage_key(name: str, inputs: Mapping[str, Any], settings: Any, code: str, versions: Mapping[str, str]) -> str:
