@@ -9,9 +9,10 @@ from pydantic import BaseModel
 
 from flows.round import Round, Stage
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
-from schemas.settings import OpenAIEngine
+from schemas.settings import OpenAIEngine, VllmEngine
 from tasks.collect import Sources
 from tasks.engines.transformers import device_and_dtype
+from tasks.engines.vllm_environment import decides
 from tasks.prompts import Prompt
 from tasks.store.keys import code_of, stage_key
 from tasks.store.lineage import Lineage
@@ -120,7 +121,7 @@ def _paths(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
 
 def _device(inputs: dict[str, Any]) -> str:
     """cuda or cpu, for a stage that computes with weights in this process."""
-    in_this_process = "model" in inputs and not isinstance(inputs.get("engine"), OpenAIEngine)
+    in_this_process = "model" in inputs and not isinstance(inputs.get("engine"), OpenAIEngine | VllmEngine)
     return device_and_dtype()[0] if in_this_process else ""
 
 
@@ -134,6 +135,8 @@ def _digest(value: Any) -> Any:
         return value.digest
     if isinstance(value, OpenAIEngine):
         return value.kind  # where the server stands and how it is asked change nothing; the weights are in the key
+    if isinstance(value, VllmEngine):
+        return decides(value)
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, tuple | list):

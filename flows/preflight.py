@@ -6,6 +6,7 @@ from pathlib import Path
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, load_recipe
 from tasks.collect import Sources, read_sources
+from tasks.engines.vllm_environment import check_vllm
 from tasks.prompts import load_prompt
 from tasks.store.lineage import open_lineage
 from tasks.store.objects import digest_of, folder_digests
@@ -31,6 +32,11 @@ def preflight(path: Path, store: str | Path) -> Plan:
     recipe, text = load_recipe(path)
     folder = path.resolve().parent
     model = _model_folder(path, recipe, folder)
+    if recipe.engine.kind == "vllm":
+        try:
+            check_vllm(recipe.engine, model)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error
     for key, values in (
         ("propose", {"fewshots": ["1+1"]}),
         ("solve", {"question": "1"}),

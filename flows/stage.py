@@ -20,7 +20,7 @@ from flows.round import Round, Stage, Work
 from schemas.errors import BudgetSpent, Damaged, FactoryError
 from schemas.manifest import StageRecord
 from schemas.settings import Budget
-from tasks.engines import close_engine
+from tasks.engines import make_room
 from tasks.store.draft import Draft
 from tasks.store.listing import files_below
 from tasks.store.lock import Lock
@@ -97,7 +97,7 @@ class Stages:
                 resumed=lambda place: why.append(f"resumed at {place}"),
             )
             if "model" in inputs and "engine" not in inputs:
-                close_engine()  # training wants the memory
+                make_room()  # training wants the memory
             began = time.monotonic()
             with _worked_beside(draft, beside) as figures_beside:
                 figures = stage(draft, **inputs) | figures_beside()

@@ -14,16 +14,15 @@ from schemas.settings import (
     Budget,
     Build,
     Count,
+    EngineSettings,
     Evaluate,
     Judge,
     Name,
-    OpenAIEngine,
     Propose,
     Retention,
     Section,
     Select,
     Solve,
-    TransformersEngine,
     Validate,
 )  # fmt: skip
 from schemas.training import Train
@@ -82,7 +81,7 @@ class Recipe(Section):
     data: Data
     benchmarks: Annotated[tuple[Benchmark, ...], Field(min_length=1)]
     """Labelled sets that are never trained on; one of them decides promotions."""
-    engine: Annotated[TransformersEngine | OpenAIEngine, Field(discriminator="kind")]
+    engine: EngineSettings
     """What generates text."""
     propose: Propose
     solve: Solve
@@ -188,7 +187,7 @@ def load_recipe(path: Path) -> tuple[Recipe, str]:
 
 def _first_line_of(error: ValidationError) -> str:
     first, more = error.errors(include_url=False)[0], error.error_count() - 1
-    key = ".".join(str(part) for part in first["loc"] if part not in ("transformers", "openai")) or "recipe"
+    key = ".".join(str(part) for part in first["loc"] if part not in ("transformers", "openai", "vllm")) or "recipe"
     expected = first["msg"].removeprefix("Value error, ")
     silent = ("missing", "value_error", "extra_forbidden")  # an unknown key may hold a secret
     value = "" if first["type"] in silent else f" = {str(repr(first['input']))[:80]}"

@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas.evaluations import EVALUATIONS
 from schemas.manifest import CheckpointRef, TableRef
+from schemas.settings import EngineSettings, Judge, Sampling
 from schemas.settings import Evaluate as Settings
-from schemas.settings import Judge, OpenAIEngine, Sampling, TransformersEngine
 from tasks.audit.scores import majorities, score
 from tasks.checks.answers import final_answer
 from tasks.checks.equality import Compare, equality
@@ -25,7 +25,7 @@ def evaluate(
     *,
     settings: Settings,
     checks: Judge,
-    engine: TransformersEngine | OpenAIEngine,
+    engine: EngineSettings,
     prompt: Prompt,
     model: CheckpointRef,
     benchmark_items: TableRef,
@@ -51,9 +51,10 @@ def evaluate(
 
     if sealed:
         draft.note_reading(sealed, model)
+    weights = Checkpoint(model.digest, draft.checkpoint(model))
     with (
         equality(checks, draft.lineage.cache) as compare,
-        open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator,
+        open_engine(engine, weights, draft.lineage.cache, draft.report) as generator,
     ):
         for part, (rows, sampling, n) in enumerate(work):
 

@@ -15,7 +15,7 @@ from schemas.dropped import DROPPED
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.settings import OpenAIEngine, TransformersEngine
+from schemas.settings import EngineSettings
 from schemas.settings import Propose as Settings
 from tasks.checks.copies import ExactIndex
 from tasks.checks.novelty import NoveltyIndex
@@ -35,7 +35,7 @@ def propose(
     draft: Draft,
     *,
     settings: Settings,
-    engine: TransformersEngine | OpenAIEngine,
+    engine: EngineSettings,
     prompt: Prompt,
     model: CheckpointRef,
     seeds: TableRef,
@@ -80,7 +80,7 @@ def _as_admitted(draft: Draft, questions: TableRef) -> Pool:
 def _wave(
     draft: Draft,
     settings: Settings,
-    engine: TransformersEngine | OpenAIEngine,
+    engine: EngineSettings,
     prompt: Prompt,
     model: CheckpointRef,
     seed_pool: Pool,
@@ -102,7 +102,8 @@ def _wave(
         done += completions
         draft.report(done, len(requests), f"proposals of wave {wave + 1}")
 
-    with open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator:
+    weights = Checkpoint(model.digest, draft.checkpoint(model))
+    with open_engine(engine, weights, draft.lineage.cache, draft.report) as generator:
         completions = completed(generator, requests, progress)
     draft.generated(sum(completion.num_tokens for completion in completions))
     return [

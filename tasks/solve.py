@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.attempts import ATTEMPTS
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.settings import Judge, OpenAIEngine, Select, TransformersEngine
+from schemas.settings import EngineSettings, Judge, Select
 from schemas.settings import Solve as Settings
 from tasks.checks.answers import final_answer, usable_answer
 from tasks.checks.stopping import Stopping
@@ -23,7 +23,7 @@ def solve(
     draft: Draft,
     *,
     settings: Settings,
-    engine: TransformersEngine | OpenAIEngine,
+    engine: EngineSettings,
     prompt: Prompt,
     model: CheckpointRef,
     questions: TableRef,
@@ -55,7 +55,8 @@ def solve(
         done += completions
         draft.report(done, total, "attempts")
 
-    with open_engine(engine, Checkpoint(model.digest, draft.checkpoint(model))) as generator:
+    weights = Checkpoint(model.digest, draft.checkpoint(model))
+    with open_engine(engine, weights, draft.lineage.cache, draft.report) as generator:
         for part, shard in enumerate(shards):
 
             def attempt(shard: list[Question] = shard) -> list[dict[str, Any]]:

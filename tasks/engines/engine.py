@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 
 from schemas.settings import Sampling
 
+Report = Callable[[int, int, str], None]  # (done, total, unit); a total of 0 is one that is not known
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -14,6 +16,8 @@ class Checkpoint:
 
     digest: str
     folder: Path
+    base: "Checkpoint | None" = None
+    """What the weights are laid upon, if they are an adapter's. The vllm engine alone serves such."""
 
 
 @dataclass(frozen=True)
