@@ -1,19 +1,20 @@
-"""Make deployments/models/tiny_vllm: the tiny model with heads of 64 in place of 16, for vLLM, which has no kernel for
-16 on a CPU.
+"""Make deployments/models/tiny_vllm: the tiny model with heads of 64 in place of 16, which vLLM has no kernel for on
+a CPU.
 
     python scripts/make_tiny_for_vllm.py
 
-The function stays the same, bit for bit where sums are:
+The function is the same, up to the order in which floats are summed:
 
-- Each head's 16 rows of q, k and v, and its 16 columns of o, become every fourth of 64; the others are zero. Sums over
-  zeros change nothing.
+- Each head's 16 rows of q, k and v, and its 16 columns of o, become every fourth of 64; the others are zero, and add
+  nothing.
 - Rotary embedding turns the pair (i, i + 32) of 64 by position * theta^(-2i/64). The old pair (i, i + 8) stands at
   (4i, 4i + 32), and is turned by theta^(-8i/64) = theta^(-2i/16), as before; a pair of zeros stays one.
 - Scores are divided by sqrt(64) in place of sqrt(16): q is doubled for that, which rounds nothing.
 
-It stays so under training: the gradient of a zero row of q is a sum of products with k's zeros there, and the other way
-round; that of v's with o's, and o's with v's. Neither AdamW nor its weight decay moves what is zero and has none.
-A step of q weighs half as much as in the tiny model, whose weights after training are therefore others.
+The zeros stay so under training, and with them a model of heads of 16: the gradient of a zero row of q is a sum of
+products with k's zeros there, and the other way round; that of v's with o's, and o's with v's. Neither AdamW nor its
+weight decay moves what is zero and has no gradient. A step of q, which is doubled, counts for half of the tiny
+model's: after training the two have other weights.
 """
 
 import argparse

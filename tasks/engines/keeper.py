@@ -18,6 +18,7 @@ from pathlib import Path
 
 POLL_SECONDS = 0.25
 TERM_SECONDS = 10.0  # a server that is still starting does not end by SIGTERM
+HELPERS_SECONDS = 3.0
 TRACKER_SECONDS = 5.0
 
 
@@ -39,7 +40,9 @@ def end_group(group: int, leader: "subprocess.Popen[bytes] | None" = None) -> No
     are killed but the one that tracks shared memory, which removes it once its users are gone; then that one too."""
     if leader is not None and leader.poll() is None:
         leader.terminate()
-        _wait(group, TERM_SECONDS, leader)
+        with suppress(subprocess.TimeoutExpired):
+            leader.wait(TERM_SECONDS)
+        _wait(group, HELPERS_SECONDS, leader)
     for pid in members(group):
         if "resource_tracker" not in _command(pid):
             _kill(pid)
