@@ -12,6 +12,11 @@ from tasks.store.lineage import open_lineage
 from tasks.store.objects import digest_of, folder_digests
 from tasks.store.place import store_at
 
+HINTS = {
+    "smollm2": "; run `make smollm2` to fetch it",
+    "tiny_vllm": "; run `python scripts/make_tiny_for_vllm.py` to make it",
+}
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -73,7 +78,7 @@ def preflight(path: Path, store: str | Path) -> Plan:
 
 def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
     model = folder / recipe.model.path
-    hint = "; run `make smollm2` to fetch it" if model.name == "smollm2" else ""
+    hint = HINTS.get(model.name, "")
     if not (model / "config.json").is_file():
         raise BadInput(f"{path}: model.path = '{recipe.model.path}': no config.json in {model}{hint}")
     if not any(model.glob("*.safetensors")):

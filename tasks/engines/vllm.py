@@ -33,6 +33,8 @@ SWAP_SECONDS = 600.0
 TOKEN_BYTES = 512  # of an answer: text, id, log-probability
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM has room for
 
+BESIDE = Path(__file__).resolve().parents[2] / "deployments/vllm"  # what its workers import of ours
+
 Answer = dict[str, Any]
 
 
@@ -160,7 +162,7 @@ class ChildEngine:
             raise Down("other weights than it could take")
         self.report(0, 0, "(vLLM takes other weights)")
         self._take(None)
-        self._tell("/collective_rpc", _reload(weights.folder))
+        self._tell("/collective_rpc", {"method": "take_weights", "kwargs": {"folder": str(weights.folder)}})
         self._tell("/reset_prefix_cache")
         self._mark(weights)
 
@@ -304,6 +306,7 @@ def command(settings: VllmEngine, environment: VllmEnvironment, folder: Path, po
         "max-model-len": settings.max_model_len,
         "generation-config": "vllm",  # the base's own sampling defaults would be mixed into the recipe's
         "logprobs-mode": "raw_logprobs",
+        "worker-extension-cls": "selfplay_worker.Weights",
         "tensor-parallel-size": settings.tensor_parallel_size,
         "data-parallel-size": settings.data_parallel_size,
     }
@@ -326,6 +329,7 @@ def variables(environment: VllmEnvironment) -> dict[str, str]:
     told = {
         "DO_NOT_TRACK": "1",
         "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(BESIDE),
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_SERVER_DEV_MODE": "1",  # the door to other weights
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
@@ -339,10 +343,6 @@ def _rank(adapter: Checkpoint) -> int:
     if rank > LORA_RANKS[-1]:
         raise Stopped(f"{adapter.folder}: an adapter of rank {rank}; vLLM has room for {LORA_RANKS[-1]}")
     return rank
-
-
-def _reload(folder: Path) -> Answer:
-    return {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}}
 
 
 def _name(adapter: Checkpoint) -> str:

@@ -174,7 +174,7 @@ def test_other_weights_of_the_same_architecture_are_swapped_and_the_kept_prompts
         with fake.open(weights) as engine:
             completed(engine, ASKED[:1])
     assert len(fake.starts) == 1
-    swapped = [body["kwargs"]["weights_path"] for body in fake.asked("/collective_rpc")]
+    swapped = [body["kwargs"]["folder"] for body in fake.asked("/collective_rpc")]
     assert swapped == [str(other.folder), str(TINY)]
     assert len(fake.asked("/reset_prefix_cache")) == 2
     marks = [body["new_version"] for body in fake.asked("/update_weight_version")]
