@@ -21,9 +21,10 @@ BLOCKS = [
 
 
 def taken_up(recipe: dict, block: dict) -> dict:
-    """As docs/methods.md says: [train] takes the place of the whole, other keys are added or set."""
+    """As docs/methods.md says: [train] takes the place of the whole, and [engine]; other keys are added or set."""
     for key, value in block.items():
-        recipe[key] = taken_up(recipe.get(key, {}), value) if isinstance(value, dict) and key != "train" else value
+        added = isinstance(value, dict) and key not in ("train", "engine")
+        recipe[key] = taken_up(recipe.get(key, {}), value) if added else value
     return recipe
 
 

@@ -25,7 +25,7 @@ def _said(path: Path) -> Any:
 
 def _tensors(folder: Path) -> dict[str, tuple[str, list[int]]]:
     """Name -> type and shape, from the heads of the files: eight bytes of length, then JSON."""
-    found = {}
+    found: dict[str, tuple[str, list[int]]] = {}
     for path in folder.glob("*.safetensors"):
         with open(path, "rb") as file:
             head = json.loads(file.read(int.from_bytes(file.read(8), "little")))

@@ -20,9 +20,9 @@ from schemas.errors import Stopped
 from schemas.settings import OpenAIEngine, VllmEngine
 from tasks.engines.answers import Fault, choices_of
 from tasks.engines.architecture import alike
-from tasks.engines.engine import Checkpoint, Completion, Request
+from tasks.engines.engine import Checkpoint, Completion, Report, Request
 from tasks.engines.openai import ServerEngine, Tasks, _ended, _first_of
-from tasks.engines.server import Report, Server, start, wait_for
+from tasks.engines.server import Server, start, wait_for
 from tasks.engines.transformers import rendered, text_of
 from tasks.engines.vllm_environment import VllmEnvironment, vllm_environment
 
