@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup quickstart test test-slow lint bench bench-methods smollm2 chromium debian
+.PHONY: setup quickstart test test-slow test-vllm lint bench bench-methods smollm2 vllm-env tiny-vllm chromium debian
 
 setup: $(STAMP)
 
@@ -27,9 +27,17 @@ chromium:
 	@command -v chromium > /dev/null || \
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; }
 
-test-slow: setup smollm2 debian
+# with the tests on the real vLLM, where its environment is there: make vllm-env
+WITH_VLLM := $(wildcard .venv-vllm/.installed-*)
+
+test-slow: setup smollm2 debian $(if $(WITH_VLLM),tiny-vllm)
+	@$(if $(WITH_VLLM),true,echo "no .venv-vllm: the tests on the real vLLM are left out; make test-vllm plays them")
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m slow
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "slow$(if $(WITH_VLLM), or vllm)"
+
+# the real vLLM, on a CPU or a GPU: rounds of two models, engines killed, weights swapped, an adapter
+test-vllm: setup vllm-env smollm2 tiny-vllm
+	$(BIN)/pytest -m vllm
 
 # what the slow tests start beside Python: PostgreSQL's programs, and a compiler for a clock that jumps.
 # Without root a test that misses them fails, and says so.
@@ -63,4 +71,29 @@ smollm2: deployments/models/smollm2/model.safetensors
 deployments/models/smollm2/model.safetensors: scripts/make_smollm2.py | setup
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[smollm2]'
 	$(BIN)/python scripts/make_smollm2.py
+	touch $@
+
+# the tiny model with heads that vLLM has kernels for on a CPU
+tiny-vllm: deployments/models/tiny_vllm/model.safetensors
+
+deployments/models/tiny_vllm/model.safetensors: scripts/make_tiny_for_vllm.py | setup
+	$(BIN)/python scripts/make_tiny_for_vllm.py
+
+# vLLM in an environment of its own (2.5 GB on a CPU): its pins and ours exclude each other
+VLLM := .venv-vllm/bin
+VLLM_FOR := $(shell command -v nvidia-smi > /dev/null && echo gpu || echo cpu)
+
+vllm-env: .venv-vllm/.installed-$(VLLM_FOR)
+
+.venv-vllm/.installed-cpu: deployments/vllm/requirements-cpu.txt
+	rm -f .venv-vllm/.installed-*
+	test -x $(VLLM)/python || $(PYTHON) -m venv .venv-vllm
+	$(VLLM)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(VLLM)/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	touch $@
+
+.venv-vllm/.installed-gpu: deployments/vllm/requirements-gpu.txt
+	rm -f .venv-vllm/.installed-*
+	test -x $(VLLM)/python || $(PYTHON) -m venv .venv-vllm
+	$(VLLM)/pip install --quiet --disable-pip-version-check -r $<
 	touch $@

@@ -109,7 +109,7 @@ class _Progress:
 
         assert self._newest is not None
         done, total, unit = self._newest
-        share, words = min(100.0, 100.0 * done / max(total, 1)), f"{done:,} of {total:,} {unit}"
+        share, words = min(100.0, 100.0 * done / max(total, 1)), f"{done:,} of {total:,} {unit}" if total else unit
         if artifact is None:
             create = _creator()
             return create("progress", self._key, share, words) if create else None

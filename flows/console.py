@@ -64,17 +64,20 @@ class Console:
         self._bar = None
 
     def progress(self, shown: str) -> Callable[[int, int, str], None]:
-        """What a stage calls with (done, total, unit)."""
+        """What a stage calls with (done, total, unit); a total of 0 is one that is not known."""
         began = last = time.monotonic()
 
         def report(done: int, total: int, unit: str) -> None:
             nonlocal last
             if self._bar:
-                self._bar.update(self._bar.task_ids[0], completed=done, total=total, unit=unit)
+                self._bar.update(self._bar.task_ids[0], completed=done, total=total or None, unit=unit)
             elif time.monotonic() - last > PLAIN_EVERY_SECONDS and 0 < done < total:
                 last = time.monotonic()
                 left = (last - began) / done * (total - done)
                 self.note(f"  {shown:<{NAME}} {done:,} of {total:,} {unit}, about {left:.0f} s left")
+            elif time.monotonic() - last > PLAIN_EVERY_SECONDS and not total:
+                last = time.monotonic()
+                self.note(f"  {shown:<{NAME}} {unit}")
 
         return report
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.environment import ROOT
+from schemas.errors import BadInput
+from tasks.engines.vllm_environment import vllm_environment
 
 LIBRARIES = (
     "prefect",
@@ -41,6 +43,7 @@ def examine() -> list[Finding]:
         _checkout(),
         *_device(),
         _ray(),
+        _vllm(),
         _tiny_model(),
         _smollm2(),
         _disk(),
@@ -97,8 +100,16 @@ def _device() -> list[Finding]:
         found = f"transformers on {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}, bfloat16"
     else:
         found = f"transformers on the CPU ({os.cpu_count()} cores), float32; no GPU is visible"
-    server = "by URL: engine.kind = 'openai' in the recipe; this project does not start one"
-    return [Finding("engine", True, found), Finding("vllm", True, server, needed=False)]
+    return [Finding("engine", True, found)]
+
+
+def _vllm() -> Finding:
+    try:
+        environment = vllm_environment()
+    except BadInput:
+        return Finding("vllm", False, "for engine.kind = 'vllm' only", "make vllm-env", needed=False)
+    where = "a GPU" if environment.on_gpu else "the CPU"
+    return Finding("vllm", True, f"{environment.version} on {where}, {environment.dtype}", needed=False)
 
 
 def _ray() -> Finding:

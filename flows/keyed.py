@@ -9,9 +9,10 @@ from pydantic import BaseModel
 
 from flows.round import Round, Stage
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, Teacher
-from schemas.settings import Executor, OpenAIEngine, RayExecutor
+from schemas.settings import Executor, OpenAIEngine, RayExecutor, VllmEngine
 from tasks.collect import Sources
 from tasks.engines.transformers import device_and_dtype
+from tasks.engines.vllm_environment import decides
 from tasks.prompts import Prompt
 from tasks.store.keys import code_of, stage_key
 from tasks.store.lineage import Lineage
@@ -120,7 +121,7 @@ def _paths(now: Mapping[str, Any], then: Mapping[str, Any]) -> list[str]:
 
 def _device(inputs: dict[str, Any], executor: Executor) -> str:
     """cuda or cpu, for a stage that computes with weights: in this process, or on a cluster's workers."""
-    if "model" not in inputs or isinstance(inputs.get("engine"), OpenAIEngine):
+    if "model" not in inputs or isinstance(inputs.get("engine"), OpenAIEngine | VllmEngine):
         return ""
     if "engine" in inputs and isinstance(executor, RayExecutor):
         return "cuda" if executor.gpus else "cpu"
@@ -137,6 +138,8 @@ def _digest(value: Any) -> Any:
         return value.digest
     if isinstance(value, OpenAIEngine):  # where the server stands changes nothing, nor how many requests wait for it
         return value.model_dump(include={"kind", "api", "model", "revision"}, exclude_none=True)
+    if isinstance(value, VllmEngine):
+        return decides(value)
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, tuple | list):

@@ -8,10 +8,16 @@ from schemas.recipe import Recipe, load_recipe
 from schemas.settings import OpenAIEngine
 from tasks.cluster import check_ray
 from tasks.collect import Sources, read_sources
+from tasks.engines.vllm_environment import check_vllm
 from tasks.prompts import load_prompt
 from tasks.store.lineage import open_lineage
 from tasks.store.objects import digest_of, folder_digests
 from tasks.store.place import store_at
+
+HINTS = {
+    "smollm2": "; run `make smollm2` to fetch it",
+    "tiny_vllm": "; run `python scripts/make_tiny_for_vllm.py` to make it",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,12 @@ def preflight(path: Path, store: str | Path) -> Plan:
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
     model = _model_folder(path, recipe, folder)
+    for engine in (recipe.engine, recipe.evaluation_engine):
+        try:
+            if engine.kind == "vllm":
+                check_vllm(engine, model)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error
     for key, values in (
         ("propose", {"fewshots": ["1+1"]}),
         ("solve", {"question": "1"}),
@@ -77,7 +89,7 @@ def preflight(path: Path, store: str | Path) -> Plan:
 
 def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
     model = folder / recipe.model.path
-    hint = "; run `make smollm2` to fetch it" if model.name == "smollm2" else ""
+    hint = HINTS.get(model.name, "")
     if not (model / "config.json").is_file():
         raise BadInput(f"{path}: model.path = '{recipe.model.path}': no config.json in {model}{hint}")
     if not any(model.glob("*.safetensors")):

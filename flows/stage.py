@@ -20,7 +20,7 @@ from flows.round import Round, Stage, Work
 from schemas.errors import BudgetSpent, Damaged, FactoryError
 from schemas.manifest import StageRecord
 from schemas.settings import Budget, RayExecutor
-from tasks.engines import close_engine
+from tasks.engines import make_room
 from tasks.store.draft import Draft
 from tasks.store.listing import files_below
 from tasks.store.lock import Lock
@@ -99,7 +99,7 @@ class Stages:
                 executor=round.recipe.executor,
             )
             if "engine" not in inputs and ("model" in inputs or on_a_cluster):
-                close_engine()  # training wants the memory, and judging the cluster's cores
+                make_room()  # training wants the memory, and judging the cluster's cores
             began = time.monotonic()
             # on a cluster, the judge has more cores than this machine could work ahead with
             with _worked_beside(draft, None if on_a_cluster else beside) as figures_beside:

@@ -211,10 +211,8 @@ def load_recipe(path: Path) -> tuple[Recipe, str]:
 
 def _first_line_of(error: ValidationError) -> str:
     first, more = error.errors(include_url=False)[0], error.error_count() - 1
-    key = (
-        ".".join(str(part) for part in first["loc"] if part not in ("transformers", "openai", "local", "ray"))
-        or "recipe"
-    )
+    kinds = ("transformers", "openai", "vllm", "local", "ray")  # pydantic names the kind that it took
+    key = ".".join(str(part) for part in first["loc"] if part not in kinds) or "recipe"
     expected = first["msg"].removeprefix("Value error, ")
     silent = ("missing", "value_error", "extra_forbidden")  # an unknown key may hold a secret
     value = "" if first["type"] in silent else f" = {str(repr(first['input']))[:80]}"

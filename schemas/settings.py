@@ -79,9 +79,6 @@ class OpenAIEngine(Section):
         return self
 
 
-AnyEngine = Annotated[TransformersEngine | OpenAIEngine, Field(discriminator="kind")]
-
-
 class LocalExecutor(Section):
     kind: Literal["local"] = "local"
     """Generate and judge in this process."""
@@ -103,6 +100,38 @@ class RayExecutor(Section):
 
 Executor = LocalExecutor | RayExecutor
 LOCAL = LocalExecutor()
+
+
+class VllmEngine(Section):
+    kind: Literal["vllm"]
+    """Generate by vLLM (`make vllm-env`), in a server that the run starts on loopback, watches and ends."""
+    python: str | None = None
+    """Python of the environment that vLLM is installed in; without it, .venv-vllm/bin/python of this checkout."""
+    max_model_len: Count
+    """Longest prompt and completion together, in tokens."""
+    concurrency: Count
+    """Most requests under way at once."""
+    timeout_seconds: Annotated[float, Field(gt=0)]
+    """Longest wait for one request; after it the server is looked at, and started again if it does not answer."""
+    tensor_parallel_size: Count = 1
+    """GPUs that share one copy of the weights."""
+    data_parallel_size: Count = 1
+    """Copies of the weights, each on GPUs of its own."""
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of a GPU's memory that the server takes; without it, vLLM's own."""
+    kv_cache_gib: Annotated[float, Field(gt=0)] | None = None
+    """GiB for the tokens under way, instead of that share; without it, 1 on a CPU."""
+    prefix_caching: bool = True
+    """Whether prompts that begin alike are read once."""
+
+    @model_validator(mode="after")
+    def memory_is_said_once(self) -> Self:
+        if self.gpu_memory_utilization is not None and self.kv_cache_gib is not None:
+            raise ValueError("gpu_memory_utilization and kv_cache_gib exclude each other")
+        return self
+
+
+AnyEngine = Annotated[TransformersEngine | OpenAIEngine | VllmEngine, Field(discriminator="kind")]
 
 
 class RuleFilters(Section):

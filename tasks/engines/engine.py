@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 
 from schemas.settings import Sampling
 
+Report = Callable[[int, int, str], None]  # (done, total, unit); a total of 0 is one that is not known
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -16,6 +18,8 @@ class Checkpoint:
     folder: Path
     objects: Path | None = None
     """The store's objects, where another machine finds them."""
+    base: "Checkpoint | None" = None
+    """What the weights are laid upon, if they are an adapter's. The vllm engine alone serves such."""
 
 
 @dataclass(frozen=True)

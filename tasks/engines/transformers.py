@@ -141,14 +141,11 @@ class LocalEngine:
         ends = self._ends(request.sampling.stop)
         stop = next((i for i, token in enumerate(tokens) if token in ends), None)
         ids = tokens if stop is None else tokens[: stop + 1]
-        text = self.tokenizer.decode(ids, skip_special_tokens=True)
-        for character in request.sampling.stop:
-            text = text.split(character, 1)[0]  # the token that ended it may hold more than the character
         return Completion(
             request_id=request.id,
             sample=sample,
             prompt=prompt,
-            text=text,
+            text=text_of(self.tokenizer, ids, request.sampling.stop),
             num_tokens=len(ids),
             finish_reason="length" if stop is None else "stop",
             seconds=seconds,
@@ -188,6 +185,14 @@ def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
     first = tokenizer.bos_token
     added = first is not None and tokenizer("x")["input_ids"][0] == tokenizer.bos_token_id
     return text.removeprefix(first) if added else text
+
+
+def text_of(tokenizer: Any, ids: Sequence[int], stop: tuple[str, ...]) -> str:
+    """What a completion's tokens say, up to a character that ends it."""
+    text: str = tokenizer.decode(ids, skip_special_tokens=True)
+    for character in stop:
+        text = text.split(character, 1)[0]  # the token that ended it may hold more than the character
+    return text
 
 
 def batches(requests: Sequence[Request], batch_rows: int) -> Iterator[list[Request]]:

@@ -1,0 +1,351 @@
+"""vLLM in an environment of its own: a server that this process starts on loopback, watches, restarts and ends.
+
+One server plays all stages: other weights of the same architecture take the place of those it holds. Requests go out
+as token ids, so that one tokenizer decides, and come back as such.
+"""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from schemas.errors import Stopped
+from schemas.settings import OpenAIEngine, VllmEngine
+from tasks.engines.answers import Choice, Fault, choices_of
+from tasks.engines.architecture import alike
+from tasks.engines.engine import Checkpoint, Completion, Report, Request
+from tasks.engines.openai import ServerEngine, Tasks, _ended, _first_of
+from tasks.engines.server import Server, start, wait_for
+from tasks.engines.transformers import rendered, text_of
+from tasks.engines.vllm_environment import VllmEnvironment, vllm_environment
+
+NAME = "selfplay"
+TRIES = 4  # of a shard's requests, with a look at the server between them
+PROBE_SECONDS = 60.0
+SWAP_SECONDS = 600.0
+TOKEN_BYTES = 512  # of an answer: text, id, log-probability
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM has room for
+
+BESIDE = Path(__file__).resolve().parents[2] / "deployments/vllm"  # what its workers import of ours
+
+Answer = dict[str, Any]
+
+
+class Down(Exception):
+    """The server did not answer a request as it should: it may be gone."""
+
+
+@contextmanager
+def open_vllm(settings: VllmEngine, checkpoint: Checkpoint, logs: Path, report: Report) -> Iterator["ChildEngine"]:
+    """A server with these weights; it is gone at the end, and its memory free."""
+    engine = ChildEngine(settings, vllm_environment(settings.python), logs, report)
+    try:
+        engine.hold(checkpoint)
+        yield engine
+    finally:
+        engine.end()
+
+
+@dataclass
+class ChildEngine:
+    settings: VllmEngine
+    environment: VllmEnvironment
+    logs: Path
+    report: Report
+    server: Server | None = None
+    weights: Checkpoint | None = None
+    """What the server holds; an adapter's base."""
+    adapter: Checkpoint | None = None
+    """What is asked beside them, if it is an adapter."""
+    rank: int = 0
+    """Of the largest adapter that the server has room for."""
+    tokenizer: Any = field(default=None, repr=False)
+    identity: None = None
+
+    def hold(self, checkpoint: Checkpoint) -> None:
+        """Have the server answer with these weights: swapped in place if they differ in nothing else, else in a new
+        one. Raises Stopped if it cannot be had."""
+        weights, adapter = (checkpoint.base, checkpoint) if checkpoint.base else (checkpoint, None)
+        rank = max(self.rank, _rank(adapter) if adapter else 0)
+        try:
+            if self.weights is None or rank > self.rank:
+                raise Down("no server that could take them")
+            self._swap(weights)
+            self._take(adapter)
+        except Down:  # one that refused may hold half of them
+            self._start(weights, adapter, rank, "vLLM starts")
+
+    def end(self) -> None:
+        if self.server is not None:
+            self.server.end()
+        self.server = self.weights = self.adapter = None
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """Each request's samples once they are whole. If the server dies over them, or hangs, it is started again,
+        and what was unfinished is asked again; samples that came are not. Raises Stopped if that does not help."""
+        left = {request.id: request for request in requests}
+        for tries_left in reversed(range(TRIES)):
+            try:
+                for completions in self._answered(list(left.values())):
+                    del left[completions[0].request_id]
+                    yield from completions
+                return
+            except Down as down:
+                if not tries_left:
+                    problem = f"vLLM failed {TRIES} times over the same requests: {down}"
+                    raise Stopped(f"{problem}; {self._words()}; mend it, then run again") from down
+                if not self._is_well():
+                    assert self.weights is not None
+                    self._start(self.weights, self.adapter, self.rank, "vLLM failed, and starts again")
+
+    def _answered(self, requests: list[Request]) -> Iterator[list[Completion]]:
+        """Raises Down at the first request that fails, once those are out that were whole by then."""
+        assert self.server is not None
+        settings = OpenAIEngine(
+            kind="openai",
+            url=f"{self.server.url}/v1",
+            concurrency=self.settings.concurrency,
+            timeout_seconds=self.settings.timeout_seconds,
+        )
+        model = _name(self.adapter) if self.adapter else NAME
+        with asyncio.Runner() as runner:
+            limits = httpx.Limits(max_connections=settings.concurrency)
+            client = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False, verify=False)
+            asking = _Asking(
+                runner, client, settings, model, self.tokenizer, max_model_len=self.settings.max_model_len
+            )
+            tasks: Tasks = runner.run(asking._begun(requests))
+            try:
+                failed = None
+                while tasks and failed is None:
+                    done, tasks = runner.run(_first_of(tasks))
+                    failed = next((error for task in done if (error := task.exception())), None)
+                    if failed is not None:
+                        runner.run(_ended(tasks))
+                        done, tasks = done | tasks, set()
+                    yield from (task.result() for task in done if not task.cancelled() and not task.exception())
+                if failed is not None:
+                    raise failed
+            finally:
+                runner.run(_ended(tasks))
+                runner.run(client.aclose())
+
+    def _start(self, weights: Checkpoint, adapter: Checkpoint | None, rank: int, words: str) -> None:
+        """Put a new server in the place of the one there is. Raises Stopped if it does not come to answer."""
+        from transformers import AutoTokenizer
+
+        self.end()
+        self.server = start(
+            lambda port: command(self.settings, self.environment, weights.folder, port, rank),
+            variables(self.environment), self.logs / "vllm", "vllm",
+        )  # fmt: skip
+        self.rank = rank
+        try:
+            wait_for(self.server, self._is_healthy, self.report, words)
+            wait_for(self.server, self._is_well, self.report, words)  # healthy says nothing of the model
+            self._mark(weights)
+            self._take(adapter)
+        except Down as down:
+            raise Stopped(f"vLLM: {down}; {self._words()}; mend it, then run again") from down
+        self.tokenizer = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True)
+
+    def _swap(self, weights: Checkpoint) -> None:
+        """Have the server put these weights in place of its own. What it keeps of prompts goes too."""
+        assert self.weights is not None
+        if weights == self.weights:
+            return
+        if not alike(self.weights.folder, weights.folder):
+            raise Down("other weights than it could take")
+        self.report(0, 0, "(vLLM takes other weights)")
+        self._take(None)
+        self._tell("/collective_rpc", {"method": "take_weights", "kwargs": {"folder": str(weights.folder)}})
+        self._tell("/reset_prefix_cache")
+        self._mark(weights)
+
+    def _mark(self, weights: Checkpoint) -> None:
+        """Have the server say whose weights it holds."""
+        told = self._tell("/update_weight_version", {"new_version": weights.digest})
+        if told.get("new_version") != weights.digest:
+            raise Down(f"it says of its weights: {str(told)[:80]}")
+        self.weights = weights
+
+    def _take(self, adapter: Checkpoint | None) -> None:
+        """Have an adapter served beside its base, and no other."""
+        if adapter == self.adapter:
+            return
+        if self.adapter is not None:
+            self._tell("/v1/unload_lora_adapter", {"lora_name": _name(self.adapter)})
+            self.adapter = None
+        if adapter is not None:
+            self._tell("/v1/load_lora_adapter", {"lora_name": _name(adapter), "lora_path": str(adapter.folder)})
+            self.adapter = adapter
+
+    def _tell(self, path: str, body: Answer | None = None) -> Answer:
+        """Raises Down unless the server did as it was told."""
+        assert self.server is not None
+        try:
+            said = httpx.post(self.server.url + path, json=body, timeout=SWAP_SECONDS, trust_env=False, verify=False)
+        except httpx.HTTPError as error:
+            raise Down(f"{path}: {error.__class__.__name__}: {error}") from error
+        if said.status_code != 200:
+            raise Down(f"{path}: HTTP {said.status_code}: {said.text[:200]!r}")
+        try:
+            return dict(json.loads(said.text))
+        except ValueError:
+            return {}
+
+    def _is_healthy(self) -> bool:
+        assert self.server is not None
+        try:
+            return httpx.get(f"{self.server.url}/health", timeout=5, trust_env=False, verify=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def _is_well(self) -> bool:
+        """Whether it gives a token."""
+        assert self.server is not None
+        asked = {"model": NAME, "prompt": [0], "max_tokens": 1, "temperature": 0.0}
+        url = f"{self.server.url}/v1/completions"
+        try:
+            said = httpx.post(url, json=asked, timeout=PROBE_SECONDS, trust_env=False, verify=False)
+        except httpx.HTTPError:
+            return False
+        return said.status_code == 200 and "choices" in said.text
+
+    def _words(self) -> str:
+        assert self.server is not None
+        return f"its last words: {self.server.last_words()}; its log: {self.server.log}"
+
+
+@dataclass
+class _Asking(ServerEngine):
+    """Asks each request once: what comes of a fault is decided for all of them together."""
+
+    max_model_len: int = 0
+
+    async def _complete(self, request: Request) -> list[Completion]:
+        began, prompt = time.monotonic(), rendered(self.tokenizer, request.prompt)
+        ids, longest = self.tokenizer(prompt)["input_ids"], request.sampling.max_tokens
+        if len(ids) + longest > self.max_model_len:
+            raise Stopped(
+                f"a prompt of {len(ids)} tokens and max_tokens = {longest} exceed engine.max_model_len = "
+                f"{self.max_model_len}; raise it, then run again"
+            )
+        body = request.sampling.model_dump(exclude={"stop"}) | {
+            "model": self.model,
+            "prompt": ids,
+            "n": request.n,
+            "seed": seed_of(request),
+            "stop": list(request.sampling.stop),
+            "return_token_ids": True,
+        }
+        if request.logprobs:
+            body["logprobs"] = 0  # those of the sampled tokens
+        try:
+            async with asyncio.timeout(self.settings.timeout_seconds):
+                answer = await self._answer(
+                    "POST",
+                    f"{self.settings.url}/completions",
+                    body,
+                    2**20 + TOKEN_BYTES * (request.n * longest + len(ids)),
+                )
+            choices, seconds = choices_of(answer, request, "completions"), time.monotonic() - began
+            return [
+                _completion(self.tokenizer, request, prompt, sample, choice, seconds)
+                for sample, choice in enumerate(choices, request.first)
+            ]
+        except Fault as fault:
+            if not fault.may_pass:
+                raise Stopped(f"vLLM refused a request: {fault}") from fault
+            raise Down(str(fault)) from fault
+        except TimeoutError as error:
+            raise Down(f"no whole answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)") from error
+        except httpx.HTTPError as error:
+            raise Down(f"{error.__class__.__name__}: {error}") from error
+
+
+def _completion(
+    tokenizer: Any, request: Request, prompt: str, sample: int, choice: Choice, seconds: float
+) -> Completion:
+    """Raises Fault for a choice without its tokens: vLLM was asked for them."""
+    if (ids := choice.token_ids) is None:
+        raise Fault("a choice without token ids")
+    return Completion(
+        request_id=request.id,
+        sample=sample,
+        prompt=prompt,
+        text=text_of(tokenizer, ids, request.sampling.stop),
+        num_tokens=len(ids),
+        finish_reason=choice.finish_reason,
+        seconds=seconds,
+        token_ids=ids,
+        logprobs=choice.logprobs,
+    )
+
+
+def seed_of(request: Request) -> int:
+    """vLLM draws sample i of n as it would the only sample of seed + i: the seeds of two requests lie far apart."""
+    spread = hashlib.sha256(str(request.seed).encode()).digest()[:8]
+    return (int.from_bytes(spread) >> 2) + request.first
+
+
+def command(settings: VllmEngine, environment: VllmEnvironment, folder: Path, port: int, rank: int = 0) -> list[str]:
+    """The server's own, in vLLM's words."""
+    options: dict[str, object] = {
+        "model": folder,
+        "served-model-name": NAME,
+        "host": "127.0.0.1",
+        "port": port,
+        "dtype": environment.dtype,
+        "load-format": "safetensors",  # nothing else: the other forms are pickles
+        "max-model-len": settings.max_model_len,
+        "generation-config": "vllm",  # the base's own sampling defaults would be mixed into the recipe's
+        "logprobs-mode": "raw_logprobs",
+        "worker-extension-cls": "selfplay_worker.Weights",
+        "tensor-parallel-size": settings.tensor_parallel_size,
+        "data-parallel-size": settings.data_parallel_size,
+    }
+    gib = settings.kv_cache_gib or (None if environment.on_gpu else 1.0)
+    options |= {"kv-cache-memory-bytes": int(gib * 2**30)} if gib else {}
+    if settings.gpu_memory_utilization is not None:
+        options["gpu-memory-utilization"] = settings.gpu_memory_utilization
+    flags = ["--enable-prefix-caching" if settings.prefix_caching else "--no-enable-prefix-caching"]
+    flags += ["--disable-uvicorn-access-log", *([] if environment.on_gpu else ["--enforce-eager"])]
+    if rank:
+        flags.append("--enable-lora")
+        options["max-lora-rank"] = next(size for size in LORA_RANKS if size >= rank)
+    named = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    # the module, not `vllm serve`: the build for CPUs has a command that does not find itself
+    return [str(environment.python), "-m", "vllm.entrypoints.openai.api_server", *named, *flags]
+
+
+def variables(environment: VllmEnvironment) -> dict[str, str]:
+    """What the server's environment says beside this process's own."""
+    told = {
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(BESIDE),
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_SERVER_DEV_MODE": "1",  # the door to other weights
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
+    }
+    # on a CPU the first request for log-probabilities would compile C++ for half a minute
+    return told if environment.on_gpu else told | {"TORCH_COMPILE_DISABLE": "1"}
+
+
+def _rank(adapter: Checkpoint) -> int:
+    rank = int(json.loads((adapter.folder / "adapter_config.json").read_text())["r"])
+    if rank > LORA_RANKS[-1]:
+        raise Stopped(f"{adapter.folder}: an adapter of rank {rank}; vLLM has room for {LORA_RANKS[-1]}")
+    return rank
+
+
+def _name(adapter: Checkpoint) -> str:
+    return f"{NAME}-{adapter.digest[:16]}"
