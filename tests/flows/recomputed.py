@@ -124,6 +124,10 @@ class Recomputed:
             assert {(p["name"], p["text"]) for p in stage["prompts"]} == set(marker["prompts"].items())
             for prompt in stage["prompts"]:
                 assert prompt["digest"] == sha(prompt["text"]) == marker["inputs"]["prompt"]
+            engine = marker["settings"].get("engine", {})
+            by_url = engine if engine.get("kind") == "openai" else None
+            assert stage["url_engine"] == by_url
+            assert stage["teacher"] == (f"{engine['model']}@{engine['revision']}" if "model" in engine else None)
             asked = stage["checkpoint"]
             self.checkpoints([asked] if asked else [], [marker["inputs"]["model"]] if asked else [])
 
