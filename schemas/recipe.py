@@ -11,10 +11,10 @@ from schemas.controls import Controls
 from schemas.errors import BadInput
 from schemas.gate import Gate
 from schemas.settings import (
+    AnyEngine,
     Budget,
     Build,
     Count,
-    EngineSettings,
     Evaluate,
     Judge,
     Name,
@@ -81,7 +81,7 @@ class Recipe(Section):
     data: Data
     benchmarks: Annotated[tuple[Benchmark, ...], Field(min_length=1)]
     """Labelled sets that are never trained on; one of them decides promotions."""
-    engine: EngineSettings
+    engine: AnyEngine
     """What generates text."""
     propose: Propose
     solve: Solve

@@ -92,7 +92,7 @@ class VllmEngine(Section):
         return self
 
 
-EngineSettings = Annotated[TransformersEngine | OpenAIEngine | VllmEngine, Field(discriminator="kind")]
+AnyEngine = Annotated[TransformersEngine | OpenAIEngine | VllmEngine, Field(discriminator="kind")]
 
 
 class RuleFilters(Section):

@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.evaluations import EVALUATIONS
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.settings import EngineSettings, Judge, Sampling
+from schemas.settings import AnyEngine, Judge, Sampling
 from schemas.settings import Evaluate as Settings
 from tasks.audit.scores import majorities, score
 from tasks.checks.answers import final_answer
@@ -25,7 +25,7 @@ def evaluate(
     *,
     settings: Settings,
     checks: Judge,
-    engine: EngineSettings,
+    engine: AnyEngine,
     prompt: Prompt,
     model: CheckpointRef,
     benchmark_items: TableRef,

@@ -15,7 +15,7 @@ from schemas.dropped import DROPPED
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.settings import EngineSettings
+from schemas.settings import AnyEngine
 from schemas.settings import Propose as Settings
 from tasks.checks.copies import ExactIndex
 from tasks.checks.novelty import NoveltyIndex
@@ -35,7 +35,7 @@ def propose(
     draft: Draft,
     *,
     settings: Settings,
-    engine: EngineSettings,
+    engine: AnyEngine,
     prompt: Prompt,
     model: CheckpointRef,
     seeds: TableRef,
@@ -80,7 +80,7 @@ def _as_admitted(draft: Draft, questions: TableRef) -> Pool:
 def _wave(
     draft: Draft,
     settings: Settings,
-    engine: EngineSettings,
+    engine: AnyEngine,
     prompt: Prompt,
     model: CheckpointRef,
     seed_pool: Pool,

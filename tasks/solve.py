@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.attempts import ATTEMPTS
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.settings import EngineSettings, Judge, Select
+from schemas.settings import AnyEngine, Judge, Select
 from schemas.settings import Solve as Settings
 from tasks.checks.answers import final_answer, usable_answer
 from tasks.checks.stopping import Stopping
@@ -23,7 +23,7 @@ def solve(
     draft: Draft,
     *,
     settings: Settings,
-    engine: EngineSettings,
+    engine: AnyEngine,
     prompt: Prompt,
     model: CheckpointRef,
     questions: TableRef,

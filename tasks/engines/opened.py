@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.settings import EngineSettings, TransformersEngine, VllmEngine
+from schemas.settings import AnyEngine, TransformersEngine, VllmEngine
 from tasks.engines.engine import Checkpoint, Engine, Report
 from tasks.store.place import local_cache
 
@@ -25,7 +25,7 @@ _held: list[Opened] = []
 
 @contextmanager
 def open_engine(
-    settings: EngineSettings,
+    settings: AnyEngine,
     checkpoint: Checkpoint,
     logs: Path | None = None,
     report: Report = lambda done, total, unit: None,

@@ -18,7 +18,7 @@ import httpx
 
 from schemas.errors import Stopped
 from schemas.settings import OpenAIEngine, VllmEngine
-from tasks.engines.answers import Fault, choices_of
+from tasks.engines.answers import Fault
 from tasks.engines.architecture import alike
 from tasks.engines.engine import Checkpoint, Completion, Report, Request
 from tasks.engines.openai import ServerEngine, Tasks, _ended, _first_of
@@ -30,6 +30,7 @@ NAME = "selfplay"
 TRIES = 4  # of a shard's requests, with a look at the server between them
 PROBE_SECONDS = 60.0
 SWAP_SECONDS = 600.0
+ENDS = ("stop", "length")  # "abort": the server went down over it
 TOKEN_BYTES = 512  # of an answer: text, id, log-probability
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM has room for
 
@@ -253,14 +254,11 @@ class _Asking(ServerEngine):
                     body,
                     2**20 + TOKEN_BYTES * (request.n * longest + len(ids)),
                 )
-            choices = choices_of(answer, request.n)
-            told = {choice["index"]: choice for choice in answer["choices"]}
-            return [
-                _completion(
-                    self.tokenizer, request, prompt, i, told[i], choice.finish_reason, time.monotonic() - began
-                )
-                for i, choice in enumerate(choices)
-            ]
+            seconds = time.monotonic() - began
+            choices = sorted(answer["choices"], key=lambda choice: choice["index"])
+            if len(choices) != request.n or any(choice["finish_reason"] not in ENDS for choice in choices):
+                raise Down("an answer cut off")
+            return [_completion(self.tokenizer, request, prompt, choice, seconds) for choice in choices]
         except Fault as fault:
             if not fault.may_pass:
                 raise Stopped(f"vLLM refused a request: {fault}") from fault
@@ -271,20 +269,18 @@ class _Asking(ServerEngine):
             raise Down(f"{error.__class__.__name__}: {error}") from error
 
 
-def _completion(
-    tokenizer: Any, request: Request, prompt: str, i: int, told: Answer, finish_reason: Any, seconds: float
-) -> Completion:
-    ids = tuple(told["token_ids"])
+def _completion(tokenizer: Any, request: Request, prompt: str, choice: Answer, seconds: float) -> Completion:
+    ids = tuple(choice["token_ids"])
     return Completion(
         request_id=request.id,
-        sample=request.first + i,
+        sample=request.first + choice["index"],
         prompt=prompt,
         text=text_of(tokenizer, ids, request.sampling.stop),
         num_tokens=len(ids),
-        finish_reason=finish_reason,
+        finish_reason=choice["finish_reason"],
         seconds=seconds,
         token_ids=ids,
-        logprobs=tuple(told["logprobs"]["token_logprobs"]) if request.logprobs else None,
+        logprobs=tuple(choice["logprobs"]["token_logprobs"]) if request.logprobs else None,
     )
 
 

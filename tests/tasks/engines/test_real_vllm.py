@@ -19,7 +19,7 @@ from tasks.engines.keeper import members
 
 from .api import TINY
 
-pytestmark = pytest.mark.vllm
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1200)]
 SCRIPT = TINY.parents[2] / "scripts/make_tiny_for_vllm.py"
 HERE = TransformersEngine(kind="transformers", batch_rows=512)
 GREEDY = Sampling(temperature=0.0, max_tokens=56)
@@ -141,16 +141,23 @@ def test_other_weights_are_swapped_in_place_and_answer_as_in_transformers(here, 
     assert differing > 50
 
 
+MANY = {"n": 8, "questions": 200}
+
+
+@pytest.fixture(scope="module")
+def steady(ask, twin):
+    """What comes of many requests if nothing happens."""
+    return tokens(ask(twin, asked(WARM, **MANY)))
+
+
 @pytest.mark.parametrize("which", ["VLLM::EngineCore", "VLLM::Worker"])
-def test_an_engine_killed_over_its_work_is_started_again_and_ends_with_the_same_rows(ask, twin, which, folder):
-    requests = asked(WARM, n=16, questions=400)
-    steady = tokens(ask(twin, asked(WARM, n=16, questions=400)))
+def test_an_engine_killed_over_its_work_is_started_again_and_ends_with_the_same_rows(steady, twin, which, folder):
     before, found = len(logs(folder)), []
     with open_engine(SETTINGS, twin, folder) as engine:
         first = running()
-        for completion in engine.generate(requests):
+        for completion in engine.generate(asked(WARM, **MANY)):
             found.append(completion)
-            if len(found) == 16 * 20:
+            if len(found) == 20 * MANY["n"]:
                 (victim,) = [p for p in map(psutil.Process, members(first.group)) if p.name().startswith(which[:15])]
                 victim.kill()
     assert len(found) == len(steady), "nothing twice, nothing missing"
