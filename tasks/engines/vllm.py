@@ -311,7 +311,9 @@ def command(settings: VllmEngine, environment: VllmEnvironment, folder: Path, po
     if settings.gpu_memory_utilization is not None:
         options["gpu-memory-utilization"] = settings.gpu_memory_utilization
     flags = ["--enable-prefix-caching" if settings.prefix_caching else "--no-enable-prefix-caching"]
-    flags += ["--disable-uvicorn-access-log", *([] if environment.on_gpu else ["--enforce-eager"])]
+    flags.append("--disable-uvicorn-access-log")
+    if not environment.on_gpu:  # a prompt that has a seed and is read in parts kills vLLM 0.32 on a CPU
+        flags += ["--enforce-eager", "--no-enable-chunked-prefill"]
     if rank:
         flags.append("--enable-lora")
         options["max-lora-rank"] = next(size for size in LORA_RANKS if size >= rank)
