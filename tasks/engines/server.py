@@ -19,6 +19,8 @@ START_SECONDS = 1800.0  # large weights from a slow disk
 END_SECONDS = 30.0
 KEPT_LOGS = 8
 LOG_BYTES = 2**20  # of a log's end, read for its last words
+ERROR = re.compile(r"[\w.]*(Error|Exception): .+")
+NEAREST = ("(Worker", "(EngineCore", "")  # how vLLM's processes begin their lines: the others name their error only
 # what is the server's own business, and what could change what it does behind the recipe's back
 WITHHELD = ("PREFECT", "SELFPLAY", "AWS_", "PYTHON", "VLLM_API_KEY", "VLLM_CPU_KVCACHE_SPACE")
 
@@ -48,13 +50,17 @@ class Server:
         end_group(self.group)  # nobody is left, unless the keeper was killed
 
     def last_words(self) -> str:
-        """The last line of its log that names an error, or else the last line: one line, fit for a terminal."""
+        """The last error that its log names, by the process nearest to the cause, or else the log's last line: one
+        line, fit for a terminal."""
         with open(self.log, "rb") as log:
             log.seek(max(0, os.path.getsize(self.log) - LOG_BYTES))
             lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        named = [line for line in lines if re.search(r"(Error|Exception)\b.*: ", line)]
-        line = (named or lines or ["nothing"])[-1]
-        return "".join(c if c.isprintable() else "?" for c in line)[:300]
+        for process in NEAREST:
+            told = [found[0] for line in lines if line.startswith(process) and (found := ERROR.search(line))]
+            if told:
+                lines = told
+                break
+        return "".join(c if c.isprintable() else "?" for c in (lines or ["nothing"])[-1])[:300]
 
 
 def start(

@@ -18,7 +18,7 @@ import httpx
 
 from schemas.errors import Stopped
 from schemas.settings import OpenAIEngine, VllmEngine
-from tasks.engines.answers import Choice, Fault, choices_of
+from tasks.engines.answers import Fault
 from tasks.engines.architecture import alike
 from tasks.engines.engine import Checkpoint, Completion, Report, Request
 from tasks.engines.openai import ServerEngine, Tasks, _ended, _first_of
@@ -30,6 +30,7 @@ NAME = "selfplay"
 TRIES = 4  # of a shard's requests, with a look at the server between them
 PROBE_SECONDS = 60.0
 SWAP_SECONDS = 600.0
+ENDS = ("stop", "length")  # "abort": the server went down over it
 TOKEN_BYTES = 512  # of an answer: text, id, log-probability
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM has room for
 
@@ -256,37 +257,33 @@ class _Asking(ServerEngine):
                     body,
                     2**20 + TOKEN_BYTES * (request.n * longest + len(ids)),
                 )
-            choices, seconds = choices_of(answer, request, "completions"), time.monotonic() - began
-            return [
-                _completion(self.tokenizer, request, prompt, sample, choice, seconds)
-                for sample, choice in enumerate(choices, request.first)
-            ]
+            seconds = time.monotonic() - began
+            choices = sorted(answer["choices"], key=lambda choice: choice["index"])
+            if len(choices) != request.n or any(choice["finish_reason"] not in ENDS for choice in choices):
+                raise Down("an answer cut off")
+            return [_completion(self.tokenizer, request, prompt, choice, seconds) for choice in choices]
         except Fault as fault:
             if not fault.may_pass:
                 raise Stopped(f"vLLM refused a request: {fault}") from fault
             raise Down(str(fault)) from fault
         except TimeoutError as error:
             raise Down(f"no whole answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)") from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, KeyError, TypeError) as error:
             raise Down(f"{error.__class__.__name__}: {error}") from error
 
 
-def _completion(
-    tokenizer: Any, request: Request, prompt: str, sample: int, choice: Choice, seconds: float
-) -> Completion:
-    """Raises Fault for a choice without its tokens: vLLM was asked for them."""
-    if (ids := choice.token_ids) is None:
-        raise Fault("a choice without token ids")
+def _completion(tokenizer: Any, request: Request, prompt: str, choice: Answer, seconds: float) -> Completion:
+    ids = tuple(choice["token_ids"])
     return Completion(
         request_id=request.id,
-        sample=sample,
+        sample=request.first + choice["index"],
         prompt=prompt,
         text=text_of(tokenizer, ids, request.sampling.stop),
         num_tokens=len(ids),
-        finish_reason=choice.finish_reason,
+        finish_reason=choice["finish_reason"],
         seconds=seconds,
         token_ids=ids,
-        logprobs=choice.logprobs,
+        logprobs=tuple(choice["logprobs"]["token_logprobs"]) if request.logprobs else None,
     )
 
 
@@ -317,7 +314,9 @@ def command(settings: VllmEngine, environment: VllmEnvironment, folder: Path, po
     if settings.gpu_memory_utilization is not None:
         options["gpu-memory-utilization"] = settings.gpu_memory_utilization
     flags = ["--enable-prefix-caching" if settings.prefix_caching else "--no-enable-prefix-caching"]
-    flags += ["--disable-uvicorn-access-log", *([] if environment.on_gpu else ["--enforce-eager"])]
+    flags.append("--disable-uvicorn-access-log")
+    if not environment.on_gpu:  # a prompt that has a seed and is read in parts kills vLLM 0.32 on a CPU
+        flags += ["--enforce-eager", "--no-enable-chunked-prefill"]
     if rank:
         flags.append("--enable-lora")
         options["max-lora-rank"] = next(size for size in LORA_RANKS if size >= rank)

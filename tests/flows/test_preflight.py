@@ -16,6 +16,7 @@ TINY = Path(__file__).resolve().parents[2] / "deployments/models/tiny"
 BY_URL = {"kind": "openai", "url": "http://127.0.0.1:1/v1", "concurrency": 1, "timeout_seconds": 1}
 TAUGHT = BY_URL | {"model": "teacher-7b", "revision": "1"}
 HERE = {"kind": "transformers", "batch_rows": 8}
+VLLM = {"kind": "vllm", "max_model_len": 256, "concurrency": 8, "timeout_seconds": 60}
 
 
 def test_a_base_model_that_would_import_code_is_refused_before_anything_is_written(tmp_path, write_recipe):
@@ -76,3 +77,17 @@ def test_a_teachers_key_is_made_of_its_name_and_not_of_where_it_stands(write_rec
     assert key(BY_URL) == key(BY_URL | moved)
     others = [TAUGHT, TAUGHT | {"model": "teacher-9b"}, TAUGHT | {"revision": "2"}, TAUGHT | {"api": "chat"}, BY_URL]
     assert len({key(engine) for engine in others}) == len(others)
+
+
+def test_a_recipe_for_vllm_without_its_environment_is_one_line_and_nothing_is_written(tmp_path, write_recipe):
+    recipe = write_recipe(engine=VLLM | {"python": str(tmp_path / "gone/python")})
+    with pytest.raises(BadInput, match=r"small\.toml: engine\.python = '.*gone/python': .*make vllm-env") as refused:
+        preflight(recipe, tmp_path / "store")
+    assert str(refused.value).count("\n") == 0
+    assert not (tmp_path / "store").exists()
+
+
+def test_memory_of_the_server_is_said_once(tmp_path, write_recipe):
+    recipe = write_recipe(engine=VLLM | {"gpu_memory_utilization": 0.5, "kv_cache_gib": 1.0})
+    with pytest.raises(BadInput, match="gpu_memory_utilization and kv_cache_gib exclude each other"):
+        preflight(recipe, tmp_path / "store")

@@ -286,7 +286,7 @@ def test_the_command_says_what_the_recipe_says(fake):
     for option in (
         f"--model {TINY}", "--port 1234", "--host 127.0.0.1", "--dtype float32", "--tensor-parallel-size 2",
         "--data-parallel-size 3", "--no-enable-prefix-caching", "--kv-cache-memory-bytes 536870912",
-        "--load-format safetensors", "--enforce-eager", "--max-model-len 64",
+        "--load-format safetensors", "--enforce-eager", "--no-enable-chunked-prefill", "--max-model-len 64",
     ):  # fmt: skip
         assert option in words
     fake.install({"vllm": "0.32.0"})
@@ -295,6 +295,7 @@ def test_the_command_says_what_the_recipe_says(fake):
     assert "--dtype bfloat16" in words
     assert "--gpu-memory-utilization 0.8" in words
     assert "--enforce-eager" not in words
+    assert "chunked-prefill" not in words
     assert "--kv-cache-memory-bytes" not in words
 
 
