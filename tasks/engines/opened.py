@@ -29,6 +29,7 @@ def open_engine(
     settings: AnyEngine,
     checkpoint: Checkpoint,
     executor: Executor = LOCAL,
+    *,
     logs: Path | None = None,
     report: Report = lambda done, total, unit: None,
 ) -> Iterator[Engine]:

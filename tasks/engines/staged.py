@@ -19,7 +19,7 @@ def engine_of_stage(draft: Draft, settings: AnyEngine, model: CheckpointRef | Te
     mixture of two."""
     weights = model.tokenizer if isinstance(model, Teacher) else model
     checkpoint = Checkpoint(model.digest, draft.checkpoint(weights), draft.lineage.objects)
-    with open_engine(settings, checkpoint, draft.executor, draft.lineage.cache, draft.report) as engine:
+    with open_engine(settings, checkpoint, draft.executor, logs=draft.lineage.cache, report=draft.report) as engine:
         if engine.identity is not None:
             changed = differences(draft.note_server(engine.identity), engine.identity)
             if changed:

@@ -69,7 +69,7 @@ def ask(folder):
     """Completions by one vLLM server for all tests here; `here`: by transformers."""
 
     def completions(weights, requests, settings=SETTINGS):
-        with open_engine(settings, weights, folder) as engine:
+        with open_engine(settings, weights, logs=folder) as engine:
             return completed(engine, requests)
 
     yield completions
@@ -154,7 +154,7 @@ def steady(ask, twin):
 @pytest.mark.parametrize("which", ["VLLM::EngineCore", "VLLM::Worker"])
 def test_an_engine_killed_over_its_work_is_started_again_and_ends_with_the_same_rows(steady, twin, which, folder):
     before, found = len(logs(folder)), []
-    with open_engine(SETTINGS, twin, folder) as engine:
+    with open_engine(SETTINGS, twin, logs=folder) as engine:
         first = running()
         for completion in engine.generate(asked(WARM, **MANY)):
             found.append(completion)
@@ -204,7 +204,7 @@ def tell(*given):
     return server
 vllm.start = tell
 settings, weights = VllmEngine.model_validate_json(sys.argv[1]), Checkpoint("a" * 64, Path(sys.argv[2]))
-with open_engine(settings, weights, Path(sys.argv[3])):
+with open_engine(settings, weights, logs=Path(sys.argv[3])):
     print("up", flush=True)
     sys.stdin.read()
 """

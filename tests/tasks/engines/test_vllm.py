@@ -51,7 +51,7 @@ class Fake:
         (self.folder / "faults.json").write_text(json.dumps(faults))
 
     def open(self, weights=WEIGHTS, **changes):
-        return open_engine(self.settings.model_copy(update=changes), weights, self.folder / "logs")
+        return open_engine(self.settings.model_copy(update=changes), weights, logs=self.folder / "logs")
 
     @property
     def starts(self):
@@ -240,7 +240,7 @@ def test_a_killed_factory_leaves_no_process(fake, tmp_path):
         "import sys, time\nfrom pathlib import Path\nfrom schemas.settings import VllmEngine\n"
         "from tasks.engines import Checkpoint, open_engine\n"
         f"with open_engine(VllmEngine.model_validate_json({fake.settings.model_dump_json()!r}), "
-        f"Checkpoint('a' * 64, Path({str(TINY)!r})), Path({str(tmp_path)!r})):\n"
+        f"Checkpoint('a' * 64, Path({str(TINY)!r})), logs=Path({str(tmp_path)!r})):\n"
         "    print('up', flush=True)\n    time.sleep(600)\n"
     )
     factory = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=os.getcwd())
