@@ -33,7 +33,7 @@ BOTH = {
     "evaluate__sampled_items": 0,
     "train__methods": ["sft", "dpo"],
     "train__dpo": {
-        "steps": 2, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-4, "schedule": "constant",
+        "steps": 2, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-7, "schedule": "constant",
         "max_length": 96, "beta": 0.1, "loss_type": ["sigmoid"], "loss_weights": [1.0],
     },
 }  # fmt: skip
