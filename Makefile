@@ -56,6 +56,7 @@ bench: setup
 	$(BIN)/python scripts/bench_novelty.py
 	$(BIN)/python scripts/bench_answers.py
 	$(BIN)/python scripts/bench_beside.py
+	$(BIN)/python scripts/bench_engine.py
 	$(BIN)/python scripts/bench_overhead.py
 	$(BIN)/python scripts/bench_rounds.py
 	$(BIN)/python scripts/bench_audit.py
