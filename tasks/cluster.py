@@ -62,7 +62,7 @@ def _joined(executor: RayExecutor) -> Any:
     options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
         if address == "auto":  # what Ray finds on this machine may be what is left of a cluster
-            address = ray._private.services.canonicalize_bootstrap_address(address)
+            address = str(ray._private.services.canonicalize_bootstrap_address(address))
             _check_address(address)
         ray.init(address, runtime_env=code | given, log_to_driver=False, logging_level=logging.CRITICAL, **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
