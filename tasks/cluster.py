@@ -61,6 +61,9 @@ def _joined(executor: RayExecutor) -> Any:
     given = {"env_vars": {name: os.environ[name] for name in GIVEN if name in os.environ}}
     options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     try:
+        if address == "auto":  # what Ray finds on this machine may be what is left of a cluster
+            address = str(ray._private.services.canonicalize_bootstrap_address(address))
+            _check_address(address)
         ray.init(address, runtime_env=code | given, log_to_driver=False, logging_level=logging.CRITICAL, **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise Stopped(_nothing_at(address, str(error).strip().splitlines()[0])) from error

@@ -16,7 +16,7 @@ def test_a_node_with_other_code_or_libraries_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("address", "named"), [("auto", ""), ("127.0.0.1:9", ""), ("auto", "127.0.0.1:9")])
+@pytest.mark.parametrize(("address", "named"), [("127.0.0.1:9", ""), ("auto", "127.0.0.1:9")])
 def test_a_cluster_that_is_not_there_is_named_at_once(address, named, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", named)
     began = time.monotonic()
