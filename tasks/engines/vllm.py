@@ -1,13 +1,10 @@
 """vLLM in an environment of its own: a server that this process starts on loopback, watches, restarts and ends.
 
-One server plays all stages: other weights of the same architecture take the place of those it holds. Requests go out
-as token ids, so that one tokenizer decides, and come back as such.
+One server plays all stages: other weights of the same architecture take the place of those it holds.
 """
 
 import asyncio
-import hashlib
 import json
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,29 +15,17 @@ import httpx
 
 from schemas.errors import Stopped
 from schemas.settings import OpenAIEngine, VllmEngine
-from tasks.engines.answers import Fault
 from tasks.engines.architecture import alike
 from tasks.engines.engine import Checkpoint, Completion, Report, Request
-from tasks.engines.openai import ServerEngine, Tasks, _ended, _first_of
+from tasks.engines.openai import Tasks, _ended, _first_of
 from tasks.engines.server import Server, start, wait_for
-from tasks.engines.transformers import rendered, text_of
+from tasks.engines.vllm_command import LORA_RANKS, NAME, command, variables
 from tasks.engines.vllm_environment import VllmEnvironment, vllm_environment
+from tasks.engines.vllm_requests import Answer, Asking, Down
 
-NAME = "selfplay"
 TRIES = 4  # of a shard's requests, with a look at the server between them
 PROBE_SECONDS = 60.0
 SWAP_SECONDS = 600.0
-ENDS = ("stop", "length")  # "abort": the server went down over it
-TOKEN_BYTES = 512  # of an answer: text, id, log-probability
-LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # those that vLLM has room for
-
-BESIDE = Path(__file__).resolve().parents[2] / "deployments/vllm"  # what its workers import of ours
-
-Answer = dict[str, Any]
-
-
-class Down(Exception):
-    """The server did not answer a request as it should: it may be gone."""
 
 
 @contextmanager
@@ -119,9 +104,8 @@ class ChildEngine:
         with asyncio.Runner() as runner:
             limits = httpx.Limits(max_connections=settings.concurrency)
             client = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False, verify=False)
-            asking = _Asking(
-                runner, client, settings, model, self.tokenizer, max_model_len=self.settings.max_model_len
-            )
+            longest = self.settings.max_model_len
+            asking = Asking(runner, client, settings, model, self.tokenizer, max_model_len=longest)
             tasks: Tasks = runner.run(asking._begun(requests))
             try:
                 failed = None
@@ -223,120 +207,6 @@ class ChildEngine:
     def _words(self) -> str:
         assert self.server is not None
         return f"its last words: {self.server.last_words()}; its log: {self.server.log}"
-
-
-@dataclass
-class _Asking(ServerEngine):
-    """Asks each request once: what comes of a fault is decided for all of them together."""
-
-    max_model_len: int = 0
-
-    async def _complete(self, request: Request) -> list[Completion]:
-        began, prompt = time.monotonic(), rendered(self.tokenizer, request.prompt)
-        ids, longest = self.tokenizer(prompt)["input_ids"], request.sampling.max_tokens
-        if len(ids) + longest > self.max_model_len:
-            raise Stopped(
-                f"a prompt of {len(ids)} tokens and max_tokens = {longest} exceed engine.max_model_len = "
-                f"{self.max_model_len}; raise it, then run again"
-            )
-        body = request.sampling.model_dump(exclude={"stop"}) | {
-            "model": self.model,
-            "prompt": ids,
-            "n": request.n,
-            "seed": seed_of(request),
-            "stop": list(request.sampling.stop),
-            "return_token_ids": True,
-        }
-        if request.logprobs:
-            body["logprobs"] = 0  # those of the sampled tokens
-        try:
-            async with asyncio.timeout(self.settings.timeout_seconds):
-                answer = await self._answer(
-                    "POST",
-                    f"{self.settings.url}/completions",
-                    body,
-                    2**20 + TOKEN_BYTES * (request.n * longest + len(ids)),
-                )
-            seconds = time.monotonic() - began
-            choices = sorted(answer["choices"], key=lambda choice: choice["index"])
-            if len(choices) != request.n or any(choice["finish_reason"] not in ENDS for choice in choices):
-                raise Down("an answer cut off")
-            return [_completion(self.tokenizer, request, prompt, choice, seconds) for choice in choices]
-        except Fault as fault:
-            if not fault.may_pass:
-                raise Stopped(f"vLLM refused a request: {fault}") from fault
-            raise Down(str(fault)) from fault
-        except TimeoutError as error:
-            raise Down(f"no whole answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)") from error
-        except (httpx.HTTPError, KeyError, TypeError) as error:
-            raise Down(f"{error.__class__.__name__}: {error}") from error
-
-
-def _completion(tokenizer: Any, request: Request, prompt: str, choice: Answer, seconds: float) -> Completion:
-    ids = tuple(choice["token_ids"])
-    return Completion(
-        request_id=request.id,
-        sample=request.first + choice["index"],
-        prompt=prompt,
-        text=text_of(tokenizer, ids, request.sampling.stop),
-        num_tokens=len(ids),
-        finish_reason=choice["finish_reason"],
-        seconds=seconds,
-        token_ids=ids,
-        logprobs=tuple(choice["logprobs"]["token_logprobs"]) if request.logprobs else None,
-    )
-
-
-def seed_of(request: Request) -> int:
-    """vLLM draws sample i of n as it would the only sample of seed + i: the seeds of two requests lie far apart."""
-    spread = hashlib.sha256(str(request.seed).encode()).digest()[:8]
-    return (int.from_bytes(spread) >> 2) + request.first
-
-
-def command(settings: VllmEngine, environment: VllmEnvironment, folder: Path, port: int, rank: int = 0) -> list[str]:
-    """The server's own, in vLLM's words."""
-    options: dict[str, object] = {
-        "model": folder,
-        "served-model-name": NAME,
-        "host": "127.0.0.1",
-        "port": port,
-        "dtype": environment.dtype,
-        "load-format": "safetensors",  # nothing else: the other forms are pickles
-        "max-model-len": settings.max_model_len,
-        "generation-config": "vllm",  # the base's own sampling defaults would be mixed into the recipe's
-        "logprobs-mode": "raw_logprobs",
-        "worker-extension-cls": "selfplay_worker.Weights",
-        "tensor-parallel-size": settings.tensor_parallel_size,
-        "data-parallel-size": settings.data_parallel_size,
-    }
-    gib = settings.kv_cache_gib or (None if environment.on_gpu else 1.0)
-    options |= {"kv-cache-memory-bytes": int(gib * 2**30)} if gib else {}
-    if settings.gpu_memory_utilization is not None:
-        options["gpu-memory-utilization"] = settings.gpu_memory_utilization
-    flags = ["--enable-prefix-caching" if settings.prefix_caching else "--no-enable-prefix-caching"]
-    flags.append("--disable-uvicorn-access-log")
-    if not environment.on_gpu:  # a prompt that has a seed and is read in parts kills vLLM 0.32 on a CPU
-        flags += ["--enforce-eager", "--no-enable-chunked-prefill"]
-    if rank:
-        flags.append("--enable-lora")
-        options["max-lora-rank"] = next(size for size in LORA_RANKS if size >= rank)
-    named = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    # the module, not `vllm serve`: the build for CPUs has a command that does not find itself
-    return [str(environment.python), "-m", "vllm.entrypoints.openai.api_server", *named, *flags]
-
-
-def variables(environment: VllmEnvironment) -> dict[str, str]:
-    """What the server's environment says beside this process's own."""
-    told = {
-        "DO_NOT_TRACK": "1",
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONPATH": str(BESIDE),
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_SERVER_DEV_MODE": "1",  # the door to other weights
-        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
-    }
-    # on a CPU the first request for log-probabilities would compile C++ for half a minute
-    return told if environment.on_gpu else told | {"TORCH_COMPILE_DISABLE": "1"}
 
 
 def _rank(adapter: Checkpoint) -> int:

@@ -22,7 +22,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from schemas.settings import VllmEngine
 from tasks.audit.examine import examine_store
 from tasks.engines import server
-from tasks.engines.vllm import NAME, command, variables
+from tasks.engines.vllm_command import NAME, command, variables
 from tasks.engines.vllm_environment import vllm_environment
 from tasks.prompts import load_prompt
 from tasks.store.lineage import open_lineage
@@ -137,7 +137,8 @@ def three(tmp_path_factory, topics, play):
     """Engine -> the store of a round that it played."""
     stores = {name: tmp_path_factory.mktemp(name) / "store" for name in ENGINES}
     for name in ("transformers", "vllm"):
-        assert play(topics(ENGINES[name]), stores[name]) == (0, "")
+        code, said = play(topics(ENGINES[name]), stores[name])
+        assert code == 0, said
     play_by_url(topics, play, stores["openai"], tmp_path_factory.mktemp("server"))
     return stores
 

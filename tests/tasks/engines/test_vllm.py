@@ -18,8 +18,9 @@ from transformers import AutoTokenizer
 from schemas.errors import BadInput, Stopped
 from schemas.settings import Sampling, VllmEngine
 from tasks.engines import Checkpoint, Request, close_engine, completed, make_room, open_engine, vllm
-from tasks.engines.vllm import command, seed_of
+from tasks.engines.vllm_command import command
 from tasks.engines.vllm_environment import check_vllm, decides, vllm_environment
+from tasks.engines.vllm_requests import seed_of
 
 from .api import TINY
 

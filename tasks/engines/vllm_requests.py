@@ -1,0 +1,93 @@
+"""What vLLM is asked, and what it answers: requests go out as token ids, so that one tokenizer decides, and come back
+as such."""
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from schemas.errors import Stopped
+from tasks.engines.answers import Fault
+from tasks.engines.engine import Completion, Request
+from tasks.engines.openai import ServerEngine
+from tasks.engines.transformers import rendered, text_of
+
+ENDS = ("stop", "length")  # "abort": the server went down over it
+TOKEN_BYTES = 512  # of an answer: text, id, log-probability
+
+Answer = dict[str, Any]
+
+
+class Down(Exception):
+    """The server did not answer a request as it should: it may be gone."""
+
+
+@dataclass
+class Asking(ServerEngine):
+    """Asks each request once: what comes of a fault is decided for all of them together."""
+
+    max_model_len: int = 0
+
+    async def _complete(self, request: Request) -> list[Completion]:
+        began, prompt = time.monotonic(), rendered(self.tokenizer, request.prompt)
+        ids, longest = self.tokenizer(prompt)["input_ids"], request.sampling.max_tokens
+        if len(ids) + longest > self.max_model_len:
+            raise Stopped(
+                f"a prompt of {len(ids)} tokens and max_tokens = {longest} exceed engine.max_model_len = "
+                f"{self.max_model_len}; raise it, then run again"
+            )
+        body = request.sampling.model_dump(exclude={"stop"}) | {
+            "model": self.model,
+            "prompt": ids,
+            "n": request.n,
+            "seed": seed_of(request),
+            "stop": list(request.sampling.stop),
+            "return_token_ids": True,
+        }
+        if request.logprobs:
+            body["logprobs"] = 0  # those of the sampled tokens
+        try:
+            async with asyncio.timeout(self.settings.timeout_seconds):
+                answer = await self._answer(
+                    "POST",
+                    f"{self.settings.url}/completions",
+                    body,
+                    2**20 + TOKEN_BYTES * (request.n * longest + len(ids)),
+                )
+            seconds = time.monotonic() - began
+            choices = sorted(answer["choices"], key=lambda choice: choice["index"])
+            if len(choices) != request.n or any(choice["finish_reason"] not in ENDS for choice in choices):
+                raise Down("an answer cut off")
+            return [_completion(self.tokenizer, request, prompt, choice, seconds) for choice in choices]
+        except Fault as fault:
+            if not fault.may_pass:
+                raise Stopped(f"vLLM refused a request: {fault}") from fault
+            raise Down(str(fault)) from fault
+        except TimeoutError as error:
+            raise Down(f"no whole answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)") from error
+        except (httpx.HTTPError, KeyError, TypeError) as error:
+            raise Down(f"{error.__class__.__name__}: {error}") from error
+
+
+def _completion(tokenizer: Any, request: Request, prompt: str, choice: Answer, seconds: float) -> Completion:
+    ids = tuple(choice["token_ids"])
+    return Completion(
+        request_id=request.id,
+        sample=request.first + choice["index"],
+        prompt=prompt,
+        text=text_of(tokenizer, ids, request.sampling.stop),
+        num_tokens=len(ids),
+        finish_reason=choice["finish_reason"],
+        seconds=seconds,
+        token_ids=ids,
+        logprobs=tuple(choice["logprobs"]["token_logprobs"]) if request.logprobs else None,
+    )
+
+
+def seed_of(request: Request) -> int:
+    """vLLM draws sample i of n as it would the only sample of seed + i: the seeds of two requests lie far apart."""
+    spread = hashlib.sha256(str(request.seed).encode()).digest()[:8]
+    return (int.from_bytes(spread) >> 2) + request.first
