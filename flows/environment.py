@@ -35,5 +35,14 @@ def prepare() -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     warnings.filterwarnings("ignore")
-    for name in ("transformers", "trl", "great_expectations", "datasets", "httpx", "prefect", "torch"):
+    for name in (
+        "transformers",
+        "trl",
+        "great_expectations",
+        "datasets",
+        "httpx",
+        "prefect",
+        "EventsWorker",
+        "torch",
+    ):
         logging.getLogger(name).setLevel(logging.ERROR)
