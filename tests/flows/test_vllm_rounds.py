@@ -33,10 +33,9 @@ from .faults import ROOT, SELFPLAY
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 SMOLLM2 = ROOT / "deployments/models/smollm2"
-VLLM = {"kind": "vllm", "max_model_len": 1024, "concurrency": 64, "timeout_seconds": 600, "kv_cache_gib": 0.5}
+VLLM = {"kind": "vllm", "concurrency": 64, "timeout_seconds": 600}
 ENGINES = {
     "transformers": {"kind": "transformers", "batch_rows": 512},
-    "vllm": VLLM,
     "openai": {"kind": "openai", "concurrency": 64, "timeout_seconds": 600, "url": "http://127.0.0.1:9/v1"},
 }
 SIZES = {
@@ -122,29 +121,35 @@ def play(home):
 def by_engines(tmp_path_factory, written_recipe, play):
     """Play a round of a recipe by some engines: engine -> its store."""
 
-    def rounds(recipe, model, names, **changes):
+    def rounds(recipe, model, max_model_len, names, **changes):
         folder = tmp_path_factory.mktemp("rounds")
         stores = {name: folder / name for name in names}
 
+        vllm = VLLM | {"max_model_len": max_model_len}
+        engines = ENGINES | {"vllm": vllm}
+
         def played(name, **more):
-            path = written_recipe(folder, recipe, "small", engine=ENGINES[name] | more, **changes)
+            path = written_recipe(folder, recipe, "small", engine=engines[name] | more, **changes)
             return play(path, stores[name])
 
         for name in names:
-            ended = played(name) if name != "openai" else by_url(lambda url: played("openai", url=url), model, folder)
+            if name == "openai":
+                ended = by_url(lambda url: played("openai", url=url), model, VllmEngine(**vllm), folder)
+            else:
+                ended = played(name)
             assert ended == (0, "")
         return stores
 
     return rounds
 
 
-def by_url(played, model, folder):
+def by_url(played, model, settings, folder):
     """Play against a server of the base model, and then against the one that the run asks for."""
     weights, name = model, served_name(digest_of(folder_digests(model)))
     for _ in range(2):
 
         def named(port, weights=weights, name=name):
-            words = command(VllmEngine(**VLLM), vllm_environment(), weights, port)
+            words = command(settings, vllm_environment(), weights, port)
             return [name if word == NAME else word for word in words]
 
         child = server.start(named, variables(vllm_environment()), folder)
@@ -184,7 +189,7 @@ def sums(by_engines, quickstart, tmp_path_factory):
     """The quickstart's recipe, small, by three engines; and the model that they had."""
     twin = tmp_path_factory.mktemp("twin")
     subprocess.run([sys.executable, ROOT / "scripts/make_tiny_for_vllm.py", "--target", twin], check=True)
-    return by_engines(quickstart, twin, ENGINES, model__path=str(twin)), twin
+    return by_engines(quickstart, twin, 256, ("transformers", "vllm", "openai"), model__path=str(twin)), twin
 
 
 def test_every_engine_leaves_the_same_schema_and_the_same_ancestry(sums):
@@ -227,9 +232,8 @@ def assert_equal_but_for_ties(texts, store, prompt, model, shown):
     for one, other in combinations(texts, 2):
         assert texts[one].keys() == texts[other].keys()
         differing = [item for item in texts[one] if texts[one][item] != texts[other][item]]
-        shown(
-            "shown", f"{one} and {other}: {len(texts[one]) - len(differing)} of {len(texts[one])} greedy texts equal"
-        )
+        equal = f"{len(texts[one]) - len(differing)} of {len(texts[one])}"
+        shown("shown", f"{one} and {other}, {model.name}: {equal} greedy texts equal")
         for item in differing:
             assert gap(weights, tokenizer, prompts[item], texts[one][item], texts[other][item]) < 1e-3
 
@@ -251,7 +255,7 @@ def topics(by_engines):
     for rows in (recipe["data"]["seeds"], recipe["data"]["probe"], *recipe["benchmarks"]):
         rows["path"] = str((shipped / rows["path"]).resolve())
     recipe["benchmarks"][0]["sample"] = 16
-    return by_engines(recipe, SMOLLM2, ("vllm", "openai"), **SIZES)
+    return by_engines(recipe, SMOLLM2, 1024, ("vllm", "openai"), **SIZES)
 
 
 def test_a_round_on_smollm2_has_16_questions_and_4_attempts_each_and_starts_one_engine(topics, record_property):
