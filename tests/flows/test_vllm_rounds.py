@@ -1,7 +1,7 @@
 """Whole rounds on the real vLLM, in an environment of its own: `make test-vllm` builds it and plays them.
 
-The quickstart, whose engine is killed over its work; then one recipe on SmolLM2 by three engines: 16 questions, 4
-attempts each, of at most 128 tokens.
+The quickstart, whose engine is killed over its work; its recipe by three engines; a round on SmolLM2, of 16 questions
+with 4 attempts each of at most 128 tokens, by vLLM that the run starts and by URL.
 """
 
 import json
@@ -19,23 +19,24 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from schemas.settings import VllmEngine
+from schemas.settings import Sampling, TransformersEngine, VllmEngine
 from tasks.audit.examine import examine_store
-from tasks.engines import server
+from tasks.engines import Checkpoint, Request, close_engine, completed, open_engine, server
+from tasks.engines.openai import served_name
 from tasks.engines.vllm_command import NAME, command, variables
 from tasks.engines.vllm_environment import vllm_environment
 from tasks.prompts import load_prompt
 from tasks.store.lineage import open_lineage
+from tasks.store.objects import digest_of, folder_digests
 
 from .faults import ROOT, SELFPLAY
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 SMOLLM2 = ROOT / "deployments/models/smollm2"
-VLLM = {"kind": "vllm", "max_model_len": 1024, "concurrency": 64, "timeout_seconds": 300}
+VLLM = {"kind": "vllm", "concurrency": 64, "timeout_seconds": 600}
 ENGINES = {
-    "transformers": {"kind": "transformers", "batch_rows": 32},
-    "vllm": VLLM,
-    "openai": {"kind": "openai", "concurrency": 64, "timeout_seconds": 300, "url": "http://127.0.0.1:9/v1"},
+    "transformers": {"kind": "transformers", "batch_rows": 512},
+    "openai": {"kind": "openai", "concurrency": 64, "timeout_seconds": 600, "url": "http://127.0.0.1:9/v1"},
 }
 SIZES = {
     "data__probe__sample": 4,
@@ -104,25 +105,9 @@ def test_a_round_of_the_quickstart_outlives_its_engine(tmp_path, quickstart, wri
 
 
 @pytest.fixture(scope="module")
-def topics(tmp_path_factory, written_recipe):
-    """The recipe on SmolLM2, small, for an engine."""
-    folder, shipped = tmp_path_factory.mktemp("recipes"), ROOT / "deployments/recipes"
-    recipe = tomllib.loads((shipped / "smollm2_topics.toml").read_text())
-    recipe["model"]["path"] = str(SMOLLM2)
-    for rows in (recipe["data"]["seeds"], recipe["data"]["probe"], *recipe["benchmarks"]):
-        rows["path"] = str((shipped / rows["path"]).resolve())
-    recipe["benchmarks"][0]["sample"] = 16
-
-    def write(engine):
-        return written_recipe(folder, recipe, "small", engine=engine, **SIZES)
-
-    return write
-
-
-@pytest.fixture(scope="module")
 def play(home):
     def run(recipe, store):
-        environment = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "OMP_NUM_THREADS")}
+        environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
         ended = subprocess.run(
             [*SELFPLAY, "run", str(recipe), "--store", str(store)],
             cwd=ROOT, env=environment | {"PREFECT_HOME": str(home)}, capture_output=True, text=True,
@@ -133,39 +118,50 @@ def play(home):
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory, topics, play):
-    """Engine -> the store of a round that it played."""
-    stores = {name: tmp_path_factory.mktemp(name) / "store" for name in ENGINES}
-    for name in ("transformers", "vllm"):
-        code, said = play(topics(ENGINES[name]), stores[name])
-        assert code == 0, said
-    play_by_url(topics, play, stores["openai"], tmp_path_factory.mktemp("server"))
-    return stores
+def by_engines(tmp_path_factory, written_recipe, play):
+    """Play a round of a recipe by some engines: engine -> its store."""
+
+    def rounds(recipe, model, max_model_len, names, **changes):
+        folder = tmp_path_factory.mktemp("rounds")
+        stores = {name: folder / name for name in names}
+
+        vllm = VLLM | {"max_model_len": max_model_len}
+        engines = ENGINES | {"vllm": vllm}
+
+        def played(name, **more):
+            path = written_recipe(folder, recipe, "small", engine=engines[name] | more, **changes)
+            return play(path, stores[name])
+
+        for name in names:
+            if name == "openai":
+                ended = by_url(lambda url: played("openai", url=url), model, VllmEngine(**vllm), folder)
+            else:
+                ended = played(name)
+            assert ended == (0, "")
+        return stores
+
+    return rounds
 
 
-def play_by_url(topics, play, store, folder):
-    """Start the server that the run asks for, as often as it stops for want of one."""
-    settings = VllmEngine(**VLLM)
-    environment = vllm_environment()
-    weights, name = SMOLLM2, "nobody"
-    for _ in range(3):
+def by_url(played, model, settings, folder):
+    """Play against a server of the base model, and then against the one that the run asks for."""
+    weights, name = model, served_name(digest_of(folder_digests(model)))
+    for _ in range(2):
 
         def named(port, weights=weights, name=name):
-            words = command(settings, environment, weights, port)
+            words = command(settings, vllm_environment(), weights, port)
             return [name if word == NAME else word for word in words]
 
-        child = server.start(named, variables(environment), folder)
+        child = server.start(named, variables(vllm_environment()), folder)
         try:
             server.wait_for(child, lambda url=child.url: answers(url), lambda *_: None, "vLLM")
-            code, said = play(topics(ENGINES["openai"] | {"url": f"{child.url}/v1"}), store)
+            code, said = played(f"{child.url}/v1")
         finally:
             child.end()
-        if code == 0:
-            return
-        wanted = re.search(r"start it with: vllm serve (\S+) --served-model-name (\S+) ", said)
-        assert (code, bool(wanted)) == (4, True), said
+        if code != 4 or not (wanted := re.search(r"vllm serve (\S+) --served-model-name (\S+) ", said)):
+            break
         weights, name = wanted.groups()
-    raise AssertionError(said)
+    return code, said
 
 
 def answers(url):
@@ -188,25 +184,23 @@ def rows_of(store, table, stage=None):
     return [row for ref in refs for row in pq.read_table(lineage.folder / ref.path).to_pylist()]
 
 
-def test_a_round_has_16_questions_and_4_attempts_each_by_every_engine_and_one_start(three, record_property):
-    for name, store in three.items():
-        m = manifest(store)
-        assert m.decision in ("promoted", "held")
-        questions = {row["id"] for row in rows_of(store, "questions")}
-        attempts = [row for row in rows_of(store, "attempts") if row["question_id"] in questions]
-        assert (len(questions), len(attempts)) == (16, 64)
-        assert max(row["num_tokens"] for row in attempts) <= 128
-        spent = {stage: f"{m.tokens[stage] / m.seconds[stage]:.0f}" for stage in ("propose", "solve")}
-        record_property("shown", f"SmolLM2 by {name}: tokens/s {spent}")
-    assert len(logs(three["vllm"])) == 1
+@pytest.fixture(scope="module")
+def sums(by_engines, quickstart, tmp_path_factory):
+    """The quickstart's recipe, small, by three engines; and the model that they had."""
+    twin = tmp_path_factory.mktemp("twin")
+    subprocess.run([sys.executable, ROOT / "scripts/make_tiny_for_vllm.py", "--target", twin], check=True)
+    return by_engines(quickstart, twin, 256, ("transformers", "vllm", "openai"), model__path=str(twin)), twin
 
 
-def test_every_engine_leaves_the_same_schema_and_the_same_ancestry(three):
-    assert all(examine_store(store).damage == () for store in three.values())
-    shapes = [shape(store) for store in three.values()]
+def test_every_engine_leaves_the_same_schema_and_the_same_ancestry(sums):
+    stores, _ = sums
+    assert all(examine_store(store).damage == () for store in stores.values())
+    shapes = [shape(store) for store in stores.values()]
     assert shapes[0] == shapes[1] == shapes[2]
-    prompts = [{(r["wave"], r["prompt_index"]): r["prompt"] for r in rows_of(s, "proposals")} for s in three.values()]
-    for index in range(8):
+    prompts = [
+        {(r["wave"], r["prompt_index"]): r["prompt"] for r in rows_of(s, "proposals")} for s in stores.values()
+    ]
+    for index in range(32):
         assert len({found[0, index] for found in prompts}) == 1, "the first wave's few-shots come from the seeds"
 
 
@@ -225,24 +219,69 @@ def shape(store):
     return columns, {key: bool(value) for key, value in story.items() if key not in ("dropped", "contamination")}
 
 
-def test_greedy_texts_are_equal_by_every_engine_but_for_ties(three, record_property):
-    texts = {
-        name: {row["item_id"]: row["text"] for row in rows_of(store, "evaluations", "evaluate.base")}
-        for name, store in three.items()
-    }
-    prompt = load_prompt("solve_topics", ROOT)
-    items = rows_of(three["vllm"], "inputs/benchmark_items")
-    prompts = {item["id"]: prompt.render(question=item["question"]) for item in items}
-    tokenizer = AutoTokenizer.from_pretrained(SMOLLM2)
-    model = AutoModelForCausalLM.from_pretrained(SMOLLM2, dtype=torch.float32)
+def greedy(store):
+    rows = rows_of(store, "evaluations", "evaluate.base")
+    return {row["item_id"]: row["text"] for row in rows if row["greedy"]}
+
+
+def assert_equal_but_for_ties(texts, store, prompt, model, shown):
+    """Engine -> item -> greedy text: where two differ, the tokens at which they part had the same score."""
+    prompts = {i["id"]: prompt.render(question=i["question"]) for i in rows_of(store, "inputs/benchmark_items")}
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    weights = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     for one, other in combinations(texts, 2):
-        assert texts[one].keys() == texts[other].keys() == prompts.keys()
+        assert texts[one].keys() == texts[other].keys()
         differing = [item for item in texts[one] if texts[one][item] != texts[other][item]]
-        record_property(
-            "shown", f"{one} and {other}: {len(items) - len(differing)} of {len(texts[one])} greedy texts equal"
-        )
+        equal = f"{len(texts[one]) - len(differing)} of {len(texts[one])}"
+        shown("shown", f"{one} and {other}, {model.name}: {equal} greedy texts equal")
         for item in differing:
-            assert gap(model, tokenizer, prompts[item], texts[one][item], texts[other][item]) < 1e-3
+            assert gap(weights, tokenizer, prompts[item], texts[one][item], texts[other][item]) < 1e-3
+
+
+def test_greedy_texts_are_equal_by_every_engine_but_for_ties(sums, record_property):
+    stores, twin = sums
+    texts = {name: greedy(store) for name, store in stores.items()}
+    assert len(texts["vllm"]) == 200
+    prompt = load_prompt("solve_sums", ROOT)
+    assert_equal_but_for_ties(texts, stores["vllm"], prompt, twin, record_property)
+
+
+@pytest.fixture(scope="module")
+def topics(by_engines):
+    """A round on SmolLM2 by vLLM, started by the run and by URL."""
+    shipped = ROOT / "deployments/recipes"
+    recipe = tomllib.loads((shipped / "smollm2_topics.toml").read_text())
+    recipe["model"]["path"] = str(SMOLLM2)
+    for rows in (recipe["data"]["seeds"], recipe["data"]["probe"], *recipe["benchmarks"]):
+        rows["path"] = str((shipped / rows["path"]).resolve())
+    recipe["benchmarks"][0]["sample"] = 16
+    return by_engines(recipe, SMOLLM2, 1024, ("vllm", "openai"), **SIZES)
+
+
+def test_a_round_on_smollm2_has_16_questions_and_4_attempts_each_and_starts_one_engine(topics, record_property):
+    for name, store in topics.items():
+        m = manifest(store)
+        assert m.decision in ("promoted", "held")
+        questions = {row["id"] for row in rows_of(store, "questions")}
+        attempts = [row for row in rows_of(store, "attempts") if row["question_id"] in questions]
+        assert (len(questions), len(attempts)) == (16, 64)
+        assert 100 < max(row["num_tokens"] for row in attempts) <= 128
+        record_property("shown", f"SmolLM2 by {name}: {m.tokens['solve'] / m.seconds['solve']:.0f} tokens/s in solve")
+        assert examine_store(store).damage == ()
+    assert len(logs(topics["vllm"])) == 1
+
+
+def test_greedy_texts_of_smollm2_are_equal_but_for_ties(topics, record_property):
+    texts = {name: greedy(store) for name, store in topics.items()}
+    assert len(texts["vllm"]) == 16
+    prompt = load_prompt("solve_topics", ROOT)
+    items = rows_of(topics["vllm"], "inputs/benchmark_items")
+    sampling = Sampling(temperature=0.0, max_tokens=SIZES["evaluate__max_tokens"])
+    requests = [Request(item["id"], prompt.render(question=item["question"]), sampling, 0) for item in items]
+    with open_engine(TransformersEngine(kind="transformers", batch_rows=8), Checkpoint("x", SMOLLM2)) as engine:
+        texts["transformers"] = {c.request_id: c.text for c in completed(engine, requests)}
+    close_engine()
+    assert_equal_but_for_ties(texts, topics["vllm"], prompt, SMOLLM2, record_property)
 
 
 def gap(model, tokenizer, prompt, one, other):
