@@ -1,4 +1,4 @@
-"""What a stage's key is made of."""
+"""What a stage's key is made of, on a cluster too: Ray is installed for `make test-slow`."""
 
 import pytest
 
@@ -26,8 +26,8 @@ def facts_and_key(tmp_path, write_recipe):
     return of
 
 
+@pytest.mark.slow
 def test_where_shards_are_worked_on_is_in_no_key(facts_and_key):
-    pytest.importorskip("ray")
     here = facts_and_key(solve)
     few = facts_and_key(solve, executor__kind="ray", executor__workers=2, executor__address="local")
     many = facts_and_key(solve, executor__kind="ray", executor__workers=64, executor__cpus=8)
@@ -36,8 +36,8 @@ def test_where_shards_are_worked_on_is_in_no_key(facts_and_key):
         assert here == few
 
 
+@pytest.mark.slow
 def test_what_the_workers_compute_on_is_and_is_theirs_alone(facts_and_key):
-    pytest.importorskip("ray")
     ray = {"executor__kind": "ray", "executor__workers": 2}
     on_gpus = facts_and_key(solve, **ray, executor__gpus=1)
     assert on_gpus[0] == "cuda" and on_gpus[1] != facts_and_key(solve, **ray)[1]

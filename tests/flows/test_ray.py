@@ -30,7 +30,8 @@ def cluster(monkeypatch):
     """A head without cores, and two nodes with one each; all of it on loopback."""
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    cluster_utils = pytest.importorskip("ray.cluster_utils", reason="pip install -c constraints.txt -e '.[ray]'")
+    from ray import cluster_utils
+
     monkeypatch.setattr("ray._private.ray_constants.ENABLE_RAY_CLUSTER", False)  # for what imported it before
     head = {"num_cpus": 0, "include_dashboard": False, "node_ip_address": "127.0.0.1"}
     cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
