@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from flows.round import Round, Stage
+from schemas.engines import Executor, OpenAIEngine, RayExecutor, VllmEngine
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, Teacher
-from schemas.settings import Executor, OpenAIEngine, RayExecutor, VllmEngine
 from tasks.collect import Sources
 from tasks.engines.transformers import device_and_dtype
 from tasks.engines.vllm_environment import decides

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, load_recipe
-from schemas.settings import OpenAIEngine
 from tasks.cluster import check_ray
 from tasks.collect import Sources, read_sources
 from tasks.engines.vllm_environment import check_vllm

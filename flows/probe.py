@@ -10,12 +10,13 @@ from typing import Any
 
 from flows.preflight import Plan
 from schemas.dropped import DROPPED
+from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
+from schemas.losses import Optimiser, Sft
 from schemas.manifest import CheckpointRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
-from schemas.settings import TransformersEngine
 from schemas.sft_examples import SFT_EXAMPLES
-from schemas.training import Method, Optimiser, Sft, Train
+from schemas.training import Method, Train
 from tasks.collect import collect
 from tasks.engines import Checkpoint, close_engine, open_engine
 from tasks.estimate.costs import Cost, History, Sample, trained_tokens

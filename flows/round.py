@@ -8,9 +8,9 @@ from typing import Any
 from flows.beside import Rows
 from flows.preflight import Plan
 from schemas.alarms import Measured
+from schemas.engines import OpenAIEngine
 from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef, Teacher
 from schemas.recipe import Recipe
-from schemas.settings import OpenAIEngine
 from tasks.collect import Sources
 from tasks.prompts import Prompt, load_prompt
 from tasks.store.lineage import Lineage

@@ -17,9 +17,10 @@ from flows.beside import Beside
 from flows.console import Console
 from flows.keyed import Keyed, changed, has_objects, keyed, whole
 from flows.round import Round, Stage, Work
+from schemas.engines import RayExecutor
 from schemas.errors import BudgetSpent, Damaged, FactoryError
 from schemas.manifest import StageRecord
-from schemas.settings import Budget, RayExecutor
+from schemas.settings import Budget
 from tasks.engines import make_room
 from tasks.store.draft import Draft
 from tasks.store.listing import files_below

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from schemas.document import Record
-from schemas.settings import Section, Share
+from schemas.section import Section, Share
 
 
 class AlarmRule(Section):

@@ -1,6 +1,6 @@
 """Controls: arms of a round that show what self-play itself gains. They are measured, never promoted."""
 
-from schemas.settings import Section
+from schemas.section import Section
 
 
 class Controls(Section):

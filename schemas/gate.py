@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.document import Record
-from schemas.settings import Name, Section, Share
+from schemas.section import Name, Section, Share
 
 Chance = Annotated[float, Field(gt=0, lt=1)]
 

@@ -8,26 +8,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from schemas.alarms import Alarms
 from schemas.controls import Controls
+from schemas.engines import LOCAL, AnyEngine, Executor, OpenAIEngine
 from schemas.errors import BadInput
 from schemas.gate import Gate
-from schemas.settings import (
-    LOCAL,
-    AnyEngine,
-    Budget,
-    Build,
-    Count,
-    Evaluate,
-    Executor,
-    Judge,
-    Name,
-    OpenAIEngine,
-    Propose,
-    Retention,
-    Section,
-    Select,
-    Solve,
-    Validate,
-)  # fmt: skip
+from schemas.section import Count, Name, Section
+from schemas.settings import Budget, Build, Evaluate, Judge, Propose, Retention, Select, Solve, Validate
 from schemas.training import Train
 
 

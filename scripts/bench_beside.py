@@ -17,9 +17,10 @@ from pathlib import Path
 from bench_answers import MATH, NUM_SAMPLES, ROOT, SOLUTIONS, responses
 
 from flows.beside import Beside
+from schemas.engines import OpenAIEngine
 from schemas.inputs import PROBE
 from schemas.questions import QUESTIONS
-from schemas.settings import OpenAIEngine, Sampling, Solve
+from schemas.settings import Sampling, Solve
 from tasks.engines.served import served_name
 from tasks.judge import judge, judge_ahead
 from tasks.prompts import load_prompt

@@ -19,7 +19,8 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from schemas.settings import Sampling, TransformersEngine
+from schemas.engines import TransformersEngine
+from schemas.settings import Sampling
 from tasks.engines import Checkpoint, Completion, Engine, Request, close_engine, completed, open_engine
 
 ROOT = Path(__file__).resolve().parents[1]

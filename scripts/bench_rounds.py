@@ -100,7 +100,8 @@ def greedy_marks(lineage: Lineage, checkpoint: CheckpointRef) -> list[bool]:
 
 def sealed_gain(lineage: Lineage, champion: CheckpointRef, base: CheckpointRef) -> str:
     """The one look at the sealed benchmark: base and last champion, greedy."""
-    from schemas.settings import Sampling, TransformersEngine
+    from schemas.engines import TransformersEngine
+    from schemas.settings import Sampling
     from tasks.checks.answers import final_answer
     from tasks.engines import Checkpoint, Request, completed, open_engine
 

@@ -9,8 +9,8 @@ from typing import Any
 from schemas.advantages import ADVANTAGES
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
+from schemas.losses import Policy
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.training import Policy
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
 from tasks.training.tokens import logps_of, tokens_of, with_log_probabilities

@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from schemas.engines import RayExecutor
 from schemas.errors import BadInput, FactoryError, Stopped
-from schemas.settings import RayExecutor
 from tasks.store.keys import PROJECT, ROOT
 
 TRIES = 4  # of one piece of work, each on another worker

@@ -4,10 +4,11 @@ import hashlib
 from collections import defaultdict
 from typing import Any
 
+from schemas.engines import AnyEngine
 from schemas.evaluations import EVALUATIONS
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.settings import AnyEngine, Judge, Sampling
 from schemas.settings import Evaluate as Settings
+from schemas.settings import Judge, Sampling
 from tasks.audit.scores import majorities, score
 from tasks.checks.answers import final_answer
 from tasks.checks.equality import Compare, equality

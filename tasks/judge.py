@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas.answers import ANSWERS
+from schemas.engines import RayExecutor
 from schemas.manifest import TableRef
 from schemas.settings import Judge as Settings
-from schemas.settings import RayExecutor
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.audit.statistics import wilson
 from tasks.checks.answers import Answer, canonical, final_answer, usable_answer

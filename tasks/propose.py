@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.dropped import DROPPED
+from schemas.engines import AnyEngine
 from schemas.manifest import CheckpointRef, TableRef, Teacher
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.settings import AnyEngine
 from schemas.settings import Propose as Settings
 from tasks.checks.copies import ExactIndex
 from tasks.checks.novelty import NoveltyIndex

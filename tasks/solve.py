@@ -5,8 +5,9 @@ from collections import defaultdict
 from typing import Any
 
 from schemas.attempts import ATTEMPTS
+from schemas.engines import AnyEngine
 from schemas.manifest import CheckpointRef, TableRef, Teacher
-from schemas.settings import AnyEngine, Judge, Select
+from schemas.settings import Judge, Select
 from schemas.settings import Solve as Settings
 from tasks.checks.answers import final_answer, usable_answer
 from tasks.checks.stopping import Stopping

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.errors import ValidationFailed
+from schemas.losses import Policy, Preference
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.reference_logps import REFERENCE_LOGPS
 from schemas.train_steps import TRAIN_STEPS
-from schemas.training import READS, Policy, Preference
+from schemas.training import READS
 from schemas.training import Train as Settings
 from tasks.store.draft import Draft
 from tasks.store.objects import keep_checkpoint

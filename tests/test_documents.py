@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from flows.methods import method_of
+from schemas.losses import Policy
 from schemas.recipe import Recipe
-from schemas.training import READS, Policy
+from schemas.training import READS
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "deployments/recipes"

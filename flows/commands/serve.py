@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from flows.commands.options import JsonOption, StoreOption
-from flows.environment import ROOT
 from schemas.errors import BadInput
 from schemas.manifest import CheckpointRef, Manifest
-from tasks.engines.serving import Adapter, has_gpu, vllm_serving
+from tasks.engines.serving import Adapter, vllm_serving
+from tasks.engines.vllm_environment import environment_to_come
 from tasks.store.lineage import Lineage
 from tasks.store.naming import open_checkpoint
 from tasks.training.adapters import rank_of
@@ -31,15 +31,15 @@ def serve(
     lineage, m, checkpoint = open_checkpoint(store, round)
     adapter = _adapter(lineage, m, checkpoint, round) if unmerged else None
     checkpoint = m.champion if adapter else checkpoint
-    python, folder = ROOT / ".venv-vllm/bin/python", lineage.checkpoint_folder(checkpoint).resolve()
-    serving = vllm_serving(python, folder, checkpoint, port, has_gpu(), adapter)
+    environment, folder = environment_to_come(), lineage.checkpoint_folder(checkpoint).resolve()
+    serving = vllm_serving(environment, folder, checkpoint, port, adapter)
     if as_json_object:
         told = {"command": serving.command, **serving.__dict__, "digest": checkpoint.digest}
         typer.echo(json.dumps(told | {"url": f"http://127.0.0.1:{port}/v1"}, indent=2))
     else:
         typer.echo(serving.command)
-    if not python.exists():
-        typer.echo(f"{python.parents[1]} is not there yet; make it with: make vllm-env", err=True)
+    if not environment.version:
+        typer.echo(f"{environment.python.parents[1]} is not there yet; make it with: make vllm-env", err=True)
 
 
 def _adapter(lineage: Lineage, m: Manifest, checkpoint: CheckpointRef, name: str) -> Adapter:

@@ -9,8 +9,9 @@ from typing import Any
 from flows.round import Round
 from schemas.controls import arm_of
 from schemas.errors import Stopped, ValidationFailed
+from schemas.losses import Optimiser, Sft
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.training import Optimiser, Sft, Train
+from schemas.training import Train
 from tasks.build import build
 from tasks.evaluate import evaluate
 from tasks.judge import judge

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tasks.store.tensors import tensors_of
+
 # the file that wrote a checkpoint says these of itself; they change nothing of what is computed
 SAID = {"transformers_version", "_name_or_path", "_from_model_config", "use_cache", "dtype", "torch_dtype"}
 BESIDE = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
@@ -13,7 +15,7 @@ def alike(one: Path, other: Path) -> bool:
     """Same configuration, tokenizer and end tokens; the same tensors by name, type and shape: one that is missing in
     the new weights would stay the old ones', with no more than a warning."""
     files = ("config.json", *BESIDE)
-    return _tensors(one) == _tensors(other) and all(_said(one / name) == _said(other / name) for name in files)
+    return tensors_of(one) == tensors_of(other) and all(_said(one / name) == _said(other / name) for name in files)
 
 
 def _said(path: Path) -> Any:
@@ -21,13 +23,3 @@ def _said(path: Path) -> Any:
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
     return {key: value for key, value in content.items() if key not in SAID}
-
-
-def _tensors(folder: Path) -> dict[str, tuple[str, list[int]]]:
-    """Name -> type and shape, from the heads of the files: eight bytes of length, then JSON."""
-    found: dict[str, tuple[str, list[int]]] = {}
-    for path in folder.glob("*.safetensors"):
-        with open(path, "rb") as file:
-            head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        found |= {name: (entry["dtype"], entry["shape"]) for name, entry in head.items() if name != "__metadata__"}
-    return found

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
-from schemas.settings import OpenAIEngine, Sampling
+from schemas.settings import Sampling
 from tasks.engines.engine import Message, Request
 
 PATHS = {"completions": "/completions", "chat": "/chat/completions"}

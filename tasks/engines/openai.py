@@ -19,8 +19,8 @@ from typing import Any
 
 import httpx
 
+from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput, Stopped
-from schemas.settings import OpenAIEngine
 from tasks.engines.answers import Choice, Fault, choices_of, counted, models_of, most_bytes, retry_after
 from tasks.engines.bodies import PATHS, as_messages, body_of, refuse_ignored
 from tasks.engines.engine import Checkpoint, Completion, Identity, Message, Request
@@ -95,11 +95,11 @@ def _key(settings: OpenAIEngine) -> str:
     return key
 
 
-async def _first_of(tasks: Tasks) -> tuple[Tasks, Tasks]:
+async def first_of(tasks: Tasks) -> tuple[Tasks, Tasks]:
     return await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _ended(tasks: Tasks) -> None:
+async def ended(tasks: Tasks) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -131,14 +131,14 @@ class ServerEngine:
         then that it serves something else: nothing of these requests is to be kept."""
         for sampling in {request.sampling for request in requests}:
             refuse_ignored(sampling, self.settings, self.owner)
-        tasks = self.runner.run(self._begun(requests))
+        tasks = self.runner.run(self.begun(requests))
         try:
             while tasks:
-                done, tasks = self.runner.run(_first_of(tasks))
+                done, tasks = self.runner.run(first_of(tasks))
                 for task in done:
                     yield from task.result()
         finally:
-            self.runner.run(_ended(tasks))
+            self.runner.run(ended(tasks))
         self._serves_the_same()
 
     def _serves_the_same(self) -> None:
@@ -151,7 +151,7 @@ class ServerEngine:
                 "completions since are not kept; see that it stays the same, then run again"
             )
 
-    async def _begun(self, requests: Sequence[Request]) -> Tasks:
+    async def begun(self, requests: Sequence[Request]) -> Tasks:
         room = asyncio.Semaphore(self.settings.concurrency)
 
         async def one(request: Request) -> list[Completion]:

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.settings import LOCAL, AnyEngine, Executor, RayExecutor, TransformersEngine, VllmEngine
+from schemas.engines import LOCAL, AnyEngine, Executor, RayExecutor, TransformersEngine, VllmEngine
 from tasks.engines.engine import Checkpoint, Engine, Report
 from tasks.store.place import local_cache
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from schemas.engines import RayExecutor, TransformersEngine
 from schemas.errors import Stopped
 from schemas.manifest import CheckpointRef
-from schemas.settings import RayExecutor, TransformersEngine
 from tasks.cluster import TRIES, alike, check_alike, is_ready, join, own_error
 from tasks.engines.engine import Checkpoint, Completion, Engine, Request
 from tasks.store.objects import LISTING, checkpoint_folder

@@ -4,9 +4,9 @@ stage takes, over every run that works on it."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from schemas.engines import AnyEngine
 from schemas.errors import Stopped
 from schemas.manifest import CheckpointRef, Teacher
-from schemas.settings import AnyEngine
 from tasks.engines.engine import Checkpoint, Engine
 from tasks.engines.identity import differences
 from tasks.engines.opened import open_engine

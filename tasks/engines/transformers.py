@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
+from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
-from schemas.settings import TransformersEngine
 from tasks.engines.engine import Completion, Message, Request, request_order
 from tasks.engines.noise import RowKeyedSampling
 

@@ -13,15 +13,16 @@ from typing import Any
 
 import httpx
 
+from schemas.engines import OpenAIEngine, VllmEngine
 from schemas.errors import Stopped
-from schemas.settings import OpenAIEngine, VllmEngine
 from tasks.engines.architecture import alike
 from tasks.engines.engine import Checkpoint, Completion, Report, Request
-from tasks.engines.openai import Tasks, _ended, _first_of
+from tasks.engines.openai import Tasks, ended, first_of
 from tasks.engines.server import Server, start, wait_for
 from tasks.engines.vllm_command import LORA_RANKS, NAME, command, variables
 from tasks.engines.vllm_environment import VllmEnvironment, vllm_environment
 from tasks.engines.vllm_requests import Answer, Asking, Down
+from tasks.training.adapters import rank_of
 
 TRIES = 4  # of a shard's requests, with a look at the server between them
 PROBE_SECONDS = 60.0
@@ -106,20 +107,20 @@ class ChildEngine:
             client = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False, verify=False)
             longest = self.settings.max_model_len
             asking = Asking(runner, client, settings, model, self.tokenizer, max_model_len=longest)
-            tasks: Tasks = runner.run(asking._begun(requests))
+            tasks: Tasks = runner.run(asking.begun(requests))
             try:
                 failed = None
                 while tasks and failed is None:
-                    done, tasks = runner.run(_first_of(tasks))
+                    done, tasks = runner.run(first_of(tasks))
                     failed = next((error for task in done if (error := task.exception())), None)
                     if failed is not None:
-                        runner.run(_ended(tasks))
+                        runner.run(ended(tasks))
                         done, tasks = done | tasks, set()
                     yield from (task.result() for task in done if not task.cancelled() and not task.exception())
                 if failed is not None:
                     raise failed
             finally:
-                runner.run(_ended(tasks))
+                runner.run(ended(tasks))
                 runner.run(client.aclose())
 
     def _start(self, weights: Checkpoint, adapter: Checkpoint | None, rank: int, words: str) -> None:
@@ -210,7 +211,7 @@ class ChildEngine:
 
 
 def _rank(adapter: Checkpoint) -> int:
-    rank = int(json.loads((adapter.folder / "adapter_config.json").read_text())["r"])
+    rank = rank_of(adapter.folder)
     if rank > LORA_RANKS[-1]:
         raise Stopped(f"{adapter.folder}: an adapter of rank {rank}; vLLM has room for {LORA_RANKS[-1]}")
     return rank

@@ -1,14 +1,15 @@
 """The environment of its own in which vLLM is installed: which version, for a GPU or a CPU. vLLM is not imported."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from schemas.engines import VllmEngine
 from schemas.errors import BadInput
-from schemas.settings import VllmEngine
 
 PYTHON = Path(__file__).resolve().parents[2] / ".venv-vllm/bin/python"
 CPU_HEADS = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)  # vLLM 0.32
@@ -46,6 +47,15 @@ def vllm_environment(python: str | None = None) -> VllmEnvironment:
     if not found:
         raise BadInput(f"{where}: no vLLM is installed beside it; {mend}")
     return VllmEnvironment(path, next(iter(found.values())), on_gpu="vllm" in found)
+
+
+def environment_to_come() -> VllmEnvironment:
+    """What `make vllm-env` has made here, or would make."""
+    return (
+        vllm_environment()
+        if PYTHON.is_file()
+        else VllmEnvironment(PYTHON, "", shutil.which("nvidia-smi") is not None)
+    )
 
 
 def check_vllm(settings: VllmEngine, model: Path) -> None:

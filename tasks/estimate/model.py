@@ -14,6 +14,7 @@ import orjson
 
 from schemas.errors import BadInput
 from schemas.training import Lora
+from tasks.store.tensors import tensors_of
 
 ADAMW_BYTES = 16  # a trained parameter in float32: itself, its gradient, two moments
 LOGITS_AT_ONCE = 8  # float32 copies at the loss's peak: measured, with TRL 1.16 on a CPU
@@ -91,15 +92,14 @@ class Size:
 def size_of(folder: Path) -> Size:
     """Raises BadInput for a config or weights that cannot be read."""
     told = _config(folder / "config.json")
-    shapes = [found for path in sorted(folder.glob("*.safetensors")) for found in _shapes(path)]
-    matmuls = [
-        shape for name, shape in shapes if len(shape) == 2 and not name.endswith((*EMBEDDINGS, "lm_head.weight"))
-    ]
+    shapes = {name: shape for name, (_, shape) in tensors_of(folder).items()}
+    outside = (*EMBEDDINGS, "lm_head.weight")
+    matmuls = [shape for name, shape in shapes.items() if len(shape) == 2 and not name.endswith(outside)]
     try:
         hidden, heads = int(told["hidden_size"]), int(told["num_attention_heads"])
         return Size(
             model_type=str(told["model_type"]),
-            parameters=sum(math.prod(shape) for _, shape in shapes),
+            parameters=sum(math.prod(shape) for shape in shapes.values()),
             body=sum(math.prod(shape) for shape in matmuls),
             linear_shapes=tuple((shape[0], shape[1]) for shape in matmuls),
             num_hidden_layers=int(told["num_hidden_layers"]),
@@ -127,13 +127,3 @@ def _config(path: Path) -> dict[str, Any]:
         return {OTHER_NAMES.get(name, name): value for name, value in told.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise BadInput(f"{path}: not a model's config: {error}") from error
-
-
-def _shapes(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Tensor and shape, from the header: its length in 8 bytes, then JSON."""
-    try:
-        with path.open("rb") as file:
-            told = orjson.loads(file.read(int.from_bytes(file.read(8), "little")))
-        return [(name, tuple(about["shape"])) for name, about in told.items() if name != "__metadata__"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
-        raise BadInput(f"{path}: not a safetensors file: {error}") from error

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from schemas.engines import LOCAL, Executor
 from schemas.manifest import CheckpointRef, TableRef
-from schemas.settings import LOCAL, Executor
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.store.lineage import Lineage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from schemas.training import Scale
+from schemas.losses import Scale
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.training import Kto
+from schemas.losses import Kto
 from tasks.training.sharded import is_first, together
 from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
 

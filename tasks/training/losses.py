@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, get_args
 
-from schemas.training import Reduction
+from schemas.losses import Reduction
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from schemas.training import Kto, Optimiser, Preference, Sft
+from schemas.losses import Kto, Optimiser, Preference, Sft
 from tasks.training.kto import train_kto
 from tasks.training.preference import train_preference
 from tasks.training.references import References

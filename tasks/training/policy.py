@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.training import Policy
+from schemas.losses import Policy
 from tasks.training.losses import kl_estimates, policy_gradient, reduced
 from tasks.training.moments import load_moments, save_moments
 from tasks.training.tokens import log_probabilities, padded, with_log_probabilities

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.errors import ValidationFailed
-from schemas.training import Dpo, Preference, Rspo, Sppo
+from schemas.losses import Dpo, Preference, Rspo, Sppo
 from tasks.training.losses import geometric_mixture, rspo, sppo
 from tasks.training.references import References, add_log_probabilities
 from tasks.training.sharded import summed

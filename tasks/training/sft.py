@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.training import Sft
+from schemas.losses import Sft
 from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from schemas.errors import Stopped, ValidationFailed
-from schemas.training import Lora, Optimiser, Stop
+from schemas.losses import Optimiser
+from schemas.training import Lora, Stop
 from tasks.engines.transformers import device_and_dtype
 from tasks.store.objects import write_whole
 from tasks.training.adapters import save_adapter

@@ -1,13 +1,14 @@
 """What `why` must say of a row of played sums, worked out anew from another reading of the same files.
 
 Nothing of the project is imported (a test looks), nor are its figures taken on trust: votes are counted from the
-attempts' texts, filters from the questions' texts and the recipe, scores from the answers to the benchmark.
+attempts' texts, filters from the questions' texts and the recipe (refiltered.py), scores from the answers to the
+benchmark.
 """
 
 import json
-import re
 from collections import Counter
 
+from .refiltered import check_filters
 from .reread import folded, said, sha
 
 TRAINING = {"sft_examples": "sft", "preference_pairs": "dpo"}
@@ -77,7 +78,9 @@ class Recomputed:
             self.origins(story, question_id, row, played)
         self.votes(story, question_id, probe, played)
         if not probe:
-            self.filters(story, question_id, row, played)
+            check_filters(story, question_id, row, played)
+            chosen = row is not None and "select" not in {d["stage"] for d in played.dropped[question_id]}
+            self.selected(story, row and row["text"], chosen)
         self.training(story, question_id, played)
 
     def origins(self, story, question_id, row, played):
@@ -168,75 +171,6 @@ class Recomputed:
         if probe:
             assert verdict["correct"] == (None if label is None else label == verdict["reference"])
             assert verdict["reference"] == self.lineage.row(question_id)["reference"]
-
-    def filters(self, story, question_id, row, played):
-        """Every filter in its order, with the figure that the question's own text and votes give."""
-        dropped = {d["stage"]: d for d in played.dropped[question_id]}
-        text = row["text"] if row else dropped["propose"]["text"]
-        proposed, selected = played.recipe["propose"], played.recipe["select"]
-        words, rules = len(text.split()), proposed["filters"]
-        tries = [
-            ("truncated", None, None),
-            ("surplus", row and row["position"] + 1, proposed["target"]),
-            ("empty", words, 1), ("too_short", words, rules["min_words"]), ("too_long", words, rules["max_words"]),
-            ("punctuation", 0, 0), ("nonascii", 0, 0), ("pattern", 0, 0),
-            ("not_new", row and row["nearest_score"], None),
-        ]  # fmt: skip
-        expected = self.tried("propose", tries, dropped.get("propose"))
-        refused = dropped.get("propose", {}).get("reason")
-        if refused not in ("truncated", "surplus"):  # what the recipe's rules say of its text
-            obeys = rules["min_words"] <= words <= rules["max_words"] and bool(re.fullmatch(rules["pattern"], text))
-            assert obeys == (refused in (None, "not_new"))
-        if row:
-            verdict = story["verdict"]
-            agreement = verdict["agreement"]
-            tries = [
-                ("contaminated_exact", None, None), ("tie", agreement, None),
-                ("no_valid_answer", verdict["num_valid"], 1),
-                ("below_band", agreement, selected["min_agreement"]),
-                ("above_band", agreement, selected["max_agreement"]),
-            ]  # fmt: skip
-            expected += self.tried("select", tries, dropped.get("select"))
-            assert dropped.get("select", {}).get("reason") == self.refusal(row["text"], verdict, selected, played)
-            expected += self.built(story, played) if "select" not in dropped else []
-            expected.append(("validate", "row expectations", None, None, "passed"))
-            assert not any(d["stage"] == "validate" for d in played.tables["dropped"])
-        columns = ("stage", "filter", "figure", "threshold", "outcome")
-        assert [tuple(f[name] for name in columns) for f in story["filters"]] == expected
-        self.selected(story, row and row["text"], "select" not in dropped and row is not None)
-
-    def tried(self, stage, tries, refusal):
-        names = [name for name, _, _ in tries]
-        last = names.index(refusal["reason"]) if refusal else len(names)
-        found = [(stage, *one, "passed") for one in tries[:last]]
-        if refusal:
-            found.append((stage, refusal["reason"], refusal["figure"], refusal["threshold"], "dropped"))
-        return found + [(stage, name, None, limit, "not tried") for name, _, limit in tries[last + 1 :]]
-
-    def refusal(self, text, verdict, limits, played):
-        """Why the selection refuses a question; None if it does not."""
-        tables = ("inputs/probe", "inputs/benchmark_items")
-        protected = {folded(r["question"]) for table in tables for r in played.tables[table]}
-        if folded(text) in protected:
-            return "contaminated_exact"
-        if verdict["answer"] is None:
-            return "tie" if verdict["tied"] else "no_valid_answer"
-        if verdict["agreement"] < limits["min_agreement"]:
-            return "below_band"
-        return "above_band" if verdict["agreement"] > limits["max_agreement"] else None
-
-    def built(self, story, played):
-        agreeing, others = ({a["text"] for a in story["attempts"] if a["valid"] and a["reward"] == r} for r in (1, 0))
-        caps = {"solutions_per_question": len(agreeing), "pairs_per_question": len(agreeing) * len(others)}
-        limits = played.recipe["build"]
-        reason = "" if others and agreeing else "unanimous" if agreeing else "none_right"
-        if set(played.recipe["train"]["methods"]) == {"sft"}:  # nobody reads pairs
-            reason = ""
-        assert [d["reason"] for d in story["dropped"] if d["stage"] == "build"] == ([reason] if reason else [])
-        return [
-            ("build", cap, count, limits[cap], "capped" if count > limits[cap] else "passed")
-            for cap, count in caps.items()
-        ] + ([("build", reason, None, None, "dropped")] if reason else [])
 
     def selected(self, story, text, kept):
         selection = story["selection"]

@@ -20,7 +20,7 @@ from tasks.audit.examine import examine_store
 from tasks.store.chain import sealed
 from tasks.store.records import add_record
 
-from . import recomputed, reread
+from . import recomputed, refiltered, reread
 from .conftest import GAINS
 from .recomputed import Recomputed
 from .reread import Lineage
@@ -85,8 +85,8 @@ def chosen_rows(lineage, number):
 
 def test_the_recomputation_imports_nothing_of_the_project():
     others = {"collections", "hashlib", "json", "pyarrow.parquet", "re", "tomllib"}
-    for file, own in ((reread.__file__, set()), (recomputed.__file__, {".reread"})):
-        tree = ast.parse(Path(file).read_text())
+    for module, own in ((reread, set()), (refiltered, {".reread"}), (recomputed, {".reread", ".refiltered"})):
+        tree = ast.parse(Path(module.__file__).read_text())
         plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         named = {"." * n.level + (n.module or "") for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
         assert plain | named <= others | own

@@ -12,6 +12,7 @@ import pytest
 from flows import main
 from flows.environment import ROOT
 from tasks.engines.openai import served_name
+from tasks.engines.vllm_environment import VllmEnvironment
 from tasks.store.objects import keep_checkpoint
 from tasks.store.records import add_record
 
@@ -62,10 +63,11 @@ def test_without_a_name_it_is_the_champion_and_before_a_promotion_that_is_the_ba
 @pytest.mark.parametrize(("gpu", "dtype"), [(True, "bfloat16"), (False, "float32")])
 def test_a_gpu_decides_the_number_format(rounds, serve, monkeypatch, gpu, dtype):
     rounds.publish("held")
-    monkeypatch.setattr("flows.commands.serve.has_gpu", lambda: gpu)
+    to_come = VllmEnvironment(Path("/env/bin/python"), "", gpu)
+    monkeypatch.setattr("flows.commands.serve.environment_to_come", lambda: to_come)
     told = parts(serve("1")[1])
     assert told[told.index("--dtype") + 1] == dtype
-    assert ("--enforce-eager" in told) == (not gpu)
+    assert ("--enforce-eager" in told) == ("--no-enable-chunked-prefill" in told) == (not gpu)
 
 
 def test_an_adapter_is_served_on_the_weights_that_it_was_trained_on(rounds, serve, tmp_path):

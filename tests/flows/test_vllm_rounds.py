@@ -19,7 +19,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from schemas.settings import Sampling, TransformersEngine, VllmEngine
+from schemas.engines import TransformersEngine, VllmEngine
+from schemas.settings import Sampling
 from tasks.audit.examine import examine_store
 from tasks.engines import Checkpoint, Request, close_engine, completed, open_engine, server
 from tasks.engines.openai import served_name

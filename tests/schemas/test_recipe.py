@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from schemas import alarms, controls, gate, recipe, settings, training
 from schemas.errors import BadInput
 from schemas.recipe import load_recipe
-from schemas.settings import Section
+from schemas.section import Section
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLD = {"path": "gold.jsonl", "question": "question", "solution": "solution"}

@@ -7,8 +7,8 @@ import pytest
 from schemas.advantages import ADVANTAGES
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
+from schemas.losses import Policy
 from schemas.selections import CONTAMINATION, SELECTIONS
-from schemas.training import Policy
 from schemas.verdicts import VERDICTS
 from tasks.advantage import advantage, token_advantages
 

@@ -2,8 +2,8 @@ import time
 
 import pytest
 
+from schemas.engines import RayExecutor
 from schemas.errors import BadInput, Stopped
-from schemas.settings import RayExecutor
 from tasks.cluster import alike, check_alike, join, leave
 
 

@@ -11,10 +11,11 @@ from upath import UPath
 
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
+from schemas.losses import Dpo
 from schemas.manifest import CheckpointRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.sft_examples import SFT_EXAMPLES
-from schemas.training import Dpo, Lora
+from schemas.training import Lora
 from tasks.store.draft import Draft
 from tasks.train import train
 from tasks.training.adapters import base_of, rank_of, write_chained

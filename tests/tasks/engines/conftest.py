@@ -1,13 +1,14 @@
-"""A URL engine and the server that it asks, which waits for nobody."""
+"""A URL engine and the server that it asks, which waits for nobody; a program in vLLM's place."""
 
 import threading
 
 import pytest
 
-from schemas.settings import OpenAIEngine
-from tasks.engines import openai
+from schemas.engines import OpenAIEngine
+from tasks.engines import close_engine, completed, openai, vllm
 
 from .api import Api, Server
+from .faked import ASKED, Fake, texts
 
 
 @pytest.fixture
@@ -35,3 +36,20 @@ def url():
 def settings(waits, url):
     Api.faults, Api.asked, Api.told = [], [], [{}]
     return OpenAIEngine(kind="openai", url=url, concurrency=2, timeout_seconds=5)
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    monkeypatch.setattr(vllm, "PROBE_SECONDS", 1.0)
+    yield Fake(tmp_path)
+    close_engine()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    fake = Fake(tmp_path_factory.mktemp("steady"))
+    with fake.open() as engine:
+        found = texts(completed(engine, ASKED))
+    close_engine()
+    assert not fake.running
+    return found

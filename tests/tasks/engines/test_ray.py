@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from schemas.engines import RayExecutor, TransformersEngine
 from schemas.errors import Stopped
-from schemas.settings import RayExecutor, Sampling, TransformersEngine
+from schemas.settings import Sampling
 from tasks.cluster import leave
 from tasks.engines import Checkpoint, Request, close_engine, completed, open_engine
 from tasks.engines import ray as engines

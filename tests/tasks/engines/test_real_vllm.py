@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from schemas.settings import Sampling, TransformersEngine, VllmEngine
+from schemas.engines import TransformersEngine, VllmEngine
+from schemas.settings import Sampling
 from tasks.engines import Checkpoint, Request, close_engine, completed, make_room, open_engine
 from tasks.engines.keeper import members
 
@@ -202,7 +203,7 @@ def test_an_adapter_is_served_without_a_merge_and_answers_as_peft_does(ask, twin
 START = """
 import sys
 from pathlib import Path
-from schemas.settings import VllmEngine
+from schemas.engines import VllmEngine
 from tasks.engines import Checkpoint, open_engine
 from tasks.engines import vllm
 started = vllm.start

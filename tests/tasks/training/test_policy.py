@@ -11,8 +11,9 @@ from safetensors.numpy import load_file
 from schemas.advantages import ADVANTAGES
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
+from schemas.losses import Policy
 from schemas.manifest import CheckpointRef
-from schemas.training import Lora, Policy, Stop, Train
+from schemas.training import Lora, Stop, Train
 from tasks.advantage import token_advantages
 from tasks.train import train
 from tasks.training.policy import policy_loss

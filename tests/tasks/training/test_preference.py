@@ -9,10 +9,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
+from schemas.losses import Dpo, DpoLoss, Kto, Rspo, Spin, Sppo
 from schemas.manifest import CheckpointRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.sft_examples import SFT_EXAMPLES
-from schemas.training import Dpo, DpoLoss, Kto, Lora, Rspo, Spin, Sppo, Stop
+from schemas.training import Lora, Stop
 from tasks.store.draft import Draft
 from tasks.store.objects import file_digest
 from tasks.store.parquet import table_ref, write_part
