@@ -55,7 +55,7 @@ def models() -> Iterator[tuple[str, Checkpoint, list[str], int, tuple[int, ...]]
     smollm2 = ROOT / "deployments/models/smollm2"
     if (smollm2 / "model.safetensors").exists():
         problems = [json.loads(line)["question"] for line in MATH.open()]
-        yield "SmolLM2", Checkpoint("smollm2", smollm2), problems[:48], 32, (4, 8, 16, 24, 48)
+        yield "SmolLM2", Checkpoint("smollm2", smollm2), problems[:24], 32, (6, 12, 24)
 
 
 def loops() -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ import torch
 
 from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
+from schemas.settings import Sampling
+from tasks.engines.decoding import Row, decode
 from tasks.engines.engine import Completion, Message, Request, request_order
-from tasks.engines.noise import RowKeyedSampling
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["L
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id
     own = model.generation_config  # the base's own sampling defaults would be mixed into the recipe's
-    model.generation_config = GenerationConfig(eos_token_id=own.eos_token_id, pad_token_id=own.pad_token_id)
+    model.generation_config = GenerationConfig(eos_token_id=own.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     try:
         yield LocalEngine(model, tokenizer, settings.batch_rows)
     finally:
@@ -84,39 +84,35 @@ class LocalEngine:
         return None
 
     def _generate_batch(self, batch: list[Request]) -> list[Completion]:
-        from transformers import GenerationConfig, LogitsProcessorList
-
-        began, sampling = time.monotonic(), batch[0].sampling
+        began = time.monotonic()
         prompts = [rendered(self.tokenizer, request.prompt) for request in batch]
-        encoded = self.tokenizer(prompts, return_tensors="pt", padding=True)
-        encoded = encoded.to(self.model.device)
-        rows = torch.tensor([i for i, request in enumerate(batch) for _ in range(request.n)])
-        samples = [sample for r in batch for sample in range(r.first, r.first + r.n)]
-        row_seeds = [_row_seed(batch[row].seed, sample) for row, sample in zip(rows.tolist(), samples, strict=True)]
-        seeds = torch.tensor(row_seeds, device=self.model.device)
-        length = encoded["input_ids"].shape[1]
-        config = GenerationConfig(
-            do_sample=False,  # the noise is in the logits
-            max_new_tokens=sampling.max_tokens,
-            eos_token_id=sorted(self._ends(sampling.stop)),
-            pad_token_id=self.tokenizer.pad_token_id,
-        )
-        drawn = RowKeyedSampling(sampling, seeds, length, logprobs=[] if batch[0].logprobs else None)
+        encoded = self.tokenizer(prompts, return_tensors="pt", padding=True).to(self.model.device)
+        rows = [(i, sample) for i, r in enumerate(batch) for sample in range(r.first, r.first + r.n)]
+        seeds = torch.tensor([_row_seed(batch[i].seed, sample) for i, sample in rows], device=self.model.device)
         with torch.inference_mode():
-            output = self.model.generate(
-                encoded["input_ids"][rows],
-                attention_mask=encoded["attention_mask"][rows],
-                past_key_values=self._shared_prefill(encoded, rows) if batch[0].n > 1 else None,
-                generation_config=config,
-                logits_processor=LogitsProcessorList([drawn]),
-            )
-        generated = output[:, length:].tolist()
-        told = torch.stack(drawn.logprobs, -1).tolist() if drawn.logprobs else [None] * len(generated)
+            decoded = self._decoded(batch[0], encoded, torch.tensor([i for i, _ in rows]), seeds)
+        texts = texts_of(self.tokenizer, [row.tokens for row in decoded], batch[0].sampling.stop)
         seconds = time.monotonic() - began
         return [
-            self._completion(batch[i], prompts[i], sample, tokens, logprobs, seconds)
-            for i, sample, tokens, logprobs in zip(rows.tolist(), samples, generated, told, strict=True)
+            Completion(
+                request_id=batch[i].id,
+                sample=sample,
+                prompt=prompts[i],
+                text=text,
+                num_tokens=len(row.tokens),
+                finish_reason="stop" if row.ended else "length",
+                seconds=seconds,
+                token_ids=tuple(row.tokens),
+                logprobs=tuple(row.logprobs) if batch[0].logprobs else None,
+            )
+            for (i, sample), row, text in zip(rows, decoded, texts, strict=True)
         ]
+
+    def _decoded(self, kind: Request, encoded: Any, rows: torch.Tensor, seeds: torch.Tensor) -> list[Row]:
+        ids, mask = encoded["input_ids"][rows], encoded["attention_mask"][rows]
+        cache = self._shared_prefill(encoded, rows) if kind.n > 1 else None
+        ends = self._ends(kind.sampling.stop)
+        return decode(self.model, ids, mask, seeds, kind.sampling, ends, cache=cache, logprobs=kind.logprobs)
 
     def _shared_prefill(self, encoded: Any, rows: torch.Tensor) -> Any:
         """Read each prompt once, up to its last token, for all of its samples."""
@@ -128,30 +124,6 @@ class LocalEngine:
         cache = cache.past_key_values
         cache.batch_select_indices(rows.to(ids.device))
         return cache
-
-    def _completion(
-        self,
-        request: Request,
-        prompt: str,
-        sample: int,
-        tokens: list[int],
-        logprobs: list[float] | None,
-        seconds: float,
-    ) -> Completion:
-        ends = self._ends(request.sampling.stop)
-        stop = next((i for i, token in enumerate(tokens) if token in ends), None)
-        ids = tokens if stop is None else tokens[: stop + 1]
-        return Completion(
-            request_id=request.id,
-            sample=sample,
-            prompt=prompt,
-            text=text_of(self.tokenizer, ids, request.sampling.stop),
-            num_tokens=len(ids),
-            finish_reason="length" if stop is None else "stop",
-            seconds=seconds,
-            token_ids=tuple(ids),
-            logprobs=tuple(logprobs[: len(ids)]) if logprobs is not None else None,
-        )
 
     def _ends(self, stop: tuple[str, ...]) -> frozenset[int]:
         """Tokens that end a completion: the model's own, and every token that holds one of the characters."""
@@ -187,18 +159,20 @@ def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
     return text.removeprefix(first) if added else text
 
 
-def text_of(tokenizer: Any, ids: Sequence[int], stop: tuple[str, ...]) -> str:
-    """What a completion's tokens say, up to a character that ends it."""
-    text: str = tokenizer.decode(ids, skip_special_tokens=True)
+def texts_of(tokenizer: Any, rows: Sequence[Sequence[int]], stop: tuple[str, ...]) -> list[str]:
+    """What completions' tokens say, up to a character that ends them."""
+    texts: list[str] = tokenizer.batch_decode(rows, skip_special_tokens=True)
     for character in stop:
-        text = text.split(character, 1)[0]  # the token that ended it may hold more than the character
-    return text
+        texts = [text.split(character, 1)[0] for text in texts]  # the token that ended it may hold more than it
+    return texts
 
 
 def batches(requests: Sequence[Request], batch_rows: int) -> Iterator[list[Request]]:
     """Requests of one kind together, of like length, at most `batch_rows` sequences a batch."""
-    for (_, _, n), group in groupby(sorted(requests, key=lambda r: (_kind(r), request_order(r))), key=_kind):
-        same = list(group)
+    kinds: dict[tuple[Sampling, bool, int], list[Request]] = {}
+    for request in sorted(requests, key=request_order):
+        kinds.setdefault((request.sampling, request.logprobs, request.n), []).append(request)
+    for (_, _, n), same in kinds.items():
         size = max(1, batch_rows // n)
         yield from (same[i : i + size] for i in range(0, len(same), size))
 
@@ -212,10 +186,6 @@ def _halves(batch: list[Request]) -> list[list[Request]]:
         return [batch]
     first = request.n // 2
     return [[replace(request, n=first)], [replace(request, n=request.n - first, first=request.first + first)]]
-
-
-def _kind(request: Request) -> tuple[str, bool, int]:
-    return request.sampling.model_dump_json(), request.logprobs, request.n
 
 
 def _row_seed(seed: int, sample: int) -> int:

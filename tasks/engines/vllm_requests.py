@@ -13,7 +13,7 @@ from schemas.errors import Stopped
 from tasks.engines.answers import Fault
 from tasks.engines.engine import Completion, Request
 from tasks.engines.openai import ServerEngine
-from tasks.engines.transformers import rendered, text_of
+from tasks.engines.transformers import rendered, texts_of
 
 ENDS = ("stop", "length")  # "abort": the server went down over it
 TOKEN_BYTES = 512  # of an answer: text, id, log-probability
@@ -74,11 +74,12 @@ class Asking(ServerEngine):
 
 def _completion(tokenizer: Any, request: Request, prompt: str, choice: Answer, seconds: float) -> Completion:
     ids = tuple(choice["token_ids"])
+    [text] = texts_of(tokenizer, [ids], request.sampling.stop)
     return Completion(
         request_id=request.id,
         sample=request.first + choice["index"],
         prompt=prompt,
-        text=text_of(tokenizer, ids, request.sampling.stop),
+        text=text,
         num_tokens=len(ids),
         finish_reason=choice["finish_reason"],
         seconds=seconds,
