@@ -2,7 +2,7 @@
 
 Every arm plays two rounds from the same base, with the same questions asked, attempts sampled and, up to padding,
 tokens trained on; rates were looked for by hand, a few tries an arm, on seed 1. What promotes is the quickstart's
-gate. `--arms SFT,DPO` and `--seeds 1` play some of them; what this commit has played in --out is not played again.
+gate. `--arms SFT DPO` and `--seeds 1` play some of them; what this commit has played in --out is not played again.
 """
 
 import argparse

@@ -18,14 +18,15 @@ def distinct(attempts: Sequence[Row]) -> list[Row]:
 
 def correct_with_incorrect(attempts: Sequence[Row], most: int) -> Pairs:
     """Attempts of reward 1 against those of reward 0, each pair once; both lists are walked together, so that the
-    first pairs share no attempt. Reasons: `none_right`, `unanimous`."""
+    first pairs share no attempt. Reasons: `none_right`, `unanimous`, `same_text`."""
     right, wrong = (distinct([row for row in attempts if row["reward"] == value]) for value in (1.0, 0.0))
     if not right:
         return [], "none_right"
     if not wrong:
         return [], "unanimous"
     matched = ((right[i], wrong[(i + turn) % len(wrong)]) for turn in range(len(wrong)) for i in range(len(right)))
-    return list(islice(matched, most)), ""
+    pairs = list(islice((pair for pair in matched if pair[0]["text"] != pair[1]["text"]), most))
+    return (pairs, "") if pairs else ([], "same_text")
 
 
 def best_with_worst(attempts: Sequence[Row], score: str) -> Pairs:

@@ -42,7 +42,9 @@ def leave_one_out(rewards: Tensor) -> Tensor:
     n = rewards.shape[-1]
     if n < 2:
         raise ValueError("a group of one attempt has no others")
-    return (rewards - rewards.mean(-1, keepdim=True)) * (n / (n - 1))
+    exact = rewards.double()
+    found = (exact - exact.mean(-1, keepdim=True)) * (n / (n - 1))
+    return found.to(rewards.dtype) if rewards.is_floating_point() else found
 
 
 def batch(groups: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -71,6 +71,8 @@ def rspo(
     `base_samples` those of an answer that the base gave. Raises ValueError for an unknown regulariser, or one whose
     tensors are missing.
     """
+    if regularizer not in get_args(Regularizer):
+        raise ValueError(f"regularizer = {regularizer!r}: expected one of {', '.join(get_args(Regularizer))}")
     loss = sppo(chosen_logratio, rejected_logratio, chosen_winrate, rejected_winrate, beta)
     if weight == 0:
         return loss
@@ -93,10 +95,7 @@ def _pull(base_logratio: Tensor, regularizer: str, reverse_weight: float) -> Ten
         return forward
     if regularizer == "forward_and_reverse_kl":
         return forward + reverse_weight * reverse
-    if regularizer == "chi_squared":
-        return base_logratio.clamp(max=LARGEST_EXPONENT).exp()
-    known = ", ".join(get_args(Regularizer))
-    raise ValueError(f"regularizer = {regularizer!r}: expected one of {known}")
+    return base_logratio.clamp(max=LARGEST_EXPONENT).exp()  # chi_squared
 
 
 def _given(tensor: Tensor | None, regularizer: str, name: str) -> Tensor:

@@ -117,7 +117,7 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
     """Train, and leave `finished-<steps>`, whole: `weights/`, `adapter/` if there is one, `steps.json` with what was
     logged, and what `leave` puts there.
 
-    Raises ValidationFailed at a loss that is not a finite number.
+    Raises ValidationFailed at a loss, or weights in the end, that are not finite numbers.
     """
     from transformers import PrinterCallback, TrainerCallback
 
@@ -132,10 +132,7 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
             if "loss" not in logs:
                 return
             if not math.isfinite(logs["loss"]):
-                raise ValidationFailed(
-                    f"train: {phase.method} loss {logs['loss']} at step {state.global_step}; lower "
-                    f"train.{phase.method}.learning_rate (now {args.learning_rate:g})"
-                )
+                raise _no_number(f"loss {logs['loss']}", phase.method, trainer)
             phase.progress(state.global_step)
             if collapse(_step(state.log_history[-1], phase.method, trainer), phase.stop):
                 control.should_training_stop = True
@@ -151,6 +148,8 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
     model = gathered(trainer, phase)
     if not is_first(trainer):
         return folder
+    if not all(bool(weights.isfinite().all()) for weights in model.parameters()):
+        raise _no_number("weights that are no numbers", phase.method, trainer)  # the last step's have no loss yet
     save_adapter(model, folder / "adapter")
     save(model, phase.source, folder / "weights")
     write_marks(trainer, folder)
@@ -160,6 +159,13 @@ def run(trainer: Any, phase: Phase, leave: Callable[[Path], None] = lambda folde
     )
     phase.keep(folder)
     return folder
+
+
+def _no_number(what: str, method: str, trainer: Any) -> ValidationFailed:
+    return ValidationFailed(
+        f"train: {method} {what} at step {trainer.state.global_step}; lower "
+        f"train.{method}.learning_rate (now {trainer.args.learning_rate:g})"
+    )
 
 
 def collapse(step: dict[str, Any], stop: Stop) -> str:

@@ -28,6 +28,9 @@ def test_right_attempts_are_paired_with_wrong_ones_and_the_first_pairs_share_non
     assert correct_with_incorrect(attempts(0.0, 0.0), 9) == ([], "none_right")
     same = correct_with_incorrect(attempts(1.0, 1.0, 0.0, texts=["a", "a", "b"]), 9)[0]
     assert ids(same) == [(0, 2)], "equal texts count once"
+    both = attempts(1.0, 0.0, 0.0, texts=["a", "a", "b"])
+    assert ids(correct_with_incorrect(both, 9)[0]) == [(0, 2)], "no text stands against itself"
+    assert correct_with_incorrect(both[:2], 9) == ([], "same_text")
 
 
 def test_the_best_is_paired_with_the_worst_and_a_tie_gives_nothing():
@@ -53,6 +56,7 @@ def test_gold_stands_against_the_models_own_answers_but_for_those_that_repeat_it
 def test_win_rates_of_a_preference_matrix():
     preferences = [[0.5, 0.8, 0.9], [0.2, 0.5, 0.7], [0.1, 0.3, 0.5]]
     assert win_rates(preferences) == pytest.approx([0.7333, 0.4667, 0.3], abs=5e-5)
+    assert sum(win_rates(preferences)) == pytest.approx(3 / 2)
     over_others = [(3 * rate - 0.5) / 2 for rate in win_rates(preferences)]
     assert over_others == pytest.approx([0.85, 0.45, 0.20]), "SPO's rewards"
     cycle = [[0.5, 0.9, 0.1], [0.1, 0.5, 0.9], [0.9, 0.1, 0.5]]

@@ -59,9 +59,11 @@ def test_shorter_numbers_are_no_less_exact():
     for value in (0.7, 1 / 3):
         same = torch.full((7,), value)
         assert not group(same, "sample").any()
+        assert not leave_one_out(same).any()
         assert not batch(same).any()
     assert group(torch.tensor([1.0, 0.0]), "population").dtype == torch.float32
     assert group(torch.tensor([1, 0]), "population").tolist() == near(1.0, -1.0)
+    assert leave_one_out(torch.tensor([1, 0, 0])).tolist() == near(1.0, -0.5, -0.5)
 
 
 def test_a_batch_of_one_right_attempt_of_eight():

@@ -42,7 +42,7 @@ def test_spin_reaches_the_gold_answers_in_one_exact_iteration_and_stays():
     assert torch.allclose(spin_iterate(first, beta=1.0), GOLD, atol=1e-6)
 
 
-@pytest.mark.parametrize(("beta", "factor"), [(2.0, 0.5), (0.5, -1.0)])
+@pytest.mark.parametrize(("beta", "factor"), [(2.0, 0.5), (0.5, -1.0), (0.1, -9.0)])
 def test_spins_log_error_is_multiplied_by_one_minus_one_over_beta(beta, factor):
     def error(policy):
         log = policy.log() - GOLD.log()

@@ -2,6 +2,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from schemas.errors import ValidationFailed
 from tasks.training.marks import evenly
 from tasks.training.sft import train_sft
 from tasks.training.trainer import Phase, load
@@ -26,8 +27,8 @@ def first_loss(phase, recipe):
     """The loss before any step, over all rows at once."""
     import orjson
 
-    def train(weight, rows=ROWS):
-        changes = {"steps": 1, "batch_size": len(rows), "rows_at_once": len(rows), "weight": weight}
+    def train(weight, rows=ROWS, **more):
+        changes = {"steps": 1, "batch_size": len(rows), "rows_at_once": len(rows), "weight": weight} | more
         settings = recipe.train.sft.model_copy(update=changes)
         table = pa.table(dict(zip(("prompt", "completion", "agreement"), zip(*rows, strict=True), strict=True)))
         folder = train_sft(phase, table, settings)
@@ -53,6 +54,21 @@ def test_a_rows_losses_are_multiplied_by_its_agreement(phase, first_loss):
                        for side in (losses, [(loss, None) for loss, _ in losses]))  # fmt: skip
     assert first_loss("agreement") == pytest.approx(weighted, rel=1e-4)
     assert first_loss(None) == pytest.approx(plain, rel=1e-4)
+
+
+def test_with_completion_only_the_prompts_tokens_do_not_count(phase, first_loss):
+    tokenizer = load(phase.source)[1]
+    of_prompts = [len(tokenizer(prompt)["input_ids"]) for prompt, _, _ in ROWS]
+    losses = [token_losses(phase.source, *row[:2])[n - 1 :] for row, n in zip(ROWS, of_prompts, strict=True)]
+    assert first_loss(None, completion_only=True) == pytest.approx(float(torch.cat(losses).mean()), rel=1e-4)
+
+
+def test_weights_that_the_last_step_ruined_are_no_candidate(phase, first_loss):
+    with pytest.raises(
+        ValidationFailed, match=r"sft weights that are no numbers at step 1; lower train\.sft\.learning"
+    ):
+        first_loss(None, learning_rate=1e39, warmup_steps=0)
+    assert not list(phase.work.glob("finished-*/weights"))
 
 
 def test_rows_of_full_agreement_are_trained_on_as_without_weights(first_loss):
