@@ -171,7 +171,7 @@ def _few_steps(settings: Train) -> Train:
 
 def _rows(draft: Draft, attempts: list[dict[str, Any]]) -> dict[str, Any]:
     """The attempts as rows to train on, each against the next one."""
-    told = {"agreement": 1.0, "chosen_winrate": 1.0, "rejected_winrate": 0.0}
+    told = {"agreement": 1.0, "chosen_winrate": 1.0, "rejected_winrate": 0.0, "pair_winrate": 1.0}
     rows = [
         {"id": f"row-{n:06d}", "question_id": one["question_id"], "attempt_id": one["id"], "prompt": one["prompt"]}
         | {"completion": one["text"], "chosen": one["text"], "rejected": other["text"]}

@@ -88,6 +88,7 @@ def row_expectations(table: str) -> list[Any]:
             ),
             share("chosen_winrate"),
             share("rejected_winrate"),
+            share("pair_winrate"),
         ],
         "advantages": [
             filled("prompt"),

@@ -126,8 +126,7 @@ class Spin(Preference):
 
 class Sppo(Preference):
     win_rates: Literal["pool", "pair"]
-    """pool: how often an answer wins against all of its question; pair: against the other of its pair (1 and 0 by
-    votes)."""
+    """pool: how often an answer wins against all of its question; pair: against the other of its pair."""
 
 
 class Rspo(Sppo):
@@ -135,6 +134,17 @@ class Rspo(Sppo):
     """What pulls to the base; on the pairs' own answers."""
     weight: Annotated[float, Field(ge=0)]
     """How strongly; 0 is SPPO."""
+    reverse_weight: Positive | None = None
+    """How much the reverse KL counts beside the forward one, for forward_and_reverse_kl."""
+
+    @model_validator(mode="after")
+    def a_reverse_weight_goes_with_both(self) -> Self:
+        if (self.regularizer == "forward_and_reverse_kl") != (self.reverse_weight is not None):
+            raise ValueError(
+                "reverse_weight goes with regularizer = 'forward_and_reverse_kl', and only with it; "
+                f"here with '{self.regularizer}'"
+            )
+        return self
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -24,4 +24,5 @@ PREFERENCE_PAIRS = table(
         "how often the chosen attempt wins against all valid attempts at the question; 1 for gold",
     ),
     column("rejected_winrate", pa.float64(), "the same of the rejected attempt"),
+    column("pair_winrate", pa.float64(), "how often the chosen attempt wins against the rejected one; 1 by votes"),
 )

@@ -43,6 +43,8 @@ class Stop(Section):
     """The same when the mean reward of a step's attempts is below this; for the policy gradient."""
     min_length: Positive | None = None
     """The same when the mean length of a step's attempts is below this; in tokens, for the policy gradient."""
+    max_length: Positive | None = None
+    """The same when it is above this: attempts that only grow."""
 
 
 class Launch(Section):
@@ -116,7 +118,7 @@ class Train(Section):
     @model_validator(mode="after")
     def waves_take_no_rows_again(self) -> Self:
         if self.policy is None:
-            for name in ("max_kl", "min_reward", "min_length"):
+            for name in ("max_kl", "min_reward", "min_length", "max_length"):
                 if (value := getattr(self.stop, name)) is not None:
                     raise ValueError(f"stop.{name} = {value} goes with 'policy' in methods")
             return self

@@ -17,6 +17,7 @@ def main(method: str, source: str, rows: str, target: str, arguments: str) -> No
     config, trainer, columns = {
         "sft": (SFTConfig, SFTTrainer, ["prompt", "completion"]),
         "dpo": (DPOConfig, DPOTrainer, ["prompt", "chosen", "rejected"]),
+        "sppo": (DPOConfig, DPOTrainer, ["prompt", "chosen", "rejected"]),  # with loss_type sppo_hard
     }[method]
     trained = trainer(
         model=AutoModelForCausalLM.from_pretrained(source, dtype="float32"),

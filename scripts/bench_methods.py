@@ -44,6 +44,7 @@ PAIRS = STEP | {
 }
 SLOW = PAIRS | {"learning_rate": 3e-6}  # at 1e-4 DPO fell to 45% and SPIN to 18%, at 1e-5 to 70% and 57%
 WIN_RATES = PAIRS | {"win_rates": "pool"}
+BOTH_KL = {"regularizer": "forward_and_reverse_kl", "weight": 0.1, "reverse_weight": 1.0}
 WAVES = 5
 POLICY = STEP | {"steps": STEPS // WAVES, "waves": WAVES, "batch_size": ROWS, "rows_at_once": ROWS}
 POLICY |= {"learning_rate": 1e-4, "clip_low": 0.2, "clip_high": 0.2, "filter": "after"}
@@ -74,7 +75,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "DPO": trained("dpo", SLOW | {"loss_type": ["sigmoid"], "loss_weights": [1.0]}),
     "SPIN": trained("spin", SLOW) | {"build": {"pairs": "gold_self", "pairs_per_question": 4}, "data": GOLD},
     "SPPO": trained("sppo", WIN_RATES),
-    "RSPO": trained("rspo", WIN_RATES | {"regularizer": "forward_and_reverse_kl", "weight": 0.1}),
+    "RSPO": trained("rspo", WIN_RATES | BOTH_KL),
     "GRPO": policy(advantage="group", scale="sample", reduction="sequence"),
     "RLOO": policy(advantage="leave_one_out", reduction="constant"),
     "REINFORCE++": policy(advantage="batch", reduction="token", kl="reward", kl_weight=1e-3, reference="base"),
@@ -172,7 +173,7 @@ def round_figures(lineage: Lineage, m: Manifest) -> dict[str, Any]:
 
 def as_table(results: Iterable[dict[str, Any]]) -> RichTable:
     headings = ("arm", "seed", "greedy: base", "round 1", "round 2", "mean@4: base", "round 1", "round 2")
-    of_the_arm = ("champion's gain", "vote precision", "decisions, alarms", "M tokens", "s")
+    of_the_arm = ("champion's gain", "vote precision", "collapsed", "decisions, alarms", "M tokens", "s")
     table = RichTable(*headings, *of_the_arm, box=None)
     for r in results:
         for role, name in {"candidate": r["arm"], **CONTROLS}.items():
@@ -193,9 +194,19 @@ def own_columns(r: dict[str, Any]) -> tuple[str, ...]:
     tokens = [sum(m[what] for m in r["rounds"]) / 1e6 for what in ("generated_tokens", "trained_tokens")]
     gain = f"{r['gain']:+.1%} [{r['low']:+.1%}, {r['high']:+.1%}]" if r["base"] else "-"
     return (
-        gain, " ".join(votes), ", ".join(ends),
+        gain, " ".join(votes), collapsed(r), ", ".join(ends),
         f"{tokens[0]:.2f}, {tokens[1]:.2f}", f"{r['seconds']:.0f}",
     )  # fmt: skip
+
+
+def collapsed(r: dict[str, Any]) -> str:
+    """The first round whose candidate, or its training's end, is a ruin: it failed, or its greedy accuracy is below
+    half of the base's. "no" if none is."""
+    for number, m in enumerate(r["rounds"], 1):
+        score = m["scores"].get("candidate")
+        if m["decision"] == "failed" or (score and score["accuracy"] < r["base"]["accuracy"] / 2):
+            return f"round {number}"
+    return "no"
 
 
 if __name__ == "__main__":

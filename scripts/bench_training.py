@@ -36,7 +36,7 @@ from tasks.store.parquet import table_ref, write_part
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = 5
 ROWS = 2000
-STEPS = {("tiny", "sft"): 100, ("4 x 256", "sft"): 40, ("4 x 256", "dpo"): 20}
+STEPS = {("tiny", "sft"): 100, ("4 x 256", "sft"): 40, ("4 x 256", "dpo"): 20, ("4 x 256", "sppo"): 20}
 SHARED: dict[str, Any] = {
     "batch_size": 32,
     "rows_at_once": 32,
@@ -44,7 +44,7 @@ SHARED: dict[str, Any] = {
     "schedule": "constant",
     "max_length": 128,
 }
-TABLES = {"sft": SFT_EXAMPLES, "dpo": PREFERENCE_PAIRS}
+TABLES = {"sft": SFT_EXAMPLES, "dpo": PREFERENCE_PAIRS, "sppo": PREFERENCE_PAIRS}
 
 
 def main() -> None:
@@ -82,7 +82,8 @@ def measured(size: str, method: str, folder: Path) -> dict[str, Any]:
     steps = STEPS[size, method]
     trl = {"per_device_train_batch_size": SHARED["batch_size"], "lr_scheduler_type": SHARED["schedule"]}
     trl |= {name: SHARED[name] for name in ("learning_rate", "max_length")} | {"max_steps": steps, "seed": 1}
-    trl |= {"precompute_ref_log_probs": True} if method == "dpo" else {}
+    trl |= {} if method == "sft" else {"precompute_ref_log_probs": True}
+    trl |= {"loss_type": ["sppo_hard"]} if method == "sppo" else {}
     commands = {
         "bare": [str(ROOT / "scripts/bare_trl.py"), method, str(source), str(rows), "{}", json.dumps(trl)],
         "stage": [__file__, "--stage", method, str(steps), str(source), "{}"],
@@ -121,14 +122,15 @@ def in_the_stage(method: str, steps: str, source: str, target: str) -> None:
     rows = pq.read_table(Path(target).parent / "rows.parquet").to_pylist()
     own: dict[str, dict[str, Any]] = {"sft": {"completion_only": True}}
     own |= {"dpo": {"beta": 0.1, "loss_type": ("sigmoid",), "loss_weights": (1.0,)}}
-    refs = {name: written(draft, table, rows if name == method else []) for name, table in TABLES.items()}
+    own |= {"sppo": {"beta": 0.1, "win_rates": "pair"}}
+    tables = {table: written(draft, table, rows if table is TABLES[method] else []) for table in set(TABLES.values())}
     train(
         draft,
         settings=Train.model_validate({"methods": (method,), method: SHARED | own[method] | {"steps": int(steps)}}),
         model=keep_checkpoint(draft.lineage.objects, Path(source)),
         base=None,
-        sft_examples=(refs["sft"],),
-        preference_pairs=(refs["dpo"],),
+        sft_examples=(tables[SFT_EXAMPLES],),
+        preference_pairs=(tables[PREFERENCE_PAIRS],),
         invalid=(written(draft, DROPPED, []),),
     )
 
@@ -165,7 +167,7 @@ def made(method: str, path: Path) -> Path:
         else:
             wrong = right.replace(f"#{answer(question)}", f"#{int(answer(question)) + 1}")
             row |= {"chosen_attempt_id": f"a{n}", "rejected_attempt_id": f"b{n}", "chosen": right, "rejected": wrong}
-            row |= {"chosen_winrate": 0.75, "rejected_winrate": 0.25}
+            row |= {"chosen_winrate": 0.75, "rejected_winrate": 0.25, "pair_winrate": 0.75}
         rows.append(row)
     pq.write_table(pa.Table.from_pylist(rows), path)
     return path

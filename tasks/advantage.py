@@ -11,6 +11,7 @@ from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.losses import Policy
 from schemas.manifest import CheckpointRef, TableRef
+from tasks.grouping import comparable, usable
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
 from tasks.training.tokens import logps_of, tokens_of, with_log_probabilities
@@ -54,9 +55,12 @@ def advantage(
         if verdict["question_id"] in counting:
             asked = sorted(attempts_at[verdict["question_id"]], key=lambda row: row["sample"])
             kept = {"agreement": verdict["agreement"], "kept": verdict["question_id"] in chosen}
-            whole, refused = _group(draft, settings, tokenizer, [attempt | kept for attempt in asked])
-            rows += whole
-            dropped += refused
+            whole, refused = usable([_read(attempt, tokenizer, settings) | kept for attempt in asked])
+            if settings.advantage != "batch":
+                whole, alike = comparable(whole, pulled=settings.kl is not None)
+                refused += alike
+            rows += [_unvalued(draft, attempt) for attempt in whole]
+            dropped += [_dropped(draft, attempt, reason, settings) for attempt, reason in refused]
     with out_of_memory_named("policy"):
         said = {"old_logps": logps_of(with_log_probabilities(policy), rows, settings.rows_at_once)}
         if reference is not None:
@@ -69,31 +73,24 @@ def advantage(
     return {"attempts": len(rows), "kept": sum(row["kept"] for row in rows)}
 
 
-def _group(draft: Draft, settings: Policy, tokenizer: Any, attempts: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """A question's attempts as rows of `advantages` without values yet; and those that are dropped."""
-    rows, refused = [], []
-    for attempt in attempts:
-        ended, longest = attempt["finish_reason"] == "stop", settings.max_length
-        prompt_ids, completion_ids = tokens_of(tokenizer, attempt["prompt"], attempt["text"], ended, longest)
-        if attempt["reward"] is None:
-            refused.append(draft.refused(attempt["id"], ATTEMPTS, "no_reward"))
-        elif not completion_ids:
-            refused.append(draft.refused(attempt["id"], ATTEMPTS, "too_long", len(prompt_ids), longest))
-        else:
-            rows.append(
-                {"id": draft.row_id(ADVANTAGES, attempt["id"]), "attempt_id": attempt["id"]}
-                | {"prompt": attempt["prompt"], "completion": attempt["text"]}
-                | {"prompt_ids": prompt_ids, "completion_ids": completion_ids}
-                | {name: attempt[name] for name in ("question_id", "agreement", "kept", "reward")}
-            )
-    if settings.advantage == "batch":
-        return rows, refused
-    if len(rows) == 1:  # nothing to hold it against
-        refused.append(draft.refused(rows.pop()["attempt_id"], ATTEMPTS, "no_group"))
-    elif settings.kl is None and len({row["reward"] for row in rows}) == 1:  # zeros alone, and no pull either
-        refused += [draft.refused(row["attempt_id"], ATTEMPTS, "no_difference") for row in rows]
-        rows = []
-    return rows, refused
+def _read(attempt: Row, tokenizer: Any, settings: Policy) -> Row:
+    """The attempt with its tokens, as training will read them."""
+    ended = attempt["finish_reason"] == "stop"
+    prompt_ids, completion_ids = tokens_of(tokenizer, attempt["prompt"], attempt["text"], ended, settings.max_length)
+    return attempt | {"prompt_ids": prompt_ids, "completion_ids": completion_ids}
+
+
+def _unvalued(draft: Draft, attempt: Row) -> Row:
+    """A row of `advantages`, without what models say of it yet."""
+    told = ("question_id", "agreement", "kept", "reward", "prompt", "prompt_ids", "completion_ids")
+    return {
+        "id": draft.row_id(ADVANTAGES, attempt["id"]), "attempt_id": attempt["id"], "completion": attempt["text"],
+    } | {name: attempt[name] for name in told}  # fmt: skip
+
+
+def _dropped(draft: Draft, attempt: Row, reason: str, settings: Policy) -> Row:
+    lengths = (len(attempt["prompt_ids"]), settings.max_length) if reason == "too_long" else ()
+    return draft.refused(attempt["id"], ATTEMPTS, reason, *lengths)
 
 
 def token_advantages(settings: Policy, rows: Sequence[Row]) -> list[list[float]]:

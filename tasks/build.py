@@ -131,8 +131,13 @@ def _with_win_rates(attempts: list[Row]) -> list[Row]:
     """Over the question's valid attempts: one that agrees with the vote wins against one that does not; two of a kind
     are even. One whose check timed out is halfway between."""
     rewards = [0.5 if row["reward"] is None else row["reward"] for row in attempts]
-    rates = win_rates([[(1 + one - other) / 2 for other in rewards] for one in rewards])
+    rates = win_rates([[_chance(one, other) for other in rewards] for one in rewards])
     return [row | {"win_rate": rate} for row, rate in zip(attempts, rates, strict=True)]
+
+
+def _chance(reward: float, other: float) -> float:
+    """Of winning against an attempt of the other reward."""
+    return (1 + reward - other) / 2
 
 
 def _example(draft: Draft, selection: Row, attempt: Row) -> Row:
@@ -158,6 +163,7 @@ def _pair(draft: Draft, selection: Row, chosen: Row, rejected: Row) -> Row:
         "agreement": selection["agreement"],
         "chosen_winrate": chosen["win_rate"],
         "rejected_winrate": rejected["win_rate"],
+        "pair_winrate": _chance(chosen["reward"], rejected["reward"]),
     }
 
 
@@ -173,4 +179,5 @@ def _gold_pair(draft: Draft, gold: Row, rejected: Row) -> Row:
         "agreement": 1.0,
         "chosen_winrate": 1.0,
         "rejected_winrate": 0.0,
+        "pair_winrate": 1.0,
     }

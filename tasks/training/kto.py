@@ -56,13 +56,18 @@ def _trainer(phase: Phase) -> Any:
 
 
 def unpaired(rows: pa.Table, seed: int) -> list[dict[str, Any]]:
-    """Both attempts of each pair as rows of their own, in a random order: TRL takes rows as they lie, and would meet
-    all agreeing attempts before the first that does not agree."""
+    """The attempts of all pairs, each once, in a random order: TRL takes rows as they lie, and would meet all right
+    ones before the first wrong one. A gold answer is its question's."""
     sides = (("chosen", True), ("rejected", False))
-    found = [
-        {"prompt": pair["prompt"], "completion": pair[side], "label": label}
-        for pair in rows.select(["prompt", "chosen", "rejected"]).to_pylist()
+    by_attempt = {
+        (pair[f"{side}_attempt_id"] or pair["question_id"], side): {
+            "prompt": pair["prompt"],
+            "completion": pair[side],
+            "label": label,
+        }
+        for pair in rows.to_pylist()
         for side, label in sides
-    ]
+    }
+    found = list(by_attempt.values())
     random.Random(seed).shuffle(found)
     return found

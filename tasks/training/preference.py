@@ -73,7 +73,9 @@ def _trainer(settings: Preference, references: References, source: Path) -> Any:
 
 def _win_rates(settings: Preference, rows: pa.Table | None = None) -> list[str]:
     """The columns of win rates, for losses that read them. Raises ValidationFailed where `rows` lack some."""
-    columns = ["chosen_winrate", "rejected_winrate"] if isinstance(settings, Sppo) else []
+    columns = []
+    if isinstance(settings, Sppo):
+        columns = ["pair_winrate"] if settings.win_rates == "pair" else ["chosen_winrate", "rejected_winrate"]
     if rows is not None and any(rows[name].null_count for name in columns):
         raise ValidationFailed(
             "train: pairs of rounds before have no win rates; leave them out: train.use_held_rounds = false and "
@@ -122,9 +124,10 @@ def _policy(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any, Any]:
 def _own_loss(settings: Preference, chosen: Any, rejected: Any, columns: dict[str, Any]) -> Any:
     """SPPO's or RSPO's, one value a pair."""
     assert isinstance(settings, Sppo)
-    won, lost = columns["chosen_winrate"], columns["rejected_winrate"]
     if settings.win_rates == "pair":
-        won, lost = won.new_ones(won.shape), lost.new_zeros(lost.shape)
+        won, lost = columns["pair_winrate"], 1 - columns["pair_winrate"]
+    else:
+        won, lost = columns["chosen_winrate"], columns["rejected_winrate"]
     ratios = (chosen - columns["ref_chosen_logps"], rejected - columns["ref_rejected_logps"])
     if not isinstance(settings, Rspo):
         return sppo(ratios[0], ratios[1], won, lost, settings.beta)
@@ -132,6 +135,7 @@ def _own_loss(settings: Preference, chosen: Any, rejected: Any, columns: dict[st
     return rspo(
         ratios[0], ratios[1], won, lost, settings.beta, to_base[0], to_base[1],
         settings.regularizer, settings.weight, chosen_logp=chosen, rejected_logp=rejected,
+        reverse_weight=settings.reverse_weight or 0.0,
     )  # fmt: skip
 
 

@@ -178,8 +178,9 @@ def collapse(step: dict[str, Any], stop: Stop) -> str:
     ):
         if least is not None and (found := step[column]) is not None and found < least:
             return f"{name} {found:.3g}, below {least:g}, at step {step['step']}"
-    if stop.max_kl is not None and (kl := step["kl"]) is not None and kl > stop.max_kl:
-        return f"KL {kl:.3g}, above {stop.max_kl:g}, at step {step['step']}"
+    for name, column, most in (("KL", "kl", stop.max_kl), ("length", "length", stop.max_length)):
+        if most is not None and (found := step[column]) is not None and found > most:
+            return f"{name} {found:.3g}, above {most:g}, at step {step['step']}"
     return ""
 
 

@@ -13,6 +13,7 @@ from tasks.store.parquet import read_table
 RSPO = {
     "steps": 3, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-3, "schedule": "constant", "max_length": 128,
     "beta": 0.1, "win_rates": "pool", "regularizer": "forward_and_reverse_kl", "weight": 0.1,
+    "reverse_weight": 1.0,
     "changes": [{"from_round": 2, "learning_rate": 5e-4, "beta": 0.5}],
 }  # fmt: skip
 
@@ -70,6 +71,7 @@ def test_pairs_hold_the_win_rates_of_their_attempts(lineage):
         right = sum(marks)
         assert pair["chosen_winrate"] == pytest.approx((right / 2 + len(marks) - right) / len(marks))
         assert pair["rejected_winrate"] == pytest.approx((len(marks) - right) / 2 / len(marks))
+        assert pair["pair_winrate"] == 1.0, "one that agrees against one that does not"
 
 
 def test_such_rounds_are_whole_and_what_a_reference_said_has_a_story(lineage):

@@ -9,6 +9,7 @@ from tasks.collect import Sources
 PAIR = {
     "id": "p", "question_id": "q", "chosen_attempt_id": "a", "rejected_attempt_id": "b", "prompt": "1+2=",
     "chosen": "3", "rejected": "4", "agreement": 0.75, "chosen_winrate": 0.6, "rejected_winrate": 0.1,
+    "pair_winrate": 1.0,
 }  # fmt: skip
 
 

@@ -44,7 +44,14 @@ GOOD = {
     "selections": {"question_id": "q", "verdict_id": "v", "text": "1+2", "answer": "3", "agreement": 0.75},
     "sft_examples": {"question_id": "q", "attempt_id": "a", "prompt": "1+2=", "completion": "#3", "agreement": 0.75},
     "preference_pairs": {"question_id": "q", "chosen_attempt_id": "a", "rejected_attempt_id": "b", "prompt": "1+2="}
-    | {"chosen": "#3", "rejected": "#4", "agreement": 0.75, "chosen_winrate": 0.6, "rejected_winrate": 0.4},
+    | {
+        "chosen": "#3",
+        "rejected": "#4",
+        "agreement": 0.75,
+        "chosen_winrate": 0.6,
+        "rejected_winrate": 0.4,
+        "pair_winrate": 1.0,
+    },
     "advantages": {"question_id": "q", "attempt_id": "a", "prompt": "1+2=", "completion": "", "agreement": 0.75}
     | {"reward": 1.0, "kept": True, "prompt_ids": [1, 2], "completion_ids": [3], "old_logps": [-0.5]}
     | {"reference_logps": None, "advantages": [0.5]},
@@ -117,6 +124,7 @@ BREAKING = [
     ("sft_examples", {"agreement": 1.01}, "expect_column_values_to_be_between(agreement)"),
     ("preference_pairs", {"chosen_winrate": 1.2}, "expect_column_values_to_be_between(chosen_winrate)"),
     ("preference_pairs", {"rejected_winrate": -0.1}, "expect_column_values_to_be_between(rejected_winrate)"),
+    ("preference_pairs", {"pair_winrate": 1.1}, "expect_column_values_to_be_between(pair_winrate)"),
     ("reference_logps", {"reference": "friend"}, "expect_column_values_to_be_in_set(reference)"),
     ("reference_logps", {"chosen_logp": 0.5}, "expect_column_values_to_be_between(chosen_logp)"),
     ("reference_logps", {"rejected_logp": 0.5}, "expect_column_values_to_be_between(rejected_logp)"),

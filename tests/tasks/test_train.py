@@ -42,6 +42,7 @@ def play(draft, given, recipe, tiny):
             "rejected": f"#{i}",
             "chosen_winrate": 0.75,
             "rejected_winrate": 0.25,
+            "pair_winrate": 1.0,
         }
         | right
         for i in range(8)

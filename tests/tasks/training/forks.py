@@ -83,7 +83,7 @@ def given(draft: Draft) -> dict:
     """What earlier stages would have written."""
     right = {"prompt": "1+2+3+4=\n", "agreement": 0.75, "question_id": "q"}
     pair = {"chosen_attempt_id": "a", "rejected_attempt_id": "b", "chosen": "#10"}
-    pair |= {"chosen_winrate": 0.75, "rejected_winrate": 0.25}
+    pair |= {"chosen_winrate": 0.75, "rejected_winrate": 0.25, "pair_winrate": 1.0}
     tokens = {"prompt_ids": [5, 6, 7], "old_logps": [-1.0] * 4, "reference_logps": None, "kept": True}
     rows = {
         SFT_EXAMPLES: [

@@ -269,7 +269,12 @@ def test_adapters_are_the_same_whatever_the_process_drew_before(play):
 
 
 @pytest.mark.parametrize(
-    ("rule", "named"), [({"min_reward": 0.9}, "reward 0.5, below"), ({"min_length": 24}, "length 23")]
+    ("rule", "named"),
+    [
+        ({"min_reward": 0.9}, "reward 0.5, below"),
+        ({"min_length": 24}, "length 23, below"),
+        ({"max_length": 22}, "length 23, above"),
+    ],
 )
 def test_attempts_that_get_worse_or_shorter_than_the_recipes_bound_end_training(draft, play, rule, named):
     figures = play(stop=Stop(**rule))

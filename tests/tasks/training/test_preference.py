@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -35,9 +36,9 @@ def play(draft, given, recipe, tiny):
         {"id": f"sft-{i}", "attempt_id": f"a{i}", "completion": "1+2=3\n3+3=6\n6+4=10\n#10"} | row for i in range(8)
     ]
     pairs = [
-        {"id": f"pair-{i}", "chosen_attempt_id": "a", "rejected_attempt_id": "b"}
+        {"id": f"pair-{i}", "chosen_attempt_id": f"a{i}", "rejected_attempt_id": f"b{i}"}
         | {"chosen": "1+2=3\n3+3=6\n6+4=10\n#10", "rejected": f"1+2=3\n3+3=6\n#{i}"}
-        | {"chosen_winrate": 0.75, "rejected_winrate": 0.25 - i / 40}
+        | {"chosen_winrate": 0.75, "rejected_winrate": 0.25 - i / 40, "pair_winrate": 1.0 - i / 10}
         | row
         for i in range(8)
     ]
@@ -50,19 +51,25 @@ def play(draft, given, recipe, tiny):
             folder / "part-0000.parquet", PREFERENCE_PAIRS, [p | {"id": f"older-{p['id']}"} for p in pairs[:4]]
         )
         ref = table_ref(draft.lineage.folder, folder, PREFERENCE_PAIRS)
-        known = pq.read_table(folder / "part-0000.parquet").drop_columns(["chosen_winrate", "rejected_winrate"])
+        known = pq.read_table(folder / "part-0000.parquet").drop_columns(
+            ["chosen_winrate", "rejected_winrate", "pair_winrate"]
+        )
         pq.write_table(known, folder / "part-0000.parquet")
         (file,) = ref.files
         return ref.model_copy(update={"files": {file: file_digest(folder / file)}})
 
     numbers = iter(range(1, 100))
 
-    def run(settings=None, method="", *, model=tiny, base=tiny, in_draft=None, with_older=False, **changes):
+    def run(
+        settings=None, method="", *, model=tiny, base=tiny, in_draft=None, with_older=False, certain=False, **changes
+    ):
         if settings is not None:
             method = method or type(settings).__name__.lower()
             changes |= {"methods": (method,), "sft": None, method: settings}
         place = in_draft or Draft(draft.lineage, 1, "train", f"{next(numbers):032x}", seed=1)
         given_pairs = (*tables["preference_pairs"], *([older()] if with_older else []))
+        if certain:
+            given_pairs = (given(PREFERENCE_PAIRS, [pair | {"pair_winrate": 1.0} for pair in pairs]),)
         figures = train(
             place, settings=recipe.train.model_copy(update=changes), model=model, base=base,
             invalid=(given(DROPPED, []),), **tables | {"preference_pairs": given_pairs},
@@ -94,7 +101,10 @@ def ratios(tables, policy, reference):
     ]
 
 
-def win_rates(pairs):
+def win_rates(pairs, reading="pool"):
+    if reading == "pair":
+        won = torch.tensor([pair["pair_winrate"] for pair in pairs])
+        return [won, 1 - won]
     return [torch.tensor([pair[f"{side}_winrate"] for pair in pairs]) for side in SIDES]
 
 
@@ -132,17 +142,17 @@ def test_what_references_say_is_the_sum_of_the_answers_log_probabilities(play, d
             assert stored[pair["id"]][f"{side}_logp"] == pytest.approx(said, abs=1e-3)
 
 
-@pytest.mark.parametrize("reading, loss", [("pair", 25.0), ("pool", None)])
-def test_sppo_begins_at_the_squares_of_its_targets(play, reading, loss):
+@pytest.mark.parametrize("reading", ["pair", "pool"])
+def test_sppo_begins_at_the_squares_of_its_targets(play, reading):
     _, tables = play(Sppo(**ONE_STEP, win_rates=reading))
     zero = torch.zeros(8)
-    expected = loss or float(sppo(zero, zero, *win_rates(play.pairs), 0.1).mean())
+    expected = float(sppo(zero, zero, *win_rates(play.pairs, reading), 0.1).mean())
     assert first_loss(tables) == pytest.approx(expected, rel=1e-5)
 
 
-def test_sppo_by_pairs_is_half_of_trls_hard_one(play, champion):
+def test_sppo_by_pairs_that_a_judge_is_sure_of_is_half_of_trls_hard_one(play, champion):
     hard = play(HARD.model_copy(update={"reference": "base"}), model=champion)[1]
-    soft = play(Sppo(**ONE_STEP, reference="base", win_rates="pair"), model=champion)[1]
+    soft = play(Sppo(**ONE_STEP, reference="base", win_rates="pair"), model=champion, certain=True)[1]
     assert first_loss(soft) == pytest.approx(first_loss(hard) / 2, rel=1e-5)
     assert abs(first_loss(soft) - 25) > 1  # the references have moved
 
@@ -159,14 +169,15 @@ def test_rspo_of_weight_0_is_sppo(play, champion):
     "regularizer", ["reverse_kl", "forward_kl", "forward_and_reverse_kl", "chi_squared", "entropy"]
 )
 def test_rspo_pulls_to_the_base_and_not_to_the_previous_iterate(play, champion, regularizer):
-    settings = Rspo(**ONE_STEP, win_rates="pool", regularizer=regularizer, weight=2.0)
+    reverse = 3.0 if regularizer == "forward_and_reverse_kl" else None
+    settings = Rspo(**ONE_STEP, win_rates="pool", regularizer=regularizer, weight=2.0, reverse_weight=reverse)
     _, tables = play(settings, model=champion)
     to_base, zero = ratios(tables, "champion", "base"), torch.zeros(8)
     said = {row["pair_id"]: row for row in tables["reference_logps"] if row["reference"] == "champion"}
     logps = [torch.tensor([said[i][f"{side}_logp"] for i in said]) for side in SIDES]
     expected = rspo(
         zero, zero, *win_rates(play.pairs), 0.1, *to_base, regularizer, 2.0,
-        chosen_logp=logps[0], rejected_logp=logps[1],
+        chosen_logp=logps[0], rejected_logp=logps[1], reverse_weight=reverse or 0.0,
     )  # fmt: skip
     assert first_loss(tables) == pytest.approx(float(expected.mean()), rel=1e-4)
 
@@ -238,6 +249,14 @@ def test_kto_meets_both_kinds_of_attempts_from_the_first_step(given, draft, play
     assert rows == unpaired(table, seed=1) != unpaired(table, seed=2)
 
 
+def test_kto_meets_an_attempt_once_however_many_pairs_it_is_in(given, draft, play):
+    pairs = [pair | {"chosen_attempt_id": "a"} for pair in play.pairs]
+    golden = [pair | {"chosen_attempt_id": None, "question_id": f"q{i % 2}"} for i, pair in enumerate(play.pairs)]
+    for rows, right in ((pairs, 1), (golden, 2)):
+        labels = [row["label"] for row in unpaired(pa.Table.from_pylist(rows), seed=1)]
+        assert (sum(labels), labels.count(False)) == (right, len(play.pairs))
+
+
 def test_pairs_without_win_rates_train_what_needs_none_and_are_named_where_some_are_needed(play):
     assert play(Spin(**ONE_STEP), with_older=True)[0]["training_rows"] == {"spin": 12}
     with pytest.raises(ValidationFailed, match=r"no win rates; leave them out: train\.use_held_rounds = false"):
@@ -246,7 +265,10 @@ def test_pairs_without_win_rates_train_what_needs_none_and_are_named_where_some_
 
 def test_adapters_begin_at_their_reference(play):
     _, tables = play(Sppo(**ONE_STEP, win_rates="pair"), lora=Lora(rank=4, alpha=8))
-    assert first_loss(tables) == pytest.approx(25.0, rel=1e-5)
+    zero = torch.zeros(8)
+    assert first_loss(tables) == pytest.approx(
+        float(sppo(zero, zero, *win_rates(play.pairs, "pair"), 0.1).mean()), rel=1e-5
+    )
 
 
 def test_training_ends_at_the_step_where_entropy_falls_below_the_recipes_bound(play):
