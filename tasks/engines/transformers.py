@@ -13,7 +13,7 @@ import torch
 from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
 from schemas.settings import Sampling
-from tasks.engines.decoding import Row, decode
+from tasks.engines.decoding import Row, continues, decode
 from tasks.engines.engine import Completion, Message, Request, request_order
 
 
@@ -59,7 +59,8 @@ class LocalEngine:
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Batches are fixed by the requests (a shard), so that a rerun meets the same ones; one that memory has no
-        room for is halved until it fits, which changes no sample: its noise is the row's own."""
+        room for is halved until it fits, which changes no sample in float32, and in bfloat16 none but by rounding:
+        its noise is the row's own."""
         waiting = [*batches(requests, self.batch_rows)][::-1]
         while waiting:
             batch = waiting.pop()
@@ -117,12 +118,12 @@ class LocalEngine:
     def _shared_prefill(self, encoded: Any, rows: torch.Tensor) -> Any:
         """Read each prompt once, up to its last token, for all of its samples."""
         ids, mask = encoded["input_ids"][:, :-1], encoded["attention_mask"][:, :-1]
-        if ids.shape[1] == 0:
+        if ids.shape[1] == 0 or not continues(self.model):
             return None
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         cache = self.model.base_model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True)
         cache = cache.past_key_values
-        cache.batch_select_indices(rows.to(ids.device))
+        cache.reorder_cache(rows.to(ids.device))
         return cache
 
     def _ends(self, stop: tuple[str, ...]) -> frozenset[int]:
