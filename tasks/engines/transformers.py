@@ -88,6 +88,11 @@ class LocalEngine:
         began = time.monotonic()
         prompts = [rendered(self.tokenizer, request.prompt) for request in batch]
         encoded = self.tokenizer(prompts, return_tensors="pt", padding=True).to(self.model.device)
+        if not encoded["attention_mask"].any(-1).all():  # beside longer prompts it would be padding, read as text
+            raise Stopped(
+                f"{self.tokenizer.name_or_path}: an empty prompt has no token to go on from; have the recipe's "
+                "prompt template write something, then run again"
+            )
         rows = [(i, sample) for i, r in enumerate(batch) for sample in range(r.first, r.first + r.n)]
         seeds = torch.tensor([_row_seed(batch[i].seed, sample) for i, sample in rows], device=self.model.device)
         with torch.inference_mode():
@@ -127,13 +132,19 @@ class LocalEngine:
         return cache
 
     def _ends(self, stop: tuple[str, ...]) -> frozenset[int]:
-        """Tokens that end a completion: the model's own, and every token that holds one of the characters."""
+        """Tokens that end a completion: the model's own, and every token that holds one of the characters. Raises
+        Stopped for a character that none holds."""
         if stop not in self.ends_of:
             ends = self.model.generation_config.eos_token_id
             listed = ends if isinstance(ends, list) else [] if ends is None else [ends]
             vocabulary = self.tokenizer.batch_decode([[i] for i in range(len(self.tokenizer))]) if stop else []
-            holding = [i for i, text in enumerate(vocabulary) if any(character in text for character in stop)]
-            self.ends_of[stop] = frozenset({*listed, self.tokenizer.eos_token_id, *holding})
+            holding = {c: [i for i, text in enumerate(vocabulary) if c in text] for c in stop}
+            if unheld := [c for c, tokens in holding.items() if not tokens]:
+                raise Stopped(
+                    f"{self.tokenizer.name_or_path}: stop = {unheld[0]!r} would end nothing: no token holds it; take "
+                    "another character, or leave it out, then run again"
+                )
+            self.ends_of[stop] = frozenset({*listed, self.tokenizer.eos_token_id}.union(*holding.values()))
         return self.ends_of[stop]
 
 

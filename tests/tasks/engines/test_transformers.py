@@ -61,6 +61,20 @@ def test_a_stop_character_ends_a_completion_and_is_not_part_of_it(engine):
     assert "=" in completion.text
 
 
+def test_a_stop_character_that_no_token_holds_stops_the_run_with_one_line(engine):
+    stopped = Sampling(temperature=0.0, max_tokens=4, stop=("\n", "é"))
+    with pytest.raises(Stopped, match="models/tiny: stop = 'é' would end nothing: no token holds it; take another"):
+        completed(engine, [Request("q", SUMS[0], stopped, 0)])
+
+
+@pytest.mark.parametrize("prompts", [[""], ["", SUMS[0]]])
+@pytest.mark.parametrize("n", [1, 3])
+def test_an_empty_prompt_stops_the_run_with_one_line_alone_and_beside_others(engine, prompts, n):
+    requests = [Request(str(i), prompt, WARM, seed=i, n=n) for i, prompt in enumerate(prompts)]
+    with pytest.raises(Stopped, match="models/tiny: an empty prompt has no token to go on from; have"):
+        completed(engine, requests)
+
+
 def test_weights_that_cannot_be_loaded_stop_the_run_with_one_line(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     settings = TransformersEngine(kind="transformers", batch_rows=1)
