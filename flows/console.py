@@ -195,6 +195,7 @@ def as_json(m: Manifest, path: str) -> dict[str, Any]:
             benchmark: {role: score.model_dump(mode="json") for role, score in roles.items()}
             for benchmark, roles in m.scores.items()
         },
+        "controls_failed": m.controls_failed,
         "gate": m.gate.model_dump(mode="json") if m.gate else None,
         "alarms": [alarm.model_dump(mode="json") for alarm in m.alarms],
         "seconds": m.seconds,

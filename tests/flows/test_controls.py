@@ -236,6 +236,8 @@ def test_a_control_that_cannot_be_trained_says_why_and_stops_nothing(controlled,
 def test_why_a_control_has_no_score_is_published_and_told(rounds, tmp_path):
     rounds.publish("held", controls_failed={"control_random": "train: sft loss nan at step 3"})
     said = CliRunner().invoke(app, ["log", "--store", str(rounds.store)]).output
+    (told,) = json.loads(CliRunner().invoke(app, ["log", "--json", "--store", str(rounds.store)]).stdout)
+    assert told["controls_failed"] == {"control_random": "train: sft loss nan at step 3"}
     CliRunner().invoke(app, ["report", "-o", str(tmp_path), "--store", str(rounds.store)])
     line = "random label: not scored (train: sft loss nan at step 3)"
     assert f"control  {line}" in said
