@@ -27,6 +27,13 @@ def test_five_of_eight_win(rule: str) -> None:  # methods: SeRL, smallest honest
     assert rewards(verdict) == [1, 1, 1, 1, 1, 0, 0, 0]
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_two_of_three_valid_answers_are_two_of_four_attempts(rule: str) -> None:  # methods: SRT's check
+    verdict = vote(["7", "7", "3", None], rule)
+    assert (verdict.answer, verdict.agreement_valid, verdict.agreement) == ("7", 2 / 3, 2 / 4)
+    assert rewards(verdict) == [1, 1, 0, 0]
+
+
 def test_a_tie_gives_no_verdict_by_classes() -> None:
     verdict = vote(list("AABBC"))
     assert (verdict.answer, verdict.votes, verdict.tied) == (None, 2, True)
