@@ -57,6 +57,23 @@ def test_the_band_is_inclusive_at_both_ends(play):
     assert figures["band"] == {"below": 1 / 8, "in": 5 / 8, "above": 2 / 8, "no_verdict": 0}
 
 
+@pytest.mark.parametrize(
+    ("n", "low", "high", "votes"),
+    [(16, 0.2, 0.8, range(4, 13)), (8, 0.2, 0.8, range(2, 7)), (10, 0.3, 0.8, range(3, 9))],  # SeRL, SeRL, R-Zero
+)
+def test_published_bands_keep_so_many_votes_of_so_many(play, n, low, high, votes):
+    everything = {f"q{number:02}": f"text {number}" for number in range(1, n + 1)}
+    verdicts = [verdict(f"q{number:02}", number, n) for number in range(1, n + 1)]
+    kept, _, figures = play(everything, verdicts, min_agreement=low, max_agreement=high)
+    assert kept == [f"q{number:02}" for number in votes]
+    assert figures["band"]["in"] == len(votes) / n
+
+
+def test_a_model_that_always_answers_the_same_wins_every_vote_and_is_above_the_band(play):
+    kept, dropped, _ = play({"a": "one", "b": "two"}, [verdict("a", 8), verdict("b", 8)])
+    assert (kept, {row["reason"] for row in dropped}) == ([], {"above_band"})
+
+
 def test_a_tie_is_no_label_whatever_its_agreement(play):
     kept, dropped, figures = play({"q": "text"}, [verdict("q", 4, tied=True)])
     assert (kept, dropped[0]["reason"], figures["band"]["no_verdict"]) == ([], "tie", 1.0)
