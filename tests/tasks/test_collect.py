@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.errors import BadInput
+from schemas.errors import BadInput, ValidationFailed
 from schemas.recipe import Recipe, SolvedRows
 from tasks.collect import collect, read_sources
 from tasks.prompts import Prompt, load_prompt
@@ -185,6 +185,14 @@ def test_gold_rows_carry_what_the_solver_is_asked_and_none_is_a_benchmark_or_pro
     assert draft.dropped() == {"contaminated_exact": 2}
     assert {row["table"] for row in draft.read(draft.tables()["dropped"]).to_pylist()} == {"inputs/gold"}
     assert sources.gold.unusable == {"no solution": 2}
+
+
+def test_gold_that_is_all_benchmark_or_probe_rows_is_one_line_and_nothing_is_written(folder, quickstart, draft, tiny):
+    sources = with_gold(quickstart, folder, [ROWS[4], ROWS[7]])
+    line = r"^data\.gold: each of the 2 rows touches a benchmark or the probe$"
+    with pytest.raises(ValidationFailed, match=line):
+        collect(draft, sources=sources, ngram=None, near=None, prompt=load_prompt("solve_sums", folder), base=tiny)
+    assert draft.tables() == {}
 
 
 def test_a_chats_gold_prompt_is_what_an_engine_would_show_the_model(folder, quickstart, draft, tiny):
