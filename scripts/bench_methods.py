@@ -200,8 +200,7 @@ def own_columns(r: dict[str, Any]) -> tuple[str, ...]:
 
 
 def collapsed(r: dict[str, Any]) -> str:
-    """The first round whose candidate, or its training's end, is a ruin: it failed, or its greedy accuracy is below
-    half of the base's. "no" if none is."""
+    """The first round that failed, or whose candidate's greedy accuracy is below half of the base's; or "no"."""
     for number, m in enumerate(r["rounds"], 1):
         score = m["scores"].get("candidate")
         if m["decision"] == "failed" or (score and score["accuracy"] < r["base"]["accuracy"] / 2):
