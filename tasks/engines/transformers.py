@@ -20,6 +20,15 @@ from tasks.engines.engine import Completion, Message, Request, request_order
 @contextmanager
 def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["LocalEngine"]:
     """Load the weights; give the memory back at the end."""
+    gc.freeze()  # at the end only what came after this is searched for cycles, not every library
+    try:
+        yield LocalEngine(*_loaded(folder), settings.batch_rows)
+    finally:
+        _give_memory_back()
+
+
+def _loaded(folder: Path) -> tuple[Any, Any]:
+    """Model and tokenizer."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
     device, dtype = device_and_dtype()
@@ -37,11 +46,7 @@ def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["L
         tokenizer.pad_token_id = tokenizer.eos_token_id
     own = model.generation_config  # the base's own sampling defaults would be mixed into the recipe's
     model.generation_config = GenerationConfig(eos_token_id=own.eos_token_id, pad_token_id=tokenizer.pad_token_id)
-    try:
-        yield LocalEngine(model, tokenizer, settings.batch_rows)
-    finally:
-        del model
-        _give_memory_back(device)
+    return model, tokenizer
 
 
 def device_and_dtype() -> tuple[str, torch.dtype]:
@@ -68,7 +73,7 @@ class LocalEngine:
             if completions is not None:
                 yield from completions
                 continue
-            _give_memory_back(self.model.device.type)
+            _give_memory_back()
             if len(halves := _halves(batch)) == 1:
                 raise Stopped(
                     "out of memory: not even one sequence fits; lower max_tokens, or free some memory, then run again"
@@ -144,7 +149,7 @@ class LocalEngine:
                     f"{self.tokenizer.name_or_path}: stop = {unheld[0]!r} would end nothing: no token holds it; take "
                     "another character, or leave it out, then run again"
                 )
-            self.ends_of[stop] = frozenset({*listed, self.tokenizer.eos_token_id}.union(*holding.values()))
+            self.ends_of[stop] = frozenset({*listed, self.tokenizer.eos_token_id}.union(*holding.values()) - {None})
         return self.ends_of[stop]
 
 
@@ -153,9 +158,10 @@ def _is_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(word in str(error) for word in words)
 
 
-def _give_memory_back(device: str) -> None:
+def _give_memory_back() -> None:
     gc.collect()
-    if device == "cuda":
+    gc.unfreeze()
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 

@@ -6,10 +6,15 @@ the tokenizer's chat template is applied.
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas.errors import BadInput
 from tasks.engines.engine import Message
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 HERE = Path(__file__).parent
 
@@ -28,12 +33,9 @@ class Prompt:
     def render(self, **values: object) -> str | tuple[Message, ...]:
         """Fill in the values, as they are: model text is a value, never a template. Raises BadInput for a value that
         the template wants and is not given."""
-        from jinja2 import StrictUndefined, TemplateError
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        from jinja2 import TemplateError
 
-        template = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(
-            self.text
-        )
+        template = _compiled(self.text)
         try:
             if "user" not in template.blocks:
                 return template.render(values)
@@ -42,6 +44,14 @@ class Prompt:
             raise BadInput(f"prompt = '{self.name}': {error}; it is given {', '.join(values)}") from error
         system = (Message("system", blocks["system"].strip()),) if "system" in blocks else ()
         return (*system, Message("user", blocks["user"].strip()))
+
+
+@cache  # compiling takes far longer than filling in
+def _compiled(text: str) -> "Template":
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(text)
 
 
 def load_prompt(name: str, beside: Path) -> Prompt:

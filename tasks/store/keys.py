@@ -46,14 +46,20 @@ def _closure(module: str) -> tuple[dict[str, str], set[str]]:
         path = _source(name)
         if path is None or name in files:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        files[name] = hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest()
-        for imported in _imports(tree):
+        files[name], imports = _read(path)
+        for imported in imports:
             if imported.split(".")[0] in PROJECT:
                 todo.append(imported)
             else:
                 libraries.add(imported.split(".")[0])
     return files, libraries - set(sys.stdlib_module_names) - UNCOUNTED
+
+
+@cache  # most files are behind several stages
+def _read(path: Path) -> tuple[str, set[str]]:
+    """Digest of what a file does, and the modules that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return hashlib.sha256(ast.dump(_without_docstrings(tree)).encode()).hexdigest(), _imports(tree)
 
 
 def _source(module: str) -> Path | None:
@@ -86,9 +92,14 @@ def _without_docstrings(tree: ast.AST) -> ast.AST:
     return tree
 
 
+@cache  # it reads the file lists of all that is installed: most of a second
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
 @cache
 def _versions(libraries: frozenset[str]) -> dict[str, str]:
-    distributions = importlib.metadata.packages_distributions()
+    distributions = _distributions()
     every = libraries | {behind for library in libraries for behind in BEHIND.get(library, ())}
     found = {library: distributions[library][0] for library in every if library in distributions}
     versions = {library: importlib.metadata.version(name) for library, name in sorted(found.items())}
