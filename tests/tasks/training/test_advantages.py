@@ -55,6 +55,15 @@ def test_a_unanimous_group_teaches_nothing_and_spoils_nothing():
         assert batch(same).abs().max() < 1e-6
 
 
+def test_the_least_deviations_bound_what_rounding_makes_of_almost_equal_rewards():
+    almost = tensor((1e-12, -1e-12))
+    assert group(almost, "population").tolist() == [near(1e-12 / 1.001e-9, -1e-12 / 1.001e-9, within=1e-9)]
+    assert batch(almost).tolist() == [near(1e-12 / 1e-8**0.5, -1e-12 / 1e-8**0.5, within=1e-12)]
+    apart = tensor((1e-3, -1e-3))
+    assert group(apart, "population").tolist() == [near(1, -1, within=2e-6)]
+    assert batch(apart).tolist() == [near(1, -1, within=1e-9)]
+
+
 def test_shorter_numbers_are_no_less_exact():
     for value in (0.7, 1 / 3):
         same = torch.full((7,), value)

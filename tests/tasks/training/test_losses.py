@@ -155,3 +155,10 @@ def test_the_policy_gradient_agrees_with_finite_differences(reduction):
     assert torch.autograd.gradcheck(
         lambda ratio: policy_gradient(ratio, advantages, mask, 0.2, 0.2, reduction, 6), [logratio]
     )
+
+
+def test_kl_estimates_and_the_mixture_agree_with_finite_differences():
+    logratio, previous, base = (values.requires_grad_() for values in random(3, 4))
+    for i in range(3):
+        assert torch.autograd.gradcheck(lambda ratio, i=i: kl_estimates(ratio)[i], [logratio])
+    assert torch.autograd.gradcheck(lambda *both: geometric_mixture(*both, 0.25), [previous, base])

@@ -129,6 +129,59 @@ def test_our_advantages_are_trls(tmp_path, kind, own, settings):
     assert made["advantages"].flatten().tolist() == pytest.approx(ours, abs=5e-4)  # theirs adds 1e-4 to a deviation
 
 
+def test_rloos_gradient_is_trls_while_the_ratio_is_one(tmp_path, attempts):
+    """TRL sums an attempt's tokens where `constant` divides them by max_length; beyond 1 it clips whole attempts."""
+    trainer = trls("RLOO", tmp_path, beta=0.0)
+    ours, advantages = with_log_probabilities(load(TINY)[0]).train(), torch.tensor([3 / 7, -5 / 7, 0.25, -1.0])
+    for row, logps, advantage in zip(attempts, logps_of(ours, attempts, 4), advantages.tolist(), strict=True):
+        row |= {"old_logps": logps, "advantages": [advantage] * len(logps)}
+    batch = padded(attempts)
+    loss, _ = policy_loss(changed(reduction="constant"), log_probabilities(ours.train(), batch)[0], batch)
+    begin = len(attempts[0]["prompt_ids"])
+    mask = (batch["labels"][:, begin:] != -100).long()
+    theirs = trainer._compute_loss(
+        trainer.model,
+        {
+            "prompt_ids": batch["input_ids"][:, :begin], "prompt_mask": torch.ones(4, begin, dtype=torch.long),
+            "completion_ids": batch["input_ids"][:, begin:], "completion_mask": mask, "advantages": advantages,
+            "old_logps": torch.tensor([sum(row["old_logps"]) for row in attempts]),
+        },
+    )  # fmt: skip
+    (loss * GRPO.max_length).backward()
+    theirs.backward()
+    assert max(own.grad.abs().max() for own in ours.parameters()) > 0.1
+    for (name, own), other in zip(ours.named_parameters(), trainer.model.parameters(), strict=True):
+        assert torch.allclose(own.grad, other.grad, rtol=1e-3, atol=1e-5), name
+
+
+def test_rloos_kl_in_the_reward_is_trls(tmp_path):
+    trainer = trls("RLOO", tmp_path, beta=0.3)
+    with torch.no_grad():  # a reference that is not the policy
+        for weights in trainer.ref_model.parameters():
+            weights.mul_(1.05)
+    made = trainer._generate_and_score_completions([{"prompt": "1+2+3+4=\n"} for _ in range(8)])
+    rows = [
+        {"prompt_ids": prompt.tolist(), "completion_ids": completion[: int(length)].tolist()}
+        for prompt, completion, length in zip(
+            made["prompt_ids"], made["completion_ids"], made["completion_mask"].sum(1), strict=True
+        )
+    ]
+    policy, reference = (
+        logps_of(with_log_probabilities(model), rows, 8) for model in (trainer.model, trainer.ref_model)
+    )
+    rows = [
+        {"question_id": "q", "reward": reward, "old_logps": old, "reference_logps": to}
+        for reward, old, to in zip(FIVE, policy, reference, strict=True)
+    ]
+    rloo = {"advantage": "leave_one_out", "scale": None, "reference": "base"}
+    with_kl, without = (
+        [values[0] for values in token_advantages(changed(**rloo, **kl), rows)]
+        for kl in ({"kl": "reward", "kl_weight": 0.3}, {})
+    )
+    assert made["advantages"].flatten().tolist() == pytest.approx(with_kl, abs=1e-4)
+    assert with_kl != pytest.approx(without, abs=0.01)
+
+
 @pytest.fixture
 def play(draft, given, tiny):
     """Train on 8 attempts at one question, half of them right; what it says of a right one, before and after."""

@@ -234,6 +234,16 @@ def test_every_loss_of_trls_takes_a_step(play, champion, loss):
     assert figures["checkpoint"] != champion.digest
 
 
+def test_losses_of_trls_are_added_by_their_weights(play, champion):
+    def loss(**weights):
+        kinds = {"loss_type": tuple(weights), "loss_weights": tuple(weights.values())}
+        return first_loss(play(Dpo(**ONE_STEP, reference="base", **kinds), model=champion)[1])
+
+    sigmoid, hinge = loss(sigmoid=1.0), loss(hinge=1.0)
+    assert sigmoid != pytest.approx(hinge, rel=0.05)
+    assert loss(sigmoid=0.5, hinge=2.0) == pytest.approx(0.5 * sigmoid + 2 * hinge, rel=1e-5)
+
+
 def test_kto_begins_where_nothing_is_gained_or_lost(play, tiny):
     figures, tables = play(Kto(**ONE_STEP))
     assert first_loss(tables) == pytest.approx(0.5, abs=0.02)
