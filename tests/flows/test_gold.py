@@ -25,7 +25,7 @@ from .faults import ROOT
 pytestmark = pytest.mark.usefixtures("prefect_server")
 SPIN = {
     "steps": 2, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-7, "schedule": "constant", "max_length": 128,
-    "beta": 0.1,
+    "beta": 0.1, "reference": "mixture", "base_share": 0.25,
 }  # fmt: skip
 CHANGES = {
     "data__gold": {
@@ -33,7 +33,8 @@ CHANGES = {
         "sample": 200,
     },
     "build__pairs": "gold_self", "build__gold_share": 0.6, "build__replay_share": 0.1,
-    "train__methods": ["sft", "spin"], "train__spin": SPIN, "train__sft__weight": "agreement",
+    "train__methods": ["sft", "spin"], "train__spin": SPIN, "train__previous_rounds": 1,
+    "train__sft__weight": "agreement",
     "train__sft__steps": 50, "train__sft__learning_rate": 5e-4, "gate__level": 0.999,
     "validation__min_vote_precision": 0.0,
 }  # fmt: skip
@@ -76,6 +77,19 @@ def test_pairs_hold_gold_against_the_models_own_attempt_and_no_copy_of_gold(gold
             assert pair["prompt"] == own[pair["rejected_attempt_id"]]["prompt"]
             assert pair["rejected"].strip() != pair["chosen"]
         assert m.trained_on["spin"] == len(pairs)
+
+
+def test_alpha_spin_is_held_to_base_and_champion_and_meets_the_opponents_of_the_round_before(golden):
+    pairs = [rows_of(golden, m, "preference_pairs") for m in golden.manifests]
+    first, second = golden.manifests
+    assert first.trained_on["spin"] == len(pairs[0])
+    assert second.trained_on["spin"] == len(pairs[0]) + len(pairs[1])
+    assert second.champion != second.base
+    said = rows_of(golden, second, "reference_logps")
+    of_both = {("champion", second.champion.digest), ("base", second.base.digest)}
+    assert {(row["reference"], row["checkpoint"]) for row in said} == of_both
+    asked = {row["pair_id"] for row in said}
+    assert asked == {pair["id"] for of_round in pairs for pair in of_round}
 
 
 def test_nobody_votes_on_gold_questions_and_the_bands_are_the_rounds_own(golden):

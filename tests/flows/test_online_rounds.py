@@ -219,6 +219,18 @@ def test_a_wave_with_too_little_to_train_on_fails_the_round_and_leaves_no_candid
     assert examine_store(tmp_path / "store").damage == ()
 
 
+def test_attempts_that_are_all_alike_end_a_wave_in_one_line_and_leave_the_champion(play, tmp_path):
+    grpo = {name: value for name, value in POLICY.items() if name not in ("kl", "kl_weight", "reference")}
+    grpo |= {"advantage": "group", "scale": "sample"}
+    (m,) = play(select__min_agreement=1.0, select__max_agreement=1.0, train__policy=grpo)
+    lineage = open_lineage(tmp_path / "store", "online")
+    assert (m.decision, m.candidate) == ("failed", None)
+    assert m.reason.endswith("(kept): observed 0.0, expected at least 20.0")
+    assert m.dropped["no_difference"] > 0 == sum(row["kept"] for row in rows_of(lineage, *m.tables["advantages"]))
+    assert lineage.champion(m.base) == m.base
+    assert examine_store(tmp_path / "store").damage == ()
+
+
 def test_a_round_that_fails_in_a_later_wave_is_sound(play, tmp_path):
     (m,) = play(train__policy=POLICY | {"learning_rate": 0.1, "schedule": "constant"})
     assert (m.decision, m.candidate) == ("failed", None)
