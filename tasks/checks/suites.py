@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable
-from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -27,8 +26,9 @@ class Suites:
         logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
         self.context = gx.get_context(mode="ephemeral")
         self.context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
-        self.source = self.context.data_sources.add_pandas("parquet")
-        self._numbers = count()
+        source = self.context.data_sources.add_pandas("parquet")
+        # one for all tables: with every new name the whole context is written out again
+        self.whole = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
 
     def failing_rows(self, ref: TableRef, rows: pa.Table) -> dict[str, str]:
         """Row id -> the first expectation it fails."""
@@ -64,9 +64,7 @@ class Suites:
         import great_expectations as gx
 
         suite = gx.ExpectationSuite(name=ref.table, expectations=expectations)
-        asset = self.source.add_dataframe_asset(f"{ref.path}-{next(self._numbers)}")
-        batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": _frame(rows)})
-        report = batch.validate(suite, result_format=result_format)
+        report = self.whole.get_batch({"dataframe": _frame(rows)}).validate(suite, result_format=result_format)
         return [result.to_json_dict() for result in report.results]
 
 
