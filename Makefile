@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: setup quickstart test test-slow test-vllm lint bench bench-methods smollm2 vllm-env tiny-vllm chromium debian
+.PHONY: setup quickstart test test-slow test-text test-vllm lint bench bench-methods smollm2 vllm-env tiny-vllm chromium debian
 
 setup: $(STAMP)
 
@@ -34,6 +34,10 @@ test-slow: setup smollm2 debian $(if $(WITH_VLLM),tiny-vllm)
 	@$(if $(WITH_VLLM),true,echo "no .venv-vllm: the tests on the real vLLM are left out; make test-vllm plays them")
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "slow$(if $(WITH_VLLM), or vllm)"
+
+# whole rounds of the shipped recipes for real text, on SmolLM2
+test-text: setup smollm2
+	$(BIN)/pytest -m text
 
 # the real vLLM, on a CPU or a GPU: rounds of two models, engines killed, weights swapped, an adapter
 test-vllm: setup vllm-env smollm2 tiny-vllm

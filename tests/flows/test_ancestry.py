@@ -44,7 +44,7 @@ def store(tmp_path_factory, prefect_server, quickstart, written_recipe):
     """Round 1, approved; round 2 from its champion and few-shots, held; round 3, on the rows of both."""
     folder = tmp_path_factory.mktemp("ancestry")
     store = folder / "store"
-    same = BOTH | {"benchmarks": [benchmark | {"sample": 2000} for benchmark in quickstart["benchmarks"]]}
+    same = BOTH | {"benchmarks": [benchmark | {"sample": 1000} for benchmark in quickstart["benchmarks"]]}
     (first,) = run_recipe(
         written_recipe(folder, quickstart, "small", **same, **GAINS), store, 1, Console(to_stderr=True)
     )

@@ -19,17 +19,11 @@ from tasks.audit.examine import examine_store
 from tasks.audit.report import write_report
 from tasks.store.lineage import open_lineage
 
+from .conftest import GAINS as SIZES
 from .test_rounds import rows_of
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
-GAINS = {  # a gain that a lenient gate sees
-    "propose__target": 400,
-    "propose__prompts_per_wave": 256,
-    "solve__num_samples": 8,
-    "train__sft__steps": 80,
-    "train__sft__learning_rate": 5e-4,
-    "gate__level": 0.49,
-}
+GAINS = SIZES | {"gate__level": 0.49}  # a gain that a lenient gate sees
 HARMLESS = [{"benchmark": "other-sums", "max_loss": 0.2}]
 NEVER_RULED_OUT = [{"benchmark": "three", "max_loss": 0.0001}]
 SEALED = "sums-sealed"

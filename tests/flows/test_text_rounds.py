@@ -1,7 +1,6 @@
-"""Whole rounds on real text with a real model of 135M parameters (make smollm2 fetches it): slow."""
+"""Whole rounds on real text with a real model of 135M parameters (make smollm2 fetches it)."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.text, pytest.mark.timeout(2400)]
 
 
 def played(recipe, tmp_path):
@@ -20,11 +19,9 @@ def played(recipe, tmp_path):
         "run",
         f"deployments/recipes/{recipe}.toml",
     ]
-    both_cores = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}  # the last to run
     ended = subprocess.run(
         [*command, "--store", str(tmp_path / "store"), "--json"],
         cwd=ROOT,
-        env=both_cores,
         stdout=subprocess.PIPE,
         text=True,
     )
