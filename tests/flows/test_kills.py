@@ -238,9 +238,9 @@ def test_what_a_killed_runner_leaves_alone_ends_by_itself(tmp_path, write_recipe
     assert alive == []
 
 
-def test_of_two_runs_at_once_the_second_is_told_of_the_first_and_exits_3(played, start_warm, tmp_path):
+def test_of_two_runs_at_once_the_second_is_told_of_the_first_and_exits_3(start_warm, tmp_path, write_recipe):
     store, second_log = tmp_path / "store", tmp_path / "second.log"
-    path = played("sft").path
+    path = write_recipe(LINEAGE, **SMALL | {"train__sft__steps": 5000})  # busy for as long as it is watched
     first = Victim(start_warm, path, store, surroundings())
     assert first.wait_for(Moment("start", "lock", "../lock/*.beat"))
     began = time.monotonic()
