@@ -9,8 +9,8 @@ from schemas.tables import TABLES
 
 VALIDATED = (
     "inputs/seeds", "inputs/probe", "inputs/gold", "inputs/benchmark_items", "proposals", "questions", "attempts",
-    "answers", "verdicts", "probe_verdicts", "selections", "contamination", "sft_examples", "preference_pairs",
-    "advantages",
+    "answers", "verdicts", "probe_verdicts", "selections", "contamination", "base_samples", "sft_examples",
+    "preference_pairs", "advantages",
     "dropped", "train_steps", "reference_logps", "evaluations",
 )  # fmt: skip
 
@@ -60,6 +60,11 @@ def row_expectations(table: str) -> list[Any]:
         ],
         "probe_verdicts": [share("agreement"), filled("reference")],
         "selections": [filled("answer"), share("agreement")],
+        "base_samples": [
+            one_of("finish_reason", "stop", "length"),
+            filled("prompt"),
+            gxe.ExpectColumnValuesToBeBetween(column="num_tokens", min_value=1),
+        ],
         "contamination": [one_of("kind", "exact", "ngram", "near"), share("score")],
         "dropped": [filled("reason"), one_of("table", *TABLES)],
         "train_steps": [gxe.ExpectColumnValuesToBeBetween(column="step", min_value=1)],

@@ -130,8 +130,10 @@ class Sppo(Preference):
 
 
 class Rspo(Sppo):
-    regularizer: Literal["reverse_kl", "forward_kl", "forward_and_reverse_kl", "chi_squared", "entropy"]
-    """What pulls to the base; on the pairs' own answers."""
+    regularizer: Literal[
+        "reverse_kl", "forward_kl", "forward_and_reverse_kl", "chi_squared", "entropy", "base_samples"
+    ]
+    """What pulls to the base, on the pairs' own answers; base_samples: on the base's answers to their questions."""
     weight: Annotated[float, Field(ge=0)]
     """How strongly; 0 is SPPO."""
     reverse_weight: Positive | None = None
@@ -149,6 +151,11 @@ class Rspo(Sppo):
     @property
     def references(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*super().references, "base")))
+
+    @property
+    def base_samples(self) -> bool:
+        """Whether it reads the base's own answers."""
+        return self.regularizer == "base_samples"
 
 
 class Kto(Optimiser):

@@ -154,8 +154,15 @@ class Recipe(Section):
             raise ValueError("engine.model does not go with train.methods = ['policy'], which needs its own attempts")
         if self.build is not None and self.build.pairs == "gold_self":
             raise ValueError("engine.model does not go with build.pairs = 'gold_self', which needs its own attempts")
+        if self.train.base_samples:
+            raise ValueError("engine.model does not go with regularizer = 'base_samples', which asks the base")
 
     def _training_has_its_sections(self) -> None:
+        if self.train.base_samples and self.build is not None and self.build.pairs == "gold_self":
+            raise ValueError(
+                "train.rspo.regularizer = 'base_samples' does not go with build.pairs = 'gold_self': the base "
+                "answers selected questions, not gold ones"
+            )
         policy, limits = self.train.policy is not None, self.validation
         for key, value, goes in (
             ("build", self.build, not policy),

@@ -3,6 +3,7 @@
 from schemas.advantages import ADVANTAGES
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
+from schemas.base_samples import BASE_SAMPLES
 from schemas.dropped import DROPPED
 from schemas.evaluations import EVALUATIONS
 from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
@@ -20,7 +21,7 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         SEEDS, PROBE, GOLD, BENCHMARK_ITEMS, PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS,
-        SELECTIONS, CONTAMINATION, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS,
-        EVALUATIONS, DROPPED,
+        SELECTIONS, CONTAMINATION, BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS,
+        TRAIN_STEPS, EVALUATIONS, DROPPED,
     )
 }  # fmt: skip

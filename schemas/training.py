@@ -17,6 +17,8 @@ READS = {
     "policy": "advantages",
 }
 """The table that each method trains on."""
+READS_BESIDE = {"rspo": "base_samples"}
+"""What it reads for those rows, where the recipe has the base answer."""
 
 
 class Lora(Section):
@@ -167,6 +169,11 @@ class Train(Section):
     def reads(self) -> tuple[str, ...]:
         """The table of each method."""
         return tuple(READS[method] for method in self.methods)
+
+    @property
+    def base_samples(self) -> bool:
+        """Whether a loss needs the base's own answers."""
+        return self.rspo is not None and self.rspo.base_samples
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from schemas.training import Train as Settings
 from tasks.store.draft import Draft
 from tasks.store.objects import keep_checkpoint
 from tasks.training.adapters import base_of, write_chained
+from tasks.training.base_samples import with_base_samples
 from tasks.training.launch import train_launched
 from tasks.training.marks import evenly, read_marks
 from tasks.training.methods import train_method
@@ -52,6 +53,7 @@ def train(
     advantages: tuple[TableRef, ...] = (),
     moments: CheckpointRef | None = None,
     adapter: CheckpointRef | None = None,
+    base_samples: tuple[TableRef, ...] = (),
     wave: int = 1,
 ) -> dict[str, Any]:
     """Write `train_steps`, `reference_logps` where a loss has a reference, and the candidate, whose digest is the
@@ -61,6 +63,7 @@ def train(
     this round's; rows that validation dropped (`invalid`) are left out. With `stretches` the weights at the end of
     each equal part of the last method's steps are kept too: figures `checkpoint_1`, `checkpoint_2`, ... A policy
     gradient goes on, in its `wave`, from the `moments` that the one before left; its own are the figure `moments`.
+    A loss that weighs `base_samples` reads the one at the question of each pair.
     Adapters are merged into the candidate, and kept besides, as one: the figure `checkpoint_adapter`. It names the
     weights it goes onto, those the round began with: an `adapter` of the waves before is part of it.
     After a kill it goes on from the newest whole checkpoint, or method, to the same weights and rows.
@@ -69,6 +72,7 @@ def train(
     suffice.
     """
     tables = {"sft_examples": sft_examples, "preference_pairs": preference_pairs, "advantages": advantages}
+    tables["base_samples"] = base_samples
     rows = _rows(draft, settings, tables, invalid)
     start = Start(model, base, moments, wave)
     ends = evenly(settings.of(settings.methods[-1]).steps, stretches)
@@ -111,6 +115,8 @@ def _rows(
             raise ValidationFailed(
                 f"train: no valid row of {READS[method]} for {method}; what was dropped, and why: selfplay show"
             )
+    if settings.base_samples:
+        rows["rspo"] = with_base_samples(rows["rspo"], _valid(draft, tables["base_samples"], dropped))
     return rows
 
 

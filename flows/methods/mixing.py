@@ -1,9 +1,11 @@
-"""What a round's build is given beside its own attempts, where the recipe asks for it: gold, and rows of before."""
+"""What a round is given beside its own attempts, where the recipe asks for it: gold, rows of before, the base's
+answers."""
 
 from typing import Any
 
 from flows.round import Round
 from schemas.manifest import TableRef
+from tasks.ask_base import ask_base
 from tasks.solve import solve
 
 
@@ -25,3 +27,14 @@ def mixed_in(round: Round, given: dict[str, TableRef]) -> dict[str, Any]:
         found["replay"] = round.tables_of("sft_examples", decision="promoted")
         found["invalid"] = round.tables_of("dropped", decision="promoted")
     return found
+
+
+def asked_of_base(round: Round, selections: TableRef) -> dict[str, TableRef]:
+    """`base_samples`, for a loss that pulls to the base by the base's own answers."""
+    recipe = round.recipe
+    if not recipe.train.base_samples:
+        return {}
+    return round.play(
+        ask_base, settings=recipe.solve, engine=recipe.engine, prompt=round.prompt(recipe.solve.prompt),
+        base=round.base, selections=selections,
+    ).tables  # fmt: skip

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from flows.methods.controls import ROWS, play_controls
-from flows.methods.mixing import mixed_in
+from flows.methods.mixing import asked_of_base, mixed_in
 from flows.methods.promotion import promote
 from flows.round import Round
 from tasks.alarms import alarms
@@ -53,13 +53,14 @@ def serl(round: Round) -> None:
         select, settings=recipe.select, questions=proposed["questions"], verdicts=judged["verdicts"], probe=probe,
         benchmark_items=items,
     ).tables  # fmt: skip
+    based = asked_of_base(round, selected["selections"])
     mixed = mixed_in(round, given)
     built = play(
         build, settings=recipe.build, selections=selected["selections"], attempts=solved["attempts"],
         answers=judged["answers"], reads_pairs="preference_pairs" in recipe.train.reads, **mixed,
     ).tables  # fmt: skip
 
-    written = [ref for tables in (given, proposed, solved, judged, selected, built) for ref in tables.values()]
+    written = [ref for tables in (given, proposed, solved, judged, selected, based, built) for ref in tables.values()]
     checked = play(validate, settings=recipe.validation, tables=tuple(written))
     watched = play(
         alarms, settings=recipe.alarms, tables=(*written, checked.tables["dropped"]), earlier=round.measured()
@@ -74,6 +75,8 @@ def serl(round: Round) -> None:
         "sft_examples": again("sft_examples"), "preference_pairs": paired("preference_pairs"),
         "invalid": (*paired("dropped"), checked.tables["dropped"]),
     }  # fmt: skip
+    if based:
+        training["base_samples"] = (*paired("base_samples"), based["base_samples"])
     trained = play(train, **training | {name: (*training[name], built[name]) for name in ROWS})
     promote(
         round, [trained], items=items, probe_verdicts=(judged["probe_verdicts"],), alarms=watched.figures["holds"]

@@ -25,6 +25,7 @@ PARENTS = {  # (table, column) -> where the parent stands, in the same round
     ("probe_verdicts", "question_id"): ("inputs/probe",),
     ("selections", "question_id"): ("questions",),
     ("selections", "verdict_id"): ("verdicts",),
+    ("base_samples", "question_id"): ("questions",),
     ("contamination", "row_id"): ("questions", "inputs/seeds", "inputs/gold", "dropped"),
     ("contamination", "protected_id"): ("inputs/probe", "inputs/benchmark_items"),
     ("sft_examples", "question_id"): ("questions", "inputs/gold"),
@@ -87,7 +88,11 @@ def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
             yield from gone
         trained = set(_trained(opened, "train.control-" if controls else "train.wave-"))
         authors = {m.champion.digest, *_teachers(opened)}
-        for table, digests in (("attempts", authors | trained), ("evaluations", weights | trained)):
+        for table, digests in (
+            ("attempts", authors | trained),
+            ("base_samples", {m.base.digest}),
+            ("evaluations", weights | trained),
+        ):
             refs, allowed = _written(opened, table, controls), pa.array(digests, pa.string())
             yield from _unknown(opened, refs, "checkpoint", allowed, "weights of the round")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.controls import arm_of
 from schemas.manifest import Manifest
-from schemas.training import READS
+from schemas.training import READS, READS_BESIDE
 from tasks.audit.origins import items_of
 from tasks.audit.rows import Row, Rows, strings
 from tasks.audit.weights import checkpoint, trained_on
@@ -28,6 +28,7 @@ PARENTS: dict[str, dict[str, tuple[str, ...]]] = {  # table, in a round's order 
     "verdicts": {"question_id": ("questions",)},
     "probe_verdicts": {"question_id": ("inputs/probe",)},
     "selections": {"question_id": ("questions",), "verdict_id": ("verdicts",)},
+    "base_samples": {"question_id": ("questions",)},
     "sft_examples": {"attempt_id": ("attempts",), "question_id": (LABELLED, "inputs/gold")},
     "preference_pairs": {
         "chosen_attempt_id": ("attempts",), "rejected_attempt_id": ("attempts",),
@@ -110,7 +111,10 @@ def _told(rows: Rows, m: Manifest, made: Made, known: Made) -> Row:
         if proposal_id in proposals
         for item in items_of(m, ref, proposal_id, text)
     }
-    training = {table: made.get(table, set()) | known.get(table, set()) for table in sorted(set(READS.values()))}
+    training = {
+        table: made.get(table, set()) | known.get(table, set())
+        for table in sorted({*READS.values(), *READS_BESIDE.values()})
+    }
     dropped = rows.dropped(m, list(refused.union(*made.values(), *training.values())))
     spoilt = {row["id"] for row in dropped}
     for row in rows.where(m, "advantages", "id", list(training["advantages"]), ["id", "kept"]):

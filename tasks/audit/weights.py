@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.errors import Damaged
 from schemas.manifest import Manifest, StageRecord
-from schemas.training import READS
+from schemas.training import READS, READS_BESIDE
 from tasks.store.lineage import Lineage
 from tasks.waves import plays_of
 
@@ -69,7 +69,7 @@ def trained_on(lineage: Lineage, m: Manifest, table: str) -> list[dict[str, Any]
             method
             for record in (_marker(lineage, later, shown) for shown in plays_of("train", later.stages))
             for method in record.figures["training_rows"]
-            if READS[method] == table and own & set(record.inputs[table])
+            if table in (READS[method], READS_BESIDE.get(method)) and own & set(record.inputs.get(table, ()))
         ]
         for method in dict.fromkeys(read):  # once, though each wave read a part of it
             trained = {"round": f"{later.recipe}/{later.round}", "method": method}

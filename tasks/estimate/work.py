@@ -13,7 +13,7 @@ from tasks.collect import Sources
 from tasks.evaluate import shards
 
 OF_ATTEMPTS = ("judge", "advantage", "select", "build", "validate", "alarms")
-COUNTED = {"propose": "proposals", "solve": "attempts", "evaluate": "evaluations"}
+COUNTED = {"propose": "proposals", "solve": "attempts", "ask_base": "base_samples", "evaluate": "evaluations"}
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ def work_to_come(recipe: Recipe, sources: Sources, stages: list[str], number: in
             work[shown] = Work(gold * solve.num_samples, gold)
         elif stage == "solve":
             work[shown] = Work(attempts / shares, asked / shares)
+        elif stage == "ask_base":
+            work[shown] = Work(found, found)
         elif stage == "evaluate":
             answers = _answers(recipe, sources, sealed=".sealed." in shown)
             work[shown] = Work(sum(rows * n for rows, n in answers), sum(rows for rows, _ in answers))

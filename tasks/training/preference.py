@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from schemas.errors import ValidationFailed
 from schemas.losses import Dpo, Preference, Rspo, Sppo
+from tasks.training.base_samples import TOKENS, sample_batch, sample_logp, with_tokens
 from tasks.training.losses import geometric_mixture, rspo, sppo
 from tasks.training.references import References, add_log_probabilities
 from tasks.training.sharded import summed
@@ -35,7 +36,8 @@ def train_preference(phase: Phase, rows: pa.Table, settings: Preference, referen
     arguments = DPOConfig(
         **common_arguments(settings, phase), **losses, beta=settings.beta, precompute_ref_log_probs=True
     )
-    columns = ["id", "prompt", "chosen", "rejected", *_win_rates(settings, rows)]
+    columns = ["id", "prompt", "chosen", "rejected", *_win_rates(settings, rows), *_sampled(settings)]
+    rows = with_tokens(rows, tokenizer, settings.max_length)
     trainer = _trainer(settings, references, phase.source)(
         model=model,
         args=arguments,
@@ -53,7 +55,7 @@ def _trainer(settings: Preference, references: References, source: Path) -> Any:
     class FromColumns(DPOTrainer):
         def _set_signature_columns_if_needed(self) -> None:
             super()._set_signature_columns_if_needed()
-            self._signature_columns += _columns(settings, references)
+            self._signature_columns += [*_columns(settings, references), *_sampled(settings)]
 
         def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
             dataset = add_log_probabilities(self, dataset, references, source, batch_size)
@@ -64,6 +66,8 @@ def _trainer(settings: Preference, references: References, source: Path) -> Any:
         def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
             columns = {name: inputs[name] for name in (*_columns(settings, references), *TRLS)}
             outputs, chosen, rejected = _policy(model, inputs)
+            if _sampled(settings):
+                columns["base_sample_logps"] = sample_logp(model, inputs["base_sample"])
             ratios = (chosen - columns["ref_chosen_logps"], rejected - columns["ref_rejected_logps"])
             _log(self, inputs, outputs, [settings.beta * ratio.detach() for ratio in ratios])
             return _own_loss(settings, chosen, rejected, columns).mean()
@@ -84,6 +88,11 @@ def _win_rates(settings: Preference, rows: pa.Table | None = None) -> list[str]:
     return columns
 
 
+def _sampled(settings: Preference) -> tuple[str, ...]:
+    """The columns of the base's own answers, for the loss that reads them."""
+    return TOKENS if isinstance(settings, Rspo) and settings.base_samples else ()
+
+
 def _columns(settings: Preference, references: References) -> list[str]:
     said = [f"{name}_{side}_logps" for name in references.folders for side in ("chosen", "rejected")]
     return _win_rates(settings) + said
@@ -96,7 +105,8 @@ def _collator(trls: Any, settings: Preference, columns: list[str]) -> Any:
     def collate(pairs: list[dict[str, Any]]) -> dict[str, Any]:
         given = {name: torch.tensor([pair[name] for pair in pairs]) for name in columns}
         batch: dict[str, Any] = trls(pairs)
-        return batch | given | dict(zip(TRLS, _reference(settings, given), strict=True))
+        sampled = {"base_sample": sample_batch(pairs)} if _sampled(settings) else {}
+        return batch | given | sampled | dict(zip(TRLS, _reference(settings, given), strict=True))
 
     return collate
 
@@ -135,7 +145,7 @@ def _own_loss(settings: Preference, chosen: Any, rejected: Any, columns: dict[st
     return rspo(
         ratios[0], ratios[1], won, lost, settings.beta, to_base[0], to_base[1],
         settings.regularizer, settings.weight, chosen_logp=chosen, rejected_logp=rejected,
-        reverse_weight=settings.reverse_weight or 0.0,
+        base_sample_logp=columns.get("base_sample_logps"), reverse_weight=settings.reverse_weight or 0.0,
     )  # fmt: skip
 
 

@@ -6,14 +6,14 @@ from flows.console import Console
 from flows.run import run_recipe
 from schemas.tables import TABLES
 from tasks.audit.ancestry import explain
+from tasks.audit.descent import follow
 from tasks.audit.examine import examine_store
 from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
 
 RSPO = {
     "steps": 3, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-3, "schedule": "constant", "max_length": 128,
-    "beta": 0.1, "win_rates": "pool", "regularizer": "forward_and_reverse_kl", "weight": 0.1,
-    "reverse_weight": 1.0,
+    "beta": 0.1, "win_rates": "pool", "regularizer": "base_samples", "weight": 0.1,
     "changes": [{"from_round": 2, "learning_rate": 5e-4, "beta": 0.5}],
 }  # fmt: skip
 
@@ -59,6 +59,22 @@ def test_both_references_of_every_pair_are_stored_with_whose_they_are(lineage):
             ("base", m.base.digest),
         }
         assert len(said) == 2 * m.trained_on["rspo"]
+
+
+def test_the_base_answers_every_selected_question_of_a_round_once(lineage):
+    for m in lineage.manifests:
+        said = rows(lineage, m, "base_samples")
+        selected = {row["question_id"] for row in rows(lineage, m, "selections")}
+        assert sorted(row["question_id"] for row in said) == sorted(selected)
+        assert {row["checkpoint"] for row in said} == {m.base.digest}
+        assert {pair["question_id"] for pair in rows(lineage, m, "preference_pairs")} <= selected
+        assert explain(lineage, said[0]["id"]).question["id"] == said[0]["question_id"]
+        (home, *_) = follow(lineage, said[0]["question_id"]).rounds
+        assert home["made"]["base_samples"] == [said[0]["id"]]
+    first, second = lineage.manifests
+    (read, *_) = rows(lineage, first, "base_samples")
+    trained = [weights["digest"] for weights in follow(lineage, read["id"]).checkpoints]
+    assert trained == [first.candidate.digest, second.candidate.digest]
 
 
 def test_pairs_hold_the_win_rates_of_their_attempts(lineage):

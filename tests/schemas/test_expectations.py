@@ -75,6 +75,9 @@ GOOD["dropped"] = {
 GOOD["train_steps"] = {"method": "sft", "step": 1, "loss": 0.5, "learning_rate": 0.1, "grad_norm": 1.0} | {
     "num_tokens": 9, "reward_accuracy": None, "entropy": 0.5, "chosen_logratio": None
 }  # fmt: skip
+GOOD["base_samples"] = {"question_id": "q", "prompt": "1+2=", "text": "#3", "num_tokens": 2} | {
+    "finish_reason": "stop", "checkpoint": "c", "verified": True,
+}  # fmt: skip
 GOOD["reference_logps"] = {"pair_id": "p", "method": "dpo", "reference": "base", "checkpoint": "c"} | {
     "chosen_logp": -3.5, "rejected_logp": -4.0
 }  # fmt: skip
@@ -97,6 +100,9 @@ BREAKING = [
     ("questions", {"text": ""}, "expect_column_value_lengths_to_be_between(text)"),
     ("questions", {"text": "text 0"}, "expect_column_values_to_be_unique(text)"),
     ("questions", {"nearest_score": 1.5}, "expect_column_values_to_be_between(nearest_score)"),
+    ("base_samples", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+    ("base_samples", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("base_samples", {"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
     ("attempts", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
     ("attempts", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("attempts", {"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),

@@ -17,6 +17,9 @@ DPO = {
     "steps": 1, "batch_size": 1, "rows_at_once": 1, "learning_rate": 1e-5, "schedule": "constant", "max_length": 64,
     "beta": 0.1, "loss_type": ["sigmoid"], "loss_weights": [1.0],
 }  # fmt: skip
+RSPO = {name: value for name, value in DPO.items() if "loss" not in name} | {
+    "win_rates": "pool", "regularizer": "base_samples", "weight": 0.1,
+}  # fmt: skip
 SHIPPED = sorted((ROOT / "deployments/recipes").glob("*.toml"))
 
 
@@ -129,6 +132,11 @@ def test_every_field_of_a_recipe_is_documented():
         ),
         ({"build__gold_share": 0.2}, r"recipe: build\.gold_share needs \[data\.gold\]"),
         ({"build__pairs": "gold_self"}, r"recipe: build\.pairs = 'gold_self' needs \[data\.gold\]"),
+        (
+            {"data__gold": GOLD, "build__pairs": "gold_self", "train__methods": ["rspo"], "train__sft": None}
+            | {"train__rspo": RSPO, "validation__min_preference_pairs": 1},
+            r"recipe: train\.rspo\.regularizer = 'base_samples' does not go with build\.pairs = 'gold_self': .*",
+        ),
         ({"data__gold": GOLD}, r"recipe: \[data\.gold\] is not used: set one of controls\.seeds_alone, .*"),
         (
             {"build__gold_share": 0.6, "build__replay_share": 0.4},
@@ -191,6 +199,11 @@ HERE = {"kind": "transformers", "batch_rows": 8}
                 "validation__min_preference_pairs": 1,
             },
             r"recipe: engine\.model does not go with build\.pairs = 'gold_self', .*",
+        ),
+        (
+            {"engine": TAUGHT, "evaluate__engine": HERE, "train__methods": ["rspo"], "train__sft": None}
+            | {"train__rspo": RSPO, "validation__min_preference_pairs": 1},
+            r"recipe: engine\.model does not go with regularizer = 'base_samples', which asks the base",
         ),
     ],
 )  # fmt: skip

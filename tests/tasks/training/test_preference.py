@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from schemas.base_samples import BASE_SAMPLES
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
 from schemas.losses import Dpo, DpoLoss, Kto, Rspo, Spin, Sppo
@@ -61,8 +62,9 @@ def play(draft, given, recipe, tiny):
     numbers = iter(range(1, 100))
 
     def run(
-        settings=None, method="", *, model=tiny, base=tiny, in_draft=None, with_older=False, certain=False, **changes
-    ):
+        settings=None, method="", *, model=tiny, base=tiny, in_draft=None, with_older=False, certain=False, said=(),
+        **changes,
+    ):  # fmt: skip
         if settings is not None:
             method = method or type(settings).__name__.lower()
             changes |= {"methods": (method,), "sft": None, method: settings}
@@ -72,7 +74,8 @@ def play(draft, given, recipe, tiny):
             given_pairs = (given(PREFERENCE_PAIRS, [pair | {"pair_winrate": 1.0} for pair in pairs]),)
         figures = train(
             place, settings=recipe.train.model_copy(update=changes), model=model, base=base,
-            invalid=(given(DROPPED, []),), **tables | {"preference_pairs": given_pairs},
+            invalid=(given(DROPPED, []),), base_samples=(given(BASE_SAMPLES, list(said)),),
+            **tables | {"preference_pairs": given_pairs},
         )  # fmt: skip
         return figures, {name: place.read(ref).to_pylist() for name, ref in place.tables().items()}
 
@@ -180,6 +183,36 @@ def test_rspo_pulls_to_the_base_and_not_to_the_previous_iterate(play, champion, 
         chosen_logp=logps[0], rejected_logp=logps[1], reverse_weight=reverse or 0.0,
     )  # fmt: skip
     assert first_loss(tables) == pytest.approx(float(expected.mean()), rel=1e-4)
+
+
+BASES_OWN = {
+    "id": "base_samples-1", "question_id": "q", "prompt": "1+2+3+4=\n", "text": "1+2=3\n#3", "num_tokens": 9,
+    "finish_reason": "stop", "checkpoint": "b",
+}  # fmt: skip
+SAMPLED = Rspo(**ONE_STEP, win_rates="pool", regularizer="base_samples", weight=2.0)
+
+
+@pytest.mark.parametrize("reason", ["stop", "length"])
+def test_rspo_makes_the_bases_own_answers_likelier(play, draft, champion, reason):
+    _, tables = play(SAMPLED, model=champion, said=[BASES_OWN | {"finish_reason": reason}])
+    folder, zero = draft.checkpoint(champion), torch.zeros(8)
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    prompt = tokenizer(BASES_OWN["prompt"])["input_ids"]
+    answer = tokenizer(BASES_OWN["text"], add_special_tokens=False)["input_ids"]
+    answer += [tokenizer.eos_token_id] * (reason == "stop")
+    with torch.no_grad():
+        logps = model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+    logp = logps.gather(1, torch.tensor(answer)[:, None]).sum()
+    expected = sppo(zero, zero, *win_rates(play.pairs), 0.1).mean() - 2 * logp
+    assert first_loss(tables) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_pairs_whose_questions_the_base_did_not_answer_are_named(play):
+    words = (
+        r"did not answer the questions of 8 pairs, first q; .*: train\.use_held_rounds = false and train\.previous"
+    )
+    with pytest.raises(ValidationFailed, match=words):
+        play(SAMPLED, said=[BASES_OWN | {"question_id": "another"}])
 
 
 def test_a_mixture_is_the_geometric_mean_and_of_share_0_the_champion(play, champion):
