@@ -1,7 +1,8 @@
 """Promotion: how a round of any method ends, once it has a candidate."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from flows.round import Round
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
@@ -11,32 +12,35 @@ from tasks.gate import gate
 from tasks.validate import stop_if_invalid, validate
 
 
+class Standing(NamedTuple):
+    """Evaluations before a round's training."""
+
+    base: TableRef
+    champion: TableRef
+
+
+def standing(round: Round, items: TableRef) -> Standing:
+    """Base and champion on the benchmarks; before training, while an engine that has them is open."""
+    return Standing(_answers(round, items, "base", round.base), _answers(round, items, "champion", round.champion))
+
+
 def promote(
     round: Round,
     trained: Sequence[StageRecord],
     *,
+    stood: Standing,
     items: TableRef,
     probe_verdicts: tuple[TableRef, ...],
     alarms: Any,
 ) -> None:
-    """Base, champion and candidate on the benchmarks, the gate, and the sealed benchmark if all else is in favour.
+    """The candidate on the benchmarks, the gate, and the sealed benchmark if all else is in favour.
 
     `trained`: the round's trainings, the last of which made the candidate; `alarms`: what holds a better candidate.
     """
-    recipe, play, tests = round.recipe, round.play, round.prompt(round.recipe.evaluate.prompt)
+    recipe, play, answers = round.recipe, round.play, partial(_answers, round, items)
     candidate = CheckpointRef(digest=trained[-1].figures["checkpoint"])
     logs = ("train_steps", "reference_logps") if recipe.train.references else ("train_steps",)
-
-    def answers(role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:
-        return play(
-            evaluate, f"sealed.{role}" if sealed else role, settings=recipe.evaluate, checks=recipe.judge,
-            engine=recipe.evaluation_engine, prompt=tests, model=checkpoint, benchmark_items=items, sealed=sealed,
-        ).tables["evaluations"]  # fmt: skip
-
-    first, before, after = (
-        answers(role, checkpoint)
-        for role, checkpoint in (("base", round.base), ("champion", round.champion), ("candidate", candidate))
-    )
+    first, before, after = *stood, answers("candidate", candidate)
     logged = [record.tables[t] for record in trained for t in logs]
     scored = play(validate, "scores", settings=recipe.validation, tables=(*logged, first, before, after))
     stop_if_invalid(scored.figures)
@@ -54,3 +58,12 @@ def promote(
             reason=decided["reason"], awaiting_approval=decided["awaiting_approval"],
             reads=round.sealed_reads(candidate),
         )  # fmt: skip
+
+
+def _answers(round: Round, items: TableRef, role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:
+    recipe = round.recipe
+    return round.play(
+        evaluate, f"sealed.{role}" if sealed else role, settings=recipe.evaluate, checks=recipe.judge,
+        engine=recipe.evaluation_engine, prompt=round.prompt(recipe.evaluate.prompt), model=checkpoint,
+        benchmark_items=items, sealed=sealed,
+    ).tables["evaluations"]  # fmt: skip

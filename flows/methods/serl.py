@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.methods.controls import ROWS, play_controls
 from flows.methods.mixing import asked_of_base, mixed_in
-from flows.methods.promotion import promote
+from flows.methods.promotion import promote, standing
 from flows.round import Round
 from tasks.alarms import alarms
 from tasks.build import build
@@ -66,6 +66,7 @@ def serl(round: Round) -> None:
         alarms, settings=recipe.alarms, tables=(*written, checked.tables["dropped"]), earlier=round.measured()
     )
     stop_if_invalid(checked.figures)
+    stood = standing(round, items)
 
     again = partial(round.tables_again, held=recipe.train.use_held_rounds)
     paired = partial(again, previous=recipe.train.previous_rounds)
@@ -79,6 +80,7 @@ def serl(round: Round) -> None:
         training["base_samples"] = (*paired("base_samples"), based["base_samples"])
     trained = play(train, **training | {name: (*training[name], built[name]) for name in ROWS})
     promote(
-        round, [trained], items=items, probe_verdicts=(judged["probe_verdicts"],), alarms=watched.figures["holds"]
-    )
+        round, [trained], stood=stood, items=items, probe_verdicts=(judged["probe_verdicts"],),
+        alarms=watched.figures["holds"],
+    )  # fmt: skip
     play_controls(round, given | proposed | solved, building=mixed, training=training)

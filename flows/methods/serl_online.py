@@ -8,7 +8,7 @@ verdict and advantage lies in the tables, and each stage of a wave has its own m
 from functools import partial
 from typing import NamedTuple
 
-from flows.methods.promotion import promote
+from flows.methods.promotion import promote, standing
 from flows.round import Round
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
 from tasks.advantage import advantage
@@ -41,6 +41,7 @@ def serl_online(round: Round) -> None:
         earlier=round.tables_of("questions"), round=round.number,
     ).tables  # fmt: skip
 
+    stood = standing(round, items)
     written, waves = [*given.values(), *proposed.values()], list[Labelled]()
     trainings, policy, moments, adapter = list[StageRecord](), round.champion, None, None
     for number in range(1, settings.waves + 1):
@@ -69,7 +70,7 @@ def serl_online(round: Round) -> None:
     watched = play(alarms, settings=recipe.alarms, tables=tuple(written), earlier=round.measured())
     stop_if_invalid(checked.figures)
     probed = tuple(wave.probe_verdicts for wave in waves)
-    promote(round, trainings, items=items, probe_verdicts=probed, alarms=watched.figures["holds"])
+    promote(round, trainings, stood=stood, items=items, probe_verdicts=probed, alarms=watched.figures["holds"])
 
 
 class Labelled(NamedTuple):

@@ -24,8 +24,8 @@ SELFPLAY = [sys.executable, "-c", "from flows.main import main; main()"]
 LINEAGE = "small"
 MARK = "SELFPLAY_TEST_RUN"
 ORDER = (
-    *("collect", "propose", "solve", "judge", "select", "build", "validate", "alarms", "train"),
-    *("evaluate.base", "evaluate.champion", "evaluate.candidate", "validate.scores", "gate"),
+    *("collect", "propose", "solve", "judge", "select", "build", "validate", "alarms"),
+    *("evaluate.base", "evaluate.champion", "train", "evaluate.candidate", "validate.scores", "gate"),
 )
 IN_CREATE, IN_MOVED_TO = 0x100, 0x80
 
@@ -55,14 +55,13 @@ MOMENTS = (
     Moment("select", "selecting", "stages/judge-*", within=0.1),
     Moment("validate", "Great Expectations", "stages/build-*", within=1.5),
     Moment("alarms", "measuring", "stages/validate-*", within=0.2),
-    Moment("train", "loading", "stages/alarms-*", within=1.5),
+    Moment("evaluate", "base", "evaluations/*/part-*", 2, within=0.3),
+    Moment("train", "loading", "stages/evaluate-*", within=1.5),
     Moment("train", "a step is saved", "training/*/*/checkpoint-*", within=0.05),
     Moment("train", "a step is whole", "training/*/*/checkpoint-*/complete.json", within=0.3),
     Moment("train", "a method ends", "training/*/*/finished-*", within=0.05),
     Moment("train", "the candidate is kept", "../../objects/*/*", 7, within=0.03),
     Moment("train", "before its marker", "train_steps/*/part-*", within=0.03),
-    Moment("evaluate", "base", "evaluations/*/part-*", 2, within=0.3),
-    Moment("evaluate", "between two", "stages/evaluate-*", within=0.5),
     Moment("evaluate", "candidate", "evaluations/*/part-*", 5, within=0.3),
     Moment("validate", "scores", "stages/evaluate-*", 2, within=0.5),
     Moment("publish", "scorecard", "scorecard.json", within=0.001),

@@ -13,8 +13,8 @@ from tasks.store.lineage import open_lineage
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 ALL = [
-    *("collect", "propose", "solve", "judge", "select", "build", "validate", "alarms", "train"),
-    *("evaluate.base", "evaluate.champion", "evaluate.candidate", "validate.scores", "gate"),
+    *("collect", "propose", "solve", "judge", "select", "build", "validate", "alarms"),
+    *("evaluate.base", "evaluate.champion", "train", "evaluate.candidate", "validate.scores", "gate"),
 ]
 STOPS_IN_SOLVE = {"budget__max_tokens": 9000, "solve__questions_per_shard": 16}
 
