@@ -117,7 +117,7 @@ def test_a_plan_of_a_round_that_validation_failed_ends_there(play, planned, tmp_
     assert failed.decision == "failed"
     (tmp_path / "store/small/round-0001/manifest.json").unlink()  # as if killed before it was written
     stages = planned(**invalid)
-    assert list(stages) == ALL[: ALL.index("train")]
+    assert list(stages) == ALL[: ALL.index("evaluate.base")]
     assert stages["validate"].why == "it is whole already; it failed the round, which ends there"
     (again,), said = play("judge", **invalid)
     assert again.decision == "failed"
