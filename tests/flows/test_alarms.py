@@ -16,7 +16,7 @@ from schemas.alarms import Alarm
 from tasks.audit.report import write_report
 from tasks.store.lineage import open_lineage
 
-from .conftest import GAINS
+from .conftest import QUICKSTARTS
 
 ALARM = Alarm(name="same_answer", level="hold", figure=0.97, threshold=0.5, text="one answer: 97.0%, above 50%")
 HOLDS = {"alarms__unanimous": {"threshold": 0.0, "level": "hold"}, "alarms__dropped__threshold": 0.0}
@@ -65,7 +65,7 @@ def test_a_better_candidate_is_held_by_the_alarm_until_someone_approves_it(
     tmp_path, quickstart, prefect_server, write_recipe
 ):
     benchmarks = [quickstart["benchmarks"][0] | {"sample": 2000}]
-    path = write_recipe(benchmarks=benchmarks, evaluate__num_samples=0, **GAINS, **HOLDS)
+    path = write_recipe(benchmarks=benchmarks, evaluate__num_samples=0, **QUICKSTARTS, **HOLDS)
     (held,) = run_recipe(path, tmp_path / "store", 1, Console(to_stderr=True))
     assert (held.decision, held.gate.decision, held.gate.awaiting_approval) == ("held", "held", True)
     assert held.gate.p_value < 0.05, "the candidate is better"
