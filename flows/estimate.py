@@ -116,7 +116,7 @@ def _prompts(plan: Plan) -> dict[str, float]:
         prompt = load_prompt(getattr(recipe, name).prompt, plan.recipe_folder)
         texts = [rendered(tokenizer, prompt.render(**value)) for value in given[:PROMPTS]]
         found[name] = sum(len(tokenizer(text)["input_ids"]) for text in texts) / max(1, len(texts))
-    return found
+    return found | {"ask_base": found["solve"]}
 
 
 def _errors(ground: Ground, lineage: Lineage, last: Manifest, before: History) -> dict[str, Error]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.preflight import Plan
+from schemas.base_samples import BASE_SAMPLES
 from schemas.dropped import DROPPED
 from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
@@ -62,7 +63,7 @@ def _sequences(plan: Plan, size: Size, on_gpu: bool) -> int:
     """As many at once as the engine would take, if that ends soon. Raises Stopped where the least does not."""
     recipe, most = plan.recipe, GPU_FLOPS if on_gpu else CPU_FLOPS
     engine, a_token = recipe.engine, size.forward(1, 0)
-    sections = [(recipe.train.of(method), sequences_a_row(method)) for method in recipe.train.methods]
+    sections = [(recipe.train.of(method), sequences_a_row(recipe.train, method)) for method in recipe.train.methods]
     trained = sum(3 * STEPS * s.rows_at_once * s.max_length * each for s, each in sections)
     longest = max(recipe.solve.sampling.max_tokens, recipe.propose.sampling.max_tokens)
     least = a_token * (trained + recipe.solve.num_samples * longest)
@@ -180,11 +181,14 @@ def _rows(draft: Draft, attempts: list[dict[str, Any]]) -> dict[str, Any]:
     ]
     for table in (SFT_EXAMPLES, PREFERENCE_PAIRS):
         draft.write(table, [{name: row[name] for name in table.schema.names} for row in rows])
+    answered = {row["question_id"]: row | {"id": f"base-{row['id']}"} for row in attempts}
+    draft.write(BASE_SAMPLES, [{name: row[name] for name in BASE_SAMPLES.schema.names} for row in answered.values()])
     draft.write(DROPPED, [])
     written = draft.tables()
     return {
         "sft_examples": (written["sft_examples"],),
         "preference_pairs": (written["preference_pairs"],),
+        "base_samples": (written["base_samples"],),
         "invalid": (written["dropped"],),
     }
 

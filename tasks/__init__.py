@@ -1,2 +1,3 @@
 """The stages of a round, plain functions in the order they are played: collect, propose, solve, judge, select,
-build (in waves: advantage), validate, alarms, train, evaluate, gate, confirm, publish."""
+perhaps ask_base, build (in waves: advantage), validate, alarms, evaluate (base, champion), train, evaluate (the
+candidate), gate, confirm, publish."""

@@ -16,12 +16,12 @@ Row = dict[str, Any]
 
 
 def ask_base(
-    draft: Draft, *, settings: Settings, engine: AnyEngine, prompt: Prompt, base: CheckpointRef, selections: TableRef
+    draft: Draft, *, settings: Settings, engine: AnyEngine, prompt: Prompt, model: CheckpointRef, selections: TableRef
 ) -> dict[str, Any]:
     """Write `base_samples`: an answer a question, sampled as attempts are, a shard of questions at a time."""
     asked, size = draft.read(selections).to_pylist(), settings.questions_per_shard
     shards = [asked[first : first + size] for first in range(0, max(1, len(asked)), size)]
-    with engine_of_stage(draft, engine, base) as generator:
+    with engine_of_stage(draft, engine, model) as generator:
 
         def answers(shard: list[Row], progress: Progress) -> tuple[list[Row]]:
             requests = [
@@ -35,7 +35,7 @@ def ask_base(
             rows = [
                 {"id": draft.row_id(BASE_SAMPLES, c.request_id), "question_id": c.request_id, "prompt": c.prompt}
                 | {"text": c.text, "num_tokens": c.num_tokens, "finish_reason": c.finish_reason}
-                | {"checkpoint": base.digest, "verified": generator.identity is None}
+                | {"checkpoint": model.digest, "verified": generator.identity is None}
                 for c in (made[row["question_id"]] for row in shard)  # in their order, whichever ended first
             ]
             return (rows,)

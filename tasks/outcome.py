@@ -52,7 +52,7 @@ def _gate(figures: Figures) -> GateResult | None:
 def _trained(figures: Figures) -> Mapping[str, Any]:
     """Of what was made to be evaluated, the last wave's; none if the round failed before the last wave's end."""
     plays = plays_of("train", figures)
-    failed = plays != ["train"] and not any(shown.startswith("evaluate.") for shown in figures)
+    failed = plays != ["train"] and "evaluate.candidate" not in figures
     return figures[plays[-1]] if plays and not failed else {}
 
 

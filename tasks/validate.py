@@ -69,12 +69,17 @@ def _descendants(tables: dict[str, pa.Table], failing: dict[str, Dropped]) -> di
     for row in tables["questions"].select(["id", "proposal_id"]).to_pylist() if "questions" in tables else ():
         if row["proposal_id"] in failing:
             culprits.setdefault(row["id"], failing[row["proposal_id"]])
+    unasked = dict(culprits)  # without the base's answer, pairs alone are of no use
+    for row in tables["base_samples"].select(["id", "question_id"]).to_pylist() if "base_samples" in tables else ():
+        if row["id"] in failing:
+            unasked.setdefault(row["question_id"], failing[row["id"]])
     found: dict[str, Dropped] = {}
     for table in ("selections", "sft_examples", "preference_pairs", "advantages"):
         if table in tables:
+            spoilt = unasked if table == "preference_pairs" else culprits
             parents = [name for name in tables[table].column_names if name.endswith(("question_id", "attempt_id"))]
             for row in tables[table].select(["id", *parents]).to_pylist():
-                culprit = next((row[parent] for parent in parents if row[parent] in culprits), None)
+                culprit = next((row[parent] for parent in parents if row[parent] in spoilt), None)
                 if culprit and row["id"] not in failing:
-                    found[row["id"]] = (table, culprits[culprit][1])
+                    found[row["id"]] = (table, spoilt[culprit][1])
     return found

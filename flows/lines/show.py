@@ -13,8 +13,8 @@ from tasks.audit.query import Found
 from tasks.store.lineage import Lineage
 
 ORDER = (
-    "collect", "propose", "solve", "judge", "select", "build", "advantage", "validate", "alarms", "train",
-    "evaluate.base", "evaluate.champion", "evaluate.candidate", "validate.scores", "gate",
+    "collect", "propose", "solve", "judge", "select", "ask_base", "build", "advantage", "validate", "alarms",
+    "evaluate.base", "evaluate.champion", "train", "evaluate.candidate", "validate.scores", "gate",
     "evaluate.sealed.champion", "evaluate.sealed.candidate", "validate.sealed", "confirm",
 )  # fmt: skip
 ROLES = ("base", "champion", "candidate", *CONTROLS)

@@ -6,6 +6,7 @@ Their stages are labelled `control-...`: what they write stays apart, nothing is
 from collections.abc import Callable
 from typing import Any
 
+from flows.methods.mixing import asked_of_base
 from flows.round import Round
 from schemas.controls import arm_of
 from schemas.errors import Stopped, ValidationFailed
@@ -83,14 +84,15 @@ def _random_label(round: Round, tables: Tables, building: dict[str, Any], traini
         select, label, settings=recipe.select, questions=questions, verdicts=judged["verdicts"], probe=probe,
         benchmark_items=tables["inputs/benchmark_items"],
     ).tables  # fmt: skip
+    asked = asked_of_base(round, selected["selections"], label)
     unvoted = {name: given for name, given in building.items() if name in ("gold", "gold_attempts")}
     built = play(
         build, label, settings=recipe.build, selections=selected["selections"], attempts=attempts,
         answers=judged["answers"], reads_pairs="preference_pairs" in recipe.train.reads, **unvoted,
     ).tables  # fmt: skip
-    written = [ref for made in (judged, selected, built) for ref in made.values()]
+    written = [ref for made in (judged, selected, asked, built) for ref in made.values()]
     checked = play(validate, label, settings=recipe.validation, tables=(questions, attempts, *written)).tables
-    rows = {name: (built[name],) for name in ROWS}
+    rows = {name: (made,) for name, made in (built | asked).items() if name in (*ROWS, *asked)}
     trained = play(train, label, **training | rows | {"invalid": (checked["dropped"],)})
     _evaluate(round, label, trained.figures["checkpoint"], tables)
 

@@ -29,12 +29,12 @@ def mixed_in(round: Round, given: dict[str, TableRef]) -> dict[str, Any]:
     return found
 
 
-def asked_of_base(round: Round, selections: TableRef) -> dict[str, TableRef]:
+def asked_of_base(round: Round, selections: TableRef, label: str = "") -> dict[str, TableRef]:
     """`base_samples`, for a loss that pulls to the base by the base's own answers."""
     recipe = round.recipe
     if not recipe.train.base_samples:
         return {}
     return round.play(
-        ask_base, settings=recipe.solve, engine=recipe.engine, prompt=round.prompt(recipe.solve.prompt),
-        base=round.base, selections=selections,
+        ask_base, label, settings=recipe.solve, engine=recipe.engine, prompt=round.prompt(recipe.solve.prompt),
+        model=round.base, selections=selections,
     ).tables  # fmt: skip

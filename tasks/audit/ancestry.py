@@ -137,7 +137,11 @@ def _about_question(rows: Rows, m: Manifest, question_id: str) -> dict[str, Any]
     line = {"inputs/probe": ("collect", "solve", "judge"), "inputs/gold": ("collect", "solve.gold")}.get(
         table, ("propose", *(("solve", "judge", "select") if question else ()))
     )
-    made = ("advantage", "build", "validate", "train") if selection or training else ("advantage", "validate")
+    made = (
+        ("ask_base", "advantage", "build", "validate", "train")
+        if selection or training
+        else ("advantage", "validate")
+    )
     stages = _stages(rows.lineage, m, _in_its_wave(rows.lineage, m, (*line, *made), question))
     weights = dict.fromkeys(trained["checkpoint"] for row in training for trained in row["trained"])
     refusals = [d for d in dropped if d["id"] in single]

@@ -11,6 +11,7 @@ LATER = {  # who reads a round's table in a later round
     "selections": "few-shots of later rounds",
     "sft_examples": "later training, while the round is held",
     "preference_pairs": "later training, while the round is held",
+    "base_samples": "later training, while the round is held",
     "dropped": "few-shots and training of later rounds",
     "evaluations": "comparisons with the same weights in later rounds",
 }

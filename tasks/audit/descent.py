@@ -120,6 +120,7 @@ def _told(rows: Rows, m: Manifest, made: Made, known: Made) -> Row:
     for row in rows.where(m, "advantages", "id", list(training["advantages"]), ["id", "kept"]):
         if not row["kept"]:
             spoilt.add(row["id"])  # it only counted in what others are held against
+    spoilt |= _read_by_no_pair(rows, m, training["base_samples"])
     trained = [read for table, ids in training.items() if ids - spoilt for read in trained_on(rows.lineage, m, table)]
     return {
         "round": f"{m.recipe}/{m.round}",
@@ -128,3 +129,12 @@ def _told(rows: Rows, m: Manifest, made: Made, known: Made) -> Row:
         "dropped": [{name: row[name] for name in DROPPED} for row in dropped],
         "trained": trained,
     }
+
+
+def _read_by_no_pair(rows: Rows, m: Manifest, samples: set[str]) -> set[str]:
+    """Answers of the base at questions without a pair to train on."""
+    asked = {row["id"]: row["question_id"] for row in rows.where(m, "base_samples", "id", list(samples))}
+    pairs = rows.where(m, "preference_pairs", "question_id", list(asked.values()), ["id", "question_id"])
+    gone = {row["id"] for row in rows.dropped(m, [pair["id"] for pair in pairs])}
+    paired = {pair["question_id"] for pair in pairs if pair["id"] not in gone}
+    return {sample for sample, question in asked.items() if question not in paired}

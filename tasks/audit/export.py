@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from schemas.errors import BadInput, Damaged
 from schemas.manifest import CheckpointRef, Manifest
 from schemas.tables import TABLES
-from schemas.training import READS
+from schemas.training import READS, READS_BESIDE
 from tasks.audit.cards import Exhibit, dataset_card, model_card
 from tasks.store.lineage import Lineage
 from tasks.store.objects import LISTING
@@ -117,7 +117,7 @@ def _write_tables(data: Path, lineage: Lineage, m: Manifest) -> tuple[dict[str, 
         written[table.id_prefix] = 0
         for number, ref in enumerate(ref for ref in m.tables[table.name] if ref.rows):
             rows = read_table(lineage.folder, ref, table)
-            if table.name in READS.values():
+            if table.name in (*READS.values(), *READS_BESIDE.values()):
                 rows = rows.filter(pc.invert(pc.is_in(rows["id"], dropped_ids)))
                 refused += ref.rows - len(rows)
             if len(rows):

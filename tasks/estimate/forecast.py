@@ -100,7 +100,7 @@ def _cost(ground: Ground, shown: str, work: Work) -> Cost:
         return replace(found, weights_bytes=ground.size.weights_bytes) if dropped else found
     if name != "train":
         return Cost(tokens=work.units * _longest(recipe).get(name, 0))
-    rows = [(recipe.train.of(method), sequences_a_row(method)) for method in recipe.train.methods]
+    rows = [(recipe.train.of(method), sequences_a_row(recipe.train, method)) for method in recipe.train.methods]
     trained = sum(s.steps * s.batch_size * s.max_length * sequences for s, sequences in rows)
     kept = ground.size.weights_bytes + 4 * ground.size.adapters(recipe.train.lora)
     return Cost(trained=trained, weights_bytes=kept)
@@ -108,7 +108,7 @@ def _cost(ground: Ground, shown: str, work: Work) -> Cost:
 
 def _training(ground: Ground, cost: Cost, rows: float) -> float:
     settings = ground.recipe.train
-    sequences = rows * max(sequences_a_row(method) for method in settings.methods)
+    sequences = rows * max(sequences_a_row(settings, method) for method in settings.methods)
     length = cost.trained / max(1.0, sequences)
     stepped = ground.size.training(cost.trained, length, settings.lora, recomputed=ground.on_gpu)
     return stepped + ground.size.forward(cost.referred, length / 2)
@@ -130,7 +130,10 @@ def _memory(ground: Ground, name: str, work: Work) -> int | None:
     if name == "train":
         return max(
             ground.size.training_bytes(
-                s.rows_at_once * s.max_length * sequences_a_row(method), recipe.train.lora, ground.on_gpu, bytes_each
+                s.rows_at_once * s.max_length * sequences_a_row(recipe.train, method),
+                recipe.train.lora,
+                ground.on_gpu,
+                bytes_each,
             )
             for method in recipe.train.methods
             if (s := recipe.train.of(method))
@@ -147,5 +150,6 @@ def _longest(recipe: Recipe) -> dict[str, int]:
     return {
         "propose": recipe.propose.sampling.max_tokens,
         "solve": recipe.solve.sampling.max_tokens,
+        "ask_base": recipe.solve.sampling.max_tokens,
         "evaluate": recipe.evaluate.max_tokens,
     }

@@ -9,6 +9,7 @@ from typing import Any
 from schemas.controls import is_control
 from schemas.manifest import StageRecord
 from schemas.recipe import Recipe
+from schemas.training import Train
 from tasks.collect import Sources
 from tasks.evaluate import shards
 
@@ -86,7 +87,7 @@ def work_to_come(recipe: Recipe, sources: Sources, stages: list[str], number: in
         elif stage == "solve":
             work[shown] = Work(attempts / shares, asked / shares)
         elif stage == "ask_base":
-            work[shown] = Work(found, found)
+            work[shown] = Work(min(propose.target, found), min(propose.target, found))
         elif stage == "evaluate":
             answers = _answers(recipe, sources, sealed=".sealed." in shown)
             work[shown] = Work(sum(rows * n for rows, n in answers), sum(rows for rows, _ in answers))
@@ -102,9 +103,10 @@ def rows_trained(settings: Mapping[str, Any]) -> int:
     return sum(settings[method]["steps"] * settings[method]["batch_size"] for method in settings["methods"])
 
 
-def sequences_a_row(method: str) -> int:
-    """A preference loss reads two answers a row."""
-    return 1 if method in ("sft", "kto", "policy") else 2
+def sequences_a_row(settings: Train, method: str) -> int:
+    """A preference loss reads two answers a row, and perhaps the base's."""
+    alone = method in ("sft", "kto", "policy")
+    return 1 if alone else 3 if method == "rspo" and settings.base_samples else 2
 
 
 def _shares(stages: Iterable[str]) -> int:

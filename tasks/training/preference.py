@@ -152,7 +152,8 @@ def _own_loss(settings: Preference, chosen: Any, rejected: Any, columns: dict[st
 def _log(trainer: Any, inputs: dict[str, Any], outputs: Any, rewards: list[Any]) -> None:
     """What TRL's own losses log, of which `train_steps` keeps some."""
     mask, pairs = inputs["completion_mask"][..., 1:], rewards[0].new_tensor(len(rewards[0]))
-    trainer._total_train_tokens += int(summed(trainer, inputs["attention_mask"].sum()))
+    read = [batch["attention_mask"].sum() for batch in (inputs, inputs.get("base_sample")) if batch]
+    trainer._total_train_tokens += int(summed(trainer, sum(read)))
     metrics = trainer._metrics["train"]
     metrics["num_tokens"] = [trainer._total_train_tokens]
     for name, value, of in (

@@ -151,3 +151,15 @@ def test_it_imports_no_prefect():
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_loss_by_the_bases_own_answers_has_them_estimated(estimated):
+    rspo = {
+        "steps": 2, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-4, "schedule": "constant",
+        "max_length": 64, "beta": 0.1, "win_rates": "pool", "regularizer": "base_samples", "weight": 0.1,
+    }  # fmt: skip
+    found, _ = estimated(train__methods=["rspo"], train__sft=None, train__rspo=rspo)
+    asked = by_stage(found)["ask_base"]
+    assert 0 < asked.tokens <= 40 * 56
+    assert asked.generation_flops > 0
+    assert by_stage(found)["train"].trained_tokens > 0

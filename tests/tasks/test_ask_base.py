@@ -17,7 +17,7 @@ def play(draft, given, recipe, tiny, tmp_path):
         ]
         ask_base(
             draft, settings=recipe.solve.model_copy(update=changes), engine=recipe.engine,
-            prompt=load_prompt("solve_sums", tmp_path), base=tiny, selections=given(SELECTIONS, selections),
+            prompt=load_prompt("solve_sums", tmp_path), model=tiny, selections=given(SELECTIONS, selections),
         )  # fmt: skip
         return sorted(draft.read(draft.tables()["base_samples"]).to_pylist(), key=lambda row: row["question_id"])
 

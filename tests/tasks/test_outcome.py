@@ -99,7 +99,8 @@ def test_waves_add_up_by_what_they_counted():
 
 def test_the_last_waves_weights_are_the_candidate_but_not_those_of_a_round_that_failed_before():
     assert outcome(WAVES)["candidate"] is None
-    assert outcome(WAVES | dict([record("evaluate.base")]))["candidate"].digest == "last"
+    assert outcome(WAVES | dict([record("evaluate.base"), record("evaluate.champion")]))["candidate"] is None
+    assert outcome(WAVES | dict([record("evaluate.candidate")]))["candidate"].digest == "last"
 
 
 def test_a_round_without_waves_is_told_as_its_stages_tell_it():

@@ -1,7 +1,9 @@
 import pytest
 
 from schemas.attempts import ATTEMPTS
+from schemas.base_samples import BASE_SAMPLES
 from schemas.errors import ValidationFailed
+from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.validate import stop_if_invalid, validate
@@ -29,6 +31,26 @@ def test_training_rows_made_from_a_failing_row_fail_with_it(draft, given, recipe
         ("a1", "attempts", reason), ("e1", "sft_examples", reason)
     ]  # fmt: skip
     assert report["passed"]
+
+
+def test_pairs_whose_answer_of_the_base_fails_fail_with_it_and_their_examples_stay(draft, given, recipe):
+    said = {"prompt": "1+2=", "text": "#3", "finish_reason": "stop", "checkpoint": "c", "verified": True}
+    samples = [{"id": f"b{i}", "question_id": f"q{i}", "num_tokens": i} | said for i in range(2)]
+    common = {"prompt": "1+2=", "agreement": 0.75}
+    examples = [
+        {"id": f"e{i}", "question_id": f"q{i}", "attempt_id": "a", "completion": "#3"} | common for i in range(2)
+    ]
+    rates = {"chosen_winrate": 0.7, "rejected_winrate": 0.3, "pair_winrate": 1.0}
+    pairs = [
+        {"id": f"p{i}", "question_id": f"q{i}", "chosen_attempt_id": "a", "rejected_attempt_id": "b"}
+        | {"chosen": "#3", "rejected": "#4"} | rates | common
+        for i in range(2)
+    ]  # fmt: skip
+    limits = recipe.validation.model_copy(update={"max_failing_rows": 1.0, "min_sft_examples": 0})
+    tables = (given(BASE_SAMPLES, samples), given(SFT_EXAMPLES, examples), given(PREFERENCE_PAIRS, pairs))
+    validate(draft, settings=limits, tables=tables)
+    dropped = draft.read(draft.tables()["dropped"]).to_pylist()
+    assert sorted(row["id"] for row in dropped) == ["b0", "p0"]
 
 
 def test_a_failed_report_stops_the_round_with_one_line():
