@@ -41,6 +41,6 @@ def test_a_row_of_every_table_has_a_story(lineage):
             row = read_table(lineage.folder, ref, TABLES[ref.table])["id"][0].as_py()
             assert explain(lineage, row, rows).id == row
             told.add(ref.table)
-    assert told == {*TABLES} - {"contamination", "reference_logps", "advantages", "inputs/gold"}, (
+    assert told == {*TABLES} - {"contamination", "base_samples", "reference_logps", "advantages", "inputs/gold"}, (
         "no sum repeats its words; SFT refers to nothing"
     )
