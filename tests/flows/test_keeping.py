@@ -13,7 +13,7 @@ from flows.run import run_recipe
 from tasks.store.lineage import open_lineage
 from tasks.store.lock import hold
 
-from .conftest import GAINS
+from .conftest import QUICKSTARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -86,14 +86,15 @@ def test_gc_says_what_would_go_and_removes_it_when_told_and_never_beside_a_run(r
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_server")
-def test_a_better_candidate_waits_for_approval_and_the_next_round_starts_from_it(tmp_path, write_recipe):
-    path = write_recipe(gate__approval=True, gate__level=0.5, **GAINS)
+def test_a_better_candidate_waits_for_approval_and_the_next_round_starts_from_it(tmp_path, quickstart, write_recipe):
+    same = {"benchmarks": [benchmark | {"sample": 2000} for benchmark in quickstart["benchmarks"]]}
+    path = write_recipe(gate__approval=True, gate__level=0.5, **same, **QUICKSTARTS)
     (held,) = run_recipe(path, tmp_path / "store", 1, Console(to_stderr=True))
     assert (held.decision, held.gate.awaiting_approval) == ("held", True)
     assert held.reason.startswith("better, awaiting approval: +")
     command = [sys.executable, "-c", "from flows.main import main; main()", "approve", "small/1"]
     subprocess.run([*command, "--store", str(tmp_path / "store")], cwd=ROOT, check=True, timeout=60)
-    without = write_recipe(gate__approval=False, gate__level=0.5)
+    without = write_recipe(gate__approval=False, gate__level=0.5, **same)
     (second,) = run_recipe(without, tmp_path / "store", 1, Console(to_stderr=True))
     assert second.champion == held.candidate
     assert second.parent == "small/1"

@@ -14,7 +14,7 @@ from tasks.audit.examine import examine_store
 from tasks.store.lineage import open_lineage
 from tasks.store.lock import hold
 
-from .conftest import GAINS
+from .conftest import QUICKSTARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,7 +116,7 @@ def test_the_next_run_starts_from_the_base_once_all_that_was_promoted_is_withdra
         "benchmarks": [benchmark | {"sample": 2000} for benchmark in quickstart["benchmarks"]],
         "evaluate__num_samples": 0,
     }
-    (first,) = run_recipe(write_recipe(**same, **GAINS), store, 1, console)
+    (first,) = run_recipe(write_recipe(**same, **QUICKSTARTS), store, 1, console)
     assert first.decision == "promoted"
     assert selfplay(store, "withdraw", "1", "--reason", "x")[0] == 0
     (second,) = run_recipe(write_recipe(**same), store, 1, console)
@@ -134,7 +134,7 @@ def test_of_two_promoted_rounds_the_first_is_withdrawn_and_nothing_of_either_ser
         "evaluate__num_samples": 0,
         "gate__level": 0.5,
     }
-    path = write_recipe(**same, **GAINS)
+    path = write_recipe(**same, **QUICKSTARTS)
     first, second = run_recipe(path, store, 2, console)
     assert [first.decision, second.decision] == ["promoted", "promoted"]
     assert (second.parent, second.built_on) == ("small/1", [1])
