@@ -92,7 +92,7 @@ def _random_label(round: Round, tables: Tables, building: dict[str, Any], traini
     ).tables  # fmt: skip
     written = [ref for made in (judged, selected, asked, built) for ref in made.values()]
     checked = play(validate, label, settings=recipe.validation, tables=(questions, attempts, *written)).tables
-    rows = {name: (made,) for name, made in (built | asked).items() if name in (*ROWS, *asked)}
+    rows = {name: (ref,) for name, ref in ({name: built[name] for name in ROWS} | asked).items()}
     trained = play(train, label, **training | rows | {"invalid": (checked["dropped"],)})
     _evaluate(round, label, trained.figures["checkpoint"], tables)
 

@@ -3,112 +3,19 @@
 from typing import get_args
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from schemas.base_samples import BASE_SAMPLES
-from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
 from schemas.losses import Dpo, DpoLoss, Kto, Rspo, Spin, Sppo
-from schemas.manifest import CheckpointRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
-from schemas.sft_examples import SFT_EXAMPLES
 from schemas.training import Lora, Stop
 from tasks.store.draft import Draft
-from tasks.store.objects import file_digest
-from tasks.store.parquet import table_ref, write_part
-from tasks.train import train
 from tasks.training.kto import unpaired
-from tasks.training.losses import geometric_mixture, rspo, spin, sppo
+from tasks.training.losses import geometric_mixture, spin, sppo
 
-ONE_STEP = {"steps": 1, "batch_size": 8, "rows_at_once": 4, "learning_rate": 1e-3, "schedule": "constant"}
-ONE_STEP |= {"max_length": 64, "beta": 0.1}
-SIDES = ("chosen", "rejected")
-HARD = Dpo(**ONE_STEP, reference="champion", loss_type=("sppo_hard",), loss_weights=(1.0,))
-
-
-@pytest.fixture
-def play(draft, given, recipe, tiny):
-    """Train once, in a draft of its own: the figures, and each table's rows."""
-    row = {"prompt": "1+2+3+4=\n", "agreement": 0.75, "question_id": "q"}
-    examples = [
-        {"id": f"sft-{i}", "attempt_id": f"a{i}", "completion": "1+2=3\n3+3=6\n6+4=10\n#10"} | row for i in range(8)
-    ]
-    pairs = [
-        {"id": f"pair-{i}", "chosen_attempt_id": f"a{i}", "rejected_attempt_id": f"b{i}"}
-        | {"chosen": "1+2=3\n3+3=6\n6+4=10\n#10", "rejected": f"1+2=3\n3+3=6\n#{i}"}
-        | {"chosen_winrate": 0.75, "rejected_winrate": 0.25 - i / 40, "pair_winrate": 1.0 - i / 10}
-        | row
-        for i in range(8)
-    ]
-    tables = {"sft_examples": (given(SFT_EXAMPLES, examples),), "preference_pairs": (given(PREFERENCE_PAIRS, pairs),)}
-
-    def older():
-        """Pairs of a round whose code knew no win rates."""
-        folder = draft.folder / "preference_pairs/older"
-        write_part(
-            folder / "part-0000.parquet", PREFERENCE_PAIRS, [p | {"id": f"older-{p['id']}"} for p in pairs[:4]]
-        )
-        ref = table_ref(draft.lineage.folder, folder, PREFERENCE_PAIRS)
-        known = pq.read_table(folder / "part-0000.parquet").drop_columns(
-            ["chosen_winrate", "rejected_winrate", "pair_winrate"]
-        )
-        pq.write_table(known, folder / "part-0000.parquet")
-        (file,) = ref.files
-        return ref.model_copy(update={"files": {file: file_digest(folder / file)}})
-
-    numbers = iter(range(1, 100))
-
-    def run(
-        settings=None, method="", *, model=tiny, base=tiny, in_draft=None, with_older=False, certain=False, said=(),
-        **changes,
-    ):  # fmt: skip
-        if settings is not None:
-            method = method or type(settings).__name__.lower()
-            changes |= {"methods": (method,), "sft": None, method: settings}
-        place = in_draft or Draft(draft.lineage, 1, "train", f"{next(numbers):032x}", seed=1)
-        given_pairs = (*tables["preference_pairs"], *([older()] if with_older else []))
-        if certain:
-            given_pairs = (given(PREFERENCE_PAIRS, [pair | {"pair_winrate": 1.0} for pair in pairs]),)
-        figures = train(
-            place, settings=recipe.train.model_copy(update=changes), model=model, base=base,
-            invalid=(given(DROPPED, []),), base_samples=(given(BASE_SAMPLES, list(said)),),
-            **tables | {"preference_pairs": given_pairs},
-        )  # fmt: skip
-        return figures, {name: place.read(ref).to_pylist() for name, ref in place.tables().items()}
-
-    run.pairs = pairs
-    return run
-
-
-@pytest.fixture
-def champion(play):
-    """Weights some steps away from the base's."""
-    return CheckpointRef(digest=play()[0]["checkpoint"])
-
-
-def first_loss(tables):
-    return min(tables["train_steps"], key=lambda row: row["step"])["loss"]
-
-
-def ratios(tables, policy, reference):
-    """Log-ratios of both sides, one value a pair, from what the references said."""
-    by_name = {name: {} for name in (policy, reference)}
-    for row in tables["reference_logps"]:
-        by_name[row["reference"]][row["pair_id"]] = row
-    return [
-        torch.tensor([by_name[policy][i][f"{s}_logp"] - by_name[reference][i][f"{s}_logp"] for i in by_name[policy]])
-        for s in SIDES
-    ]
-
-
-def win_rates(pairs, reading="pool"):
-    if reading == "pair":
-        won = torch.tensor([pair["pair_winrate"] for pair in pairs])
-        return [won, 1 - won]
-    return [torch.tensor([pair[f"{side}_winrate"] for pair in pairs]) for side in SIDES]
+from .preferences import HARD, ONE_STEP, SIDES, first_loss, ratios, win_rates
 
 
 def test_spin_begins_at_a_loss_of_log_two_and_prefers_the_chosen_answers(play):
@@ -143,76 +50,6 @@ def test_what_references_say_is_the_sum_of_the_answers_log_probabilities(play, d
                 logps = model(torch.tensor([whole])).logits[0, :-1].log_softmax(-1)
             said = sum(float(logps[i - 1, whole[i]]) for i in range(len(prompt), len(whole)))
             assert stored[pair["id"]][f"{side}_logp"] == pytest.approx(said, abs=1e-3)
-
-
-@pytest.mark.parametrize("reading", ["pair", "pool"])
-def test_sppo_begins_at_the_squares_of_its_targets(play, reading):
-    _, tables = play(Sppo(**ONE_STEP, win_rates=reading))
-    zero = torch.zeros(8)
-    expected = float(sppo(zero, zero, *win_rates(play.pairs, reading), 0.1).mean())
-    assert first_loss(tables) == pytest.approx(expected, rel=1e-5)
-
-
-def test_sppo_by_pairs_that_a_judge_is_sure_of_is_half_of_trls_hard_one(play, champion):
-    hard = play(HARD.model_copy(update={"reference": "base"}), model=champion)[1]
-    soft = play(Sppo(**ONE_STEP, reference="base", win_rates="pair"), model=champion, certain=True)[1]
-    assert first_loss(soft) == pytest.approx(first_loss(hard) / 2, rel=1e-5)
-    assert abs(first_loss(soft) - 25) > 1  # the references have moved
-
-
-def test_rspo_of_weight_0_is_sppo(play, champion):
-    steps = ONE_STEP | {"steps": 3, "rows_at_once": 8, "win_rates": "pool"}
-    _, plain = play(Sppo(**steps), model=champion)
-    _, regularized = play(Rspo(**steps, regularizer="reverse_kl", weight=0.0), model=champion)
-    losses = [{row["step"]: row["loss"] for row in tables["train_steps"]} for tables in (plain, regularized)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-
-
-@pytest.mark.parametrize(
-    "regularizer", ["reverse_kl", "forward_kl", "forward_and_reverse_kl", "chi_squared", "entropy"]
-)
-def test_rspo_pulls_to_the_base_and_not_to_the_previous_iterate(play, champion, regularizer):
-    reverse = 3.0 if regularizer == "forward_and_reverse_kl" else None
-    settings = Rspo(**ONE_STEP, win_rates="pool", regularizer=regularizer, weight=2.0, reverse_weight=reverse)
-    _, tables = play(settings, model=champion)
-    to_base, zero = ratios(tables, "champion", "base"), torch.zeros(8)
-    said = {row["pair_id"]: row for row in tables["reference_logps"] if row["reference"] == "champion"}
-    logps = [torch.tensor([said[i][f"{side}_logp"] for i in said]) for side in SIDES]
-    expected = rspo(
-        zero, zero, *win_rates(play.pairs), 0.1, *to_base, regularizer, 2.0,
-        chosen_logp=logps[0], rejected_logp=logps[1], reverse_weight=reverse or 0.0,
-    )  # fmt: skip
-    assert first_loss(tables) == pytest.approx(float(expected.mean()), rel=1e-4)
-
-
-BASES_OWN = {
-    "id": "base_samples-1", "question_id": "q", "prompt": "1+2+3+4=\n", "text": "1+2=3\n#3", "num_tokens": 9,
-    "finish_reason": "stop", "checkpoint": "b",
-}  # fmt: skip
-SAMPLED = Rspo(**ONE_STEP, win_rates="pool", regularizer="base_samples", weight=2.0)
-
-
-@pytest.mark.parametrize("reason", ["stop", "length"])
-def test_rspo_makes_the_bases_own_answers_likelier(play, draft, champion, reason):
-    _, tables = play(SAMPLED, model=champion, said=[BASES_OWN | {"finish_reason": reason}])
-    folder, zero = draft.checkpoint(champion), torch.zeros(8)
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    prompt = tokenizer(BASES_OWN["prompt"])["input_ids"]
-    answer = tokenizer(BASES_OWN["text"], add_special_tokens=False)["input_ids"]
-    answer += [tokenizer.eos_token_id] * (reason == "stop")
-    with torch.no_grad():
-        logps = model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
-    logp = logps.gather(1, torch.tensor(answer)[:, None]).sum()
-    expected = sppo(zero, zero, *win_rates(play.pairs), 0.1).mean() - 2 * logp
-    assert first_loss(tables) == pytest.approx(float(expected), rel=1e-4)
-
-
-def test_pairs_whose_questions_the_base_did_not_answer_are_named(play):
-    words = (
-        r"did not answer the questions of 8 pairs, first q; .*: train\.use_held_rounds = false and train\.previous"
-    )
-    with pytest.raises(ValidationFailed, match=words):
-        play(SAMPLED, said=[BASES_OWN | {"question_id": "another"}])
 
 
 def test_a_mixture_is_the_geometric_mean_and_of_share_0_the_champion(play, champion):
