@@ -3,6 +3,7 @@
 import gc
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from tasks.store.draft import Draft
 from tasks.store.objects import keep_checkpoint
 from tasks.training.adapters import base_of, write_chained
 from tasks.training.base_samples import with_base_samples
-from tasks.training.launch import train_launched
+from tasks.training.launch import Crashed, train_launched
 from tasks.training.marks import evenly, read_marks
 from tasks.training.methods import train_method
 from tasks.training.policy import Position, train_policy
@@ -136,7 +137,7 @@ def _finished(
         def progress(step: int, before: int = before) -> None:
             draft.report(before + step, total, "steps")
 
-        def replace(folder: Path, place: Place = places[method]) -> None:
+        def keep_instead(folder: Path, place: Place = places[method]) -> None:
             draft.prove()
             keep(place, folder)
 
@@ -151,7 +152,7 @@ def _finished(
                 stop=settings.stop,
                 seed=draft.random_seed("train", method),
                 progress=progress,
-                keep=replace,
+                keep=keep_instead,
                 marks=marks if method == settings.methods[-1] else (),
                 keep_weights=lambda folder: keep_checkpoint(draft.lineage.objects, folder).digest,
             )
@@ -179,9 +180,16 @@ def _trained(draft: Draft, phase: Phase, rows: pa.Table, settings: Settings, sta
     references = (
         _references(draft, phase, section, settings, start) if isinstance(section, Preference) else References()
     )
-    if settings.launch:
+    if settings.launch is None:
+        return train_method(phase, rows, section, references)
+    try:
         return train_launched(phase, rows, settings, references)
-    return train_method(phase, rows, section, references)
+    except Crashed:  # once, as whoever reads the line would: at a second crash it is theirs to decide
+        begun = newest_whole(Place(phase.work, draft.kept / phase.method))
+        draft.resumed(f"{phase.method} step {step_of(begun) if begun else 0}, after a worker crashed")
+        if begun and is_finished(begun):
+            return begun
+        return train_launched(replace(phase, begun=begun), rows, settings, references)
 
 
 def _references(draft: Draft, phase: Phase, section: Preference, settings: Settings, start: Start) -> References:

@@ -4,11 +4,13 @@ The workers (tasks/training/worker.py) read a job and its rows from files, write
 no store: what is to be kept, stored or told they ask of this process, which holds the lineage's lock.
 """
 
+import math
 import os
 import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,16 +31,22 @@ from tasks.training.trainer import Phase
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER, JOB, SETTINGS = "launch", "job.json", "accelerate.json"
 _LOOK_SECONDS = 0.5  # between two looks whether the child lives
+_END_SECONDS = 10.0  # from a worker's last words to the child's end: another one may be why it ends
+_CRASH = re.compile(r"Signal \d+ \(SIG(?:SEGV|ABRT|BUS|ILL|FPE)\)")  # no other process sends these
+
+
+class Crashed(Stopped):
+    """A worker was ended by a fault in native code: the others lost it in the middle of a step."""
 
 
 def train_launched(phase: Phase, rows: pa.Table, settings: Train, references: References) -> Path:
     """Train in the processes that the recipe asks for; the folder of what is finished.
 
-    Raises what a worker raised, or Stopped with the log's last words where none could say.
+    Raises what a worker raised, or Stopped with the log's last words where none could say; Crashed if one crashed.
     """
     assert settings.launch
     _look_at_the_gpus(settings.launch)
-    folder, kept = phase.work / FOLDER, []
+    folder, kept, told = phase.work / FOLDER, [], []
 
     def keep(name: str) -> None:
         phase.keep(phase.work / name)
@@ -54,22 +62,27 @@ def train_launched(phase: Phase, rows: pa.Table, settings: Train, references: Re
         "keep": keep,
         "keep_weights": lambda name: phase.keep_weights(phase.work / name),
         "keep_reference": keep_reference,
-        "failed": lambda kind, text: _raise(kind, text, folder),
+        "failed": lambda kind, text: _raise(kind, text, folder) if kind else told.append(text),
     }
     with answering(answers, settings.launch.address) as stage:
         _write_settings(folder, settings.launch)
         _write_job(folder, phase, rows, settings, references, stage.address)  # last: other machines wait for it
         child, began = launched(folder, 0)
         try:
-            while child.poll() is None:
+            latest = math.inf
+            while child.poll() is None and time.monotonic() < latest:
                 stage.answer(_LOOK_SECONDS)
+                latest = min(latest, time.monotonic() + _END_SECONDS) if told else latest
         finally:
             child.kill()
             child.wait()
-    if child.returncode != 0 or not kept or not is_finished(kept[-1]):
-        words = _last_words(log_of(folder, 0), began)
-        _raise("", f"train: {phase.method} ended in its processes (exit {child.returncode}): {words}", folder)
-    return kept[-1]
+    if child.returncode == 0 and kept and is_finished(kept[-1]):
+        return kept[-1]
+    words = _last_words(log_of(folder, 0), began)
+    if _CRASH.match(words):
+        raise Crashed(f"train: {phase.method} crashed in its processes: {words}; {_mend(folder)}")
+    ended = f"train: {phase.method} ended in its processes (exit {child.returncode}): {words}"
+    raise Stopped(f"{told[0] if told else ended}; {_mend(folder)}")
 
 
 def launched(folder: Path, machine: int) -> tuple[subprocess.Popen[bytes], int]:
@@ -98,10 +111,14 @@ def log_of(folder: Path, machine: int) -> Path:
     return folder / (f"log-{machine}.txt" if machine else "log.txt")
 
 
+def _mend(folder: Path) -> str:
+    return f"log: {log_of(folder, 0)}; run again"
+
+
 def _raise(kind: str, text: str, folder: Path) -> None:
     if kind == ValidationFailed.__name__:
         raise ValidationFailed(text)
-    raise Stopped(text if kind == Stopped.__name__ else f"{text}; log: {log_of(folder, 0)}; run again")
+    raise Stopped(text if kind == Stopped.__name__ else f"{text}; {_mend(folder)}")
 
 
 def _look_at_the_gpus(launch: Launch) -> None:
@@ -204,9 +221,9 @@ def _free_port() -> int:
 
 
 def _last_words(log: Path, began: int) -> str:
-    """The signal that ended a worker, or else the last line of what was written since."""
+    """The signal that ended a worker, its own fault's first, or else the last line of what was written since."""
     text = log.read_bytes()[began:].decode(errors="replace")
-    if signal := re.findall(r"traceback : (Signal .*)", text):
-        return str(signal[-1])
+    if signals := re.findall(r"traceback : (Signal .*)", text):
+        return str(max(reversed(signals), key=lambda signal: bool(_CRASH.match(signal))))
     lines = [line.strip() for line in text.splitlines() if line.strip(" =-\t")]
     return lines[-1] if lines else "it wrote nothing"

@@ -1,9 +1,11 @@
 import json
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -53,7 +55,13 @@ def the_stage(processes):
 
 
 def one_worker(processes):
-    return [process for process in processes if process.cmdline()[-2:-1] == ["tasks.training.worker"]][-1:]
+    return workers(processes)[-1:]
+
+
+def workers(processes):
+    """Without accelerate, whose command names them."""
+    lines = [(process, process.cmdline()) for process in processes]
+    return [p for p, line in lines if "tasks.training.worker" in line and "accelerate.commands.launch" not in line]
 
 
 @pytest.mark.slow
@@ -76,12 +84,7 @@ def test_two_processes_killed_at_any_moment_go_on_to_the_same_end(whole, tmp_pat
     time.sleep(pause)
     stage = psutil.Process(process.pid)
     processes = [stage, *stage.children(recursive=True)]
-    workers = [
-        p
-        for p in processes
-        if "tasks.training.worker" in p.cmdline() and "accelerate.commands.launch" not in p.cmdline()
-    ]
-    assert len(workers) == 2
+    assert len(workers(processes)) == 2
     for victim in victims(processes):
         victim.kill()
     killed = end(process)
@@ -96,6 +99,39 @@ def test_two_processes_killed_at_any_moment_go_on_to_the_same_end(whole, tmp_pat
     assert again["result"] == expected
     (resumed,) = again["seen"]["resumed"]
     assert int(re.fullmatch(rf"step (\d+) of {steps}", resumed)[1]) >= reached
+
+
+@pytest.mark.slow
+def test_training_goes_on_by_itself_after_one_crash_of_a_worker_and_stops_at_the_second(whole, tmp_path):
+    process, crashed = begin("sft launched", tmp_path), []
+    while not list(tmp_path.rglob("checkpoint-*/complete.json")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    crash_a_worker(process, crashed)
+    done = end(process)
+    assert done.get("result") == whole("sft launched"), done["complained"]
+    (resumed,) = done["seen"]["resumed"]
+    assert re.fullmatch(r"sft step \d+, after a worker crashed", resumed)
+    process = begin("sft launched", tmp_path / "twice")
+    crash_a_worker(process, crashed)
+    crash_a_worker(process, crashed)
+    line = end(process)["complained"].splitlines()[-1]
+    assert re.search(
+        r"Crashed: train: sft crashed in its processes: Signal 11 \(SIGSEGV\).*; log: .*; run again$", line
+    )
+
+
+def crash_a_worker(process, crashed):
+    """By a signal that only its own fault would send, once, when one is there that has not crashed yet."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        with suppress(psutil.Error):  # one that has just ended
+            for worker in workers(psutil.Process(process.pid).children(recursive=True))[-1:]:
+                if worker.pid not in crashed:
+                    worker.send_signal(signal.SIGSEGV)
+                    return crashed.append(worker.pid)
+        time.sleep(0.02)
+    raise AssertionError("no other worker came")
 
 
 def step_of(mark):
@@ -188,6 +224,10 @@ def test_how_many_processes_is_part_of_the_key_and_how_fsdp_divides_is_not():
         (
             "step 1\n  traceback : Signal 9 (SIGKILL) received by PID 77\n=====\n",
             "Signal 9 (SIGKILL) received by PID 77",
+        ),
+        (
+            "traceback : Signal 6 (SIGABRT) received by PID 7\ntraceback : Signal 15 (SIGTERM) received by PID 8\n",
+            "Signal 6 (SIGABRT) received by PID 7",
         ),
         ("step 1\nNo module named accelerate\n\n=====\n", "No module named accelerate"),
         ("", "it wrote nothing"),
