@@ -103,35 +103,35 @@ def test_two_processes_killed_at_any_moment_go_on_to_the_same_end(whole, tmp_pat
 
 @pytest.mark.slow
 def test_training_goes_on_by_itself_after_one_crash_of_a_worker_and_stops_at_the_second(whole, tmp_path):
-    process, crashed = begin("sft launched", tmp_path), []
+    process, seen = begin("sft launched", tmp_path), set()
     while not list(tmp_path.rglob("checkpoint-*/complete.json")):
         assert process.poll() is None
         time.sleep(0.02)
-    crash_a_worker(process, crashed)
+    crash_a_worker(process, seen)
     done = end(process)
     assert done.get("result") == whole("sft launched"), done["complained"]
     (resumed,) = done["seen"]["resumed"]
     assert re.fullmatch(r"sft step \d+, after a worker crashed", resumed)
     process = begin("sft launched", tmp_path / "twice")
-    crash_a_worker(process, crashed)
-    crash_a_worker(process, crashed)
+    crash_a_worker(process, seen)
+    crash_a_worker(process, seen)
     line = end(process)["complained"].splitlines()[-1]
     assert re.search(
         r"Crashed: train: sft crashed in its processes: Signal 11 \(SIGSEGV\).*; log: .*; run again$", line
     )
 
 
-def crash_a_worker(process, crashed):
-    """By a signal that only its own fault would send, once, when one is there that has not crashed yet."""
+def crash_a_worker(process, seen):
+    """By a signal that only its own fault would send: one of two that were not seen before."""
     until = time.monotonic() + 120
     while time.monotonic() < until:
         with suppress(psutil.Error):  # one that has just ended
-            for worker in workers(psutil.Process(process.pid).children(recursive=True))[-1:]:
-                if worker.pid not in crashed:
-                    worker.send_signal(signal.SIGSEGV)
-                    return crashed.append(worker.pid)
+            pair = workers(psutil.Process(process.pid).children(recursive=True))
+            if len(pair) == 2 and seen.isdisjoint(worker.pid for worker in pair):
+                seen.update(worker.pid for worker in pair)
+                return pair[1].send_signal(signal.SIGSEGV)
         time.sleep(0.02)
-    raise AssertionError("no other worker came")
+    raise AssertionError("no other two came")
 
 
 def step_of(mark):
