@@ -16,7 +16,7 @@ import psutil
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
 from schemas.settings import Judge
-from tasks.checks.answers import final_answer
+from tasks.checks.reading import final_answer
 from tasks.checks.verify import NUM_WORKERS, Outcome, equivalent
 from tasks.checks.vote import vote
 from tasks.judge import judge

@@ -102,7 +102,7 @@ def sealed_gain(lineage: Lineage, champion: CheckpointRef, base: CheckpointRef) 
     """The one look at the sealed benchmark: base and last champion, greedy."""
     from schemas.engines import TransformersEngine
     from schemas.settings import Sampling
-    from tasks.checks.answers import final_answer
+    from tasks.checks.reading import final_answer
     from tasks.engines import Checkpoint, Request, completed, open_engine
 
     engine = TransformersEngine(kind="transformers", batch_rows=1000)

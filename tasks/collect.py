@@ -16,8 +16,8 @@ from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
 from schemas.manifest import CheckpointRef
 from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows, SolvedRows
 from schemas.selections import CONTAMINATION
-from tasks.checks.answers import final_answer
 from tasks.checks.contamination import ProtectedTexts
+from tasks.checks.reading import final_answer
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
 from tasks.store.objects import digest_of, file_digest

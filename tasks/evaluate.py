@@ -10,8 +10,8 @@ from schemas.manifest import CheckpointRef, TableRef
 from schemas.settings import Evaluate as Settings
 from schemas.settings import Judge, Sampling
 from tasks.audit.scores import majorities, score
-from tasks.checks.answers import final_answer
 from tasks.checks.equality import Compare, equality
+from tasks.checks.reading import final_answer
 from tasks.checks.verify import Outcome
 from tasks.engines import Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage

@@ -14,8 +14,9 @@ from schemas.manifest import TableRef
 from schemas.settings import Judge as Settings
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.audit.statistics import wilson
-from tasks.checks.answers import Answer, canonical, final_answer, usable_answer
+from tasks.checks.answers import canonical, usable_answer
 from tasks.checks.equality import Compare, equality
+from tasks.checks.reading import Answer, final_answer
 from tasks.checks.verify import NUM_WORKERS, Outcome
 from tasks.checks.vote import Verdict, vote
 from tasks.cluster import on_the_cluster

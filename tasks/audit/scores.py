@@ -8,8 +8,9 @@ from typing import Any
 from schemas.manifest import Score
 from schemas.settings import Judge
 from tasks.audit.statistics import pass_at_k, sampled_score, wilson
-from tasks.checks.answers import final_answer, usable_answer
+from tasks.checks.answers import usable_answer
 from tasks.checks.equality import Compare
+from tasks.checks.reading import final_answer
 from tasks.checks.verify import NUM_WORKERS, Outcome
 from tasks.checks.vote import vote
 

@@ -2,7 +2,7 @@ import pytest
 
 from schemas.inputs import PROBE
 from schemas.questions import QUESTIONS
-from tasks.checks.answers import final_answer
+from tasks.checks.reading import final_answer
 from tasks.checks.vote import vote
 from tasks.prompts import load_prompt
 from tasks.solve import solve

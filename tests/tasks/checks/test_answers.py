@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.checks.answers import MAX_CANONICAL_CHARS, Answer, canonical, final_answer
+from tasks.checks.answers import MAX_CANONICAL_CHARS, canonical
+from tasks.checks.reading import Answer, final_answer
 
 LATEX = st.lists(
     st.sampled_from(
