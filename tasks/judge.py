@@ -129,7 +129,10 @@ def _vote_on(question: str, attempts: list[Row], settings: Settings, compare: Co
         return compare([(first, second)])[0]
 
     found = [final_answer(row["text"], settings.answer_pattern) for row in attempts]
-    usable = [usable_answer(answer, row["finish_reason"]) for answer, row in zip(found, attempts, strict=True)]
+    usable = [
+        usable_answer(answer, row["finish_reason"], settings.equivalence)
+        for answer, row in zip(found, attempts, strict=True)
+    ]
     draw = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8])  # the recipe's seed is in the id
     verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None, draw)
     rewards = [_reward(verdict, *attempt, compare) for attempt in zip(verdict.members, usable, strict=True)]
@@ -162,7 +165,7 @@ def _answer_rows(draft: Draft, judged: Judged) -> list[Row]:
             "attempt_id": attempt["id"],
             "question_id": judged.question,
             "answer": answer.text,
-            "canonical": canonical(answer) if valid is not None else None,
+            "canonical": canonical(answer.text) if valid is not None else None,
             "source": answer.source,
             "valid": valid is not None,
             "invalid_reason": _why_invalid(attempt) if valid is None else None,
