@@ -39,6 +39,9 @@ def with_unit(at: Cursor, node: Node) -> Node | None:
     token = at.next()
     if token is None or node[0] in ("seq", "set", "matrix", "empty", "all"):
         return None
+    if (token.text in MONEY_SIGNS or token.text == "dollar") and not ahead_is_number(at):  # 2 €
+        at.place += 1
+        return ("amount", node, MONEY_SIGNS.get(token.text, "dollar"), True)
     if token.text in ("%", "‰", "percent") and token.kind != "number":
         at.place += 1
         _skip_of(at)
@@ -130,6 +133,12 @@ def temperature(at: Cursor) -> str:
         at.place += 1
         return {"C": "celsius", "F": "fahrenheit"}[scale.text]
     return "degree"
+
+
+def ahead_is_number(at: Cursor) -> bool:
+    """Whether a figure follows the next token: `2 $5` are no two dollars."""
+    ahead = at.next(1)
+    return ahead is not None and ahead.kind == "number"
 
 
 def is_noun(phrase: str) -> bool:

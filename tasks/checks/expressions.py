@@ -83,9 +83,12 @@ def listed(at: Cursor) -> Node:
 
 def statement(at: Cursor) -> Node:
     signs: list[str] = []
-    if (token := at.next()) is not None and token.text in ("approx", "=", "≈", "rightarrow", "therefore"):
+    sides: list[Node] = []
+    if (token := at.next()) is not None and token.text in ("<", ">", "le", "ge", "ne"):
+        sides = [("sym", "")]  # "\\le 5"
+    elif token is not None and token.text in ("approx", "=", "≈", "rightarrow", "therefore"):
         at.place += 1  # "= 5", "\approx 3.14"
-    sides = [joined(at)]
+    sides = sides or [joined(at)]
     while (token := at.next()) is not None and token.text in RELATIONS and token.kind != "number":
         at.place += 1
         sign = RELATIONS[token.text]
@@ -153,6 +156,9 @@ def product(at: Cursor) -> Node:
         elif token.text in (":", "to") and token.kind != "number" and not at.bars:
             at.place += 1
             node = ("ratio", node, _signed_power(at))
+        elif token.text == "choose":
+            at.place += 1
+            node = ("call", "binom", (node, product(at)))
         elif token.text == "over":
             at.place += 1
             node = ("/", node, product(at))
@@ -206,7 +212,7 @@ def _begins_a_factor(at: Cursor, token: Token) -> bool:
     return token.text in ("(", "[", "{", "\\{") or (
         token.kind == "command" and not token.text.startswith("end ") and token.text not in (
             "cup", "cap", "setminus", "mid", "ldots", "mod", "pmod", "bmod", "}", "\\}", "rightarrow", "circ",
-            "prime", "over", "and", "or", "pm", "mp", "text", "qquad", "forall", "\\\\",
+            "prime", "over", "choose", "rfloor", "rceil", "and", "or", "pm", "mp", "text", "qquad", "forall", "\\\\",
         )
     )  # fmt: skip
 
@@ -316,12 +322,27 @@ def _name(at: Cursor, letter: str) -> Node:
     if letter == "i":
         return ("const", "i")
     name = letter + at.subscript() + at.primes()
+    if letter in "CP" and name == letter and (counted := _counted(at, letter)):
+        return counted
     if at.sees("(") and (letter in _ALWAYS_CALLED or "'" in name or (letter in _SOMETIMES_CALLED and _is_called(at))):
         at.place += 1
         node = listed(at)
         at.must(")")
         return ("call", name, node[1] if node[0] == "list" else (node,))
     return ("sym", name)
+
+
+def _counted(at: Cursor, letter: str) -> Node | None:
+    """`C(5,2)` and `P(5,2)`: ways to choose and to arrange."""
+    if [getattr(at.next(i), "text", "") for i in (0, 2, 4)] != ["(", ",", ")"]:
+        return None
+    above, below = at.next(1), at.next(3)
+    assert above is not None and below is not None
+    if above.kind != "number" or below.kind != "number":
+        return None
+    at.place += 5
+    chosen: Node = ("call", "binom", (("num", above.value, 0), ("num", below.value, 0)))
+    return chosen if letter == "C" else ("*", (chosen, ("!", ("num", below.value, 0))))
 
 
 def _is_called(at: Cursor) -> bool:
@@ -363,7 +384,10 @@ def _command(at: Cursor, name: str) -> Node:
     if name in _CONSTANTS:
         return ("const", _CONSTANTS[name])
     if name == "frac":
-        return ("/", signed_group(at), signed_group(at))
+        above, below = signed_group(at), signed_group(at)
+        if above == ("sym", "d") and below[0] == "*" and below[1][0] == ("sym", "d"):
+            raise NotMathematics("a derivative")
+        return ("/", above, below)
     if name == "sqrt":
         return _root(at)
     if name == "binom":

@@ -192,7 +192,9 @@ def _mathematics(plain: str, flat: str) -> Node:
         return shaped(parse(tokens))
     except (NotMathematics, Unknown, RecursionError):
         pass
-    if found := re.fullmatch(r"([A-Za-z][A-Za-z ]{1,40}?)\s?[=:]\s?(.+)", flat, re.DOTALL):  # `area = 12`, `Total: 5`
+    if found := re.fullmatch(
+        r"([A-Za-z][A-Za-z ]{1,40}?)(?:\s?[=:]\s?|\sis\s)(.+)", flat, re.DOTALL
+    ):  # `area = 12`, `Total: 5`
         value = read(found[2])
         if value[0] not in ("words", "raw"):
             return value

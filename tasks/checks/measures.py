@@ -10,6 +10,8 @@ from tasks.checks.shapes import DEGREE, PERCENT
 from tasks.checks.units import Unit, unit_of
 from tasks.checks.values import proportional, same_value, symbols
 
+EXPRESSIONS = ("num", "sym", "const", "+", "*", "/", "^", "neg", "call", "!", "opaque", "big", "det")
+"""Kinds of nodes that have a value."""
 EQUAL, DIFFERENT, UNDECIDED = Outcome.EQUAL, Outcome.DIFFERENT, Outcome.UNDECIDED
 
 
@@ -41,8 +43,7 @@ def _undefined(node: Node) -> bool:
 def difference(node: Node) -> Node | None:
     """Left side minus right side of an equation between expressions."""
     left, right = node[1][0] if node[0] == "named" else node[2]
-    plain = ("num", "sym", "const", "+", "*", "/", "^", "neg", "call", "!", "opaque", "big", "det")
-    return ("+", (left, ("neg", right))) if left[0] in plain and right[0] in plain else None
+    return ("+", (left, ("neg", right))) if left[0] in EXPRESSIONS and right[0] in EXPRESSIONS else None
 
 
 def equations_compared(one: Node | None, other: Node | None) -> Outcome | None:
@@ -59,23 +60,6 @@ def _parts(node: Node) -> tuple[Node, Unit | str | None]:
 
 def amounts_compared(one: Node, other: Node) -> Outcome | None:
     (value, unit), (their_value, their_unit) = _parts(one), _parts(other)
-    if other[0] not in (
-        "amount",
-        "num",
-        "sym",
-        "const",
-        "+",
-        "*",
-        "/",
-        "^",
-        "neg",
-        "call",
-        "!",
-        "big",
-        "det",
-        "opaque",
-    ):
-        return DIFFERENT if other[0] != "raw" else None
     if unit is None or their_unit is None:
         return _without_unit(value, their_value, unit, their_unit)
     if isinstance(unit, Unit) and isinstance(their_unit, Unit):

@@ -99,11 +99,16 @@ def _whole(words: list[str]) -> Fraction | None:
 _DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2, "兩": 2}
 _STEPS = {"十": 10, "百": 100, "千": 1000}
 CHINESE_SCALES = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
-CHINESE = re.compile(f"[负負]?[{''.join((*_DIGITS, *_STEPS, *CHINESE_SCALES))}]+")
+_MARKS = "".join((*_DIGITS, *_STEPS, *CHINESE_SCALES))
+CHINESE = re.compile(f"[负負]?[{_MARKS}]+(?:分之[{_MARKS}]+)?")
 
 
 def chinese_number(text: str) -> Fraction | None:
     """`十二`, `三百零五`, `两万`; None for what is no numeral."""
+    if "分之" in text:
+        below, _, above = text.partition("分之")
+        parts = chinese_number(above), chinese_number(below)
+        return parts[0] / parts[1] if parts[0] is not None and parts[1] else None
     sign, text = (-1, text[1:]) if text[:1] in "负負" else (1, text)
     if not text or len(text) > 20:
         return None

@@ -117,6 +117,8 @@ _HOUR = re.compile(r"(\d{1,2})\s?(?:([ap])\.?\s?m\.?|o['’]clock)", re.IGNORECA
 def clock_of(text: str) -> tuple[int, str] | None:
     """Seconds and half of the day ("a", "p" or "": not told) of `3:30 p.m.`, `15:30`, `3 PM`; None for another."""
     plain = text.strip(" .") if not text.rstrip().lower().endswith("m.") else text.strip()
+    if plain.lower() in ("noon", "midnight"):
+        return 0, "p" if plain.lower() == "noon" else "a"
     if found := _CLOCK.fullmatch(plain):
         hours, minutes, seconds, half = found.groups()
     elif found := _HOUR.fullmatch(plain):

@@ -37,6 +37,16 @@ def from_relation(signs: tuple[str, ...], sides: tuple[Node, ...]) -> Node | Non
         if name[0] != "sym" or _ends(end) is False:
             return None
         return ("reals", name[1], ((None, False, end, False), (end, False, None, False)))
+    if signs[0] in ("<", "<=", ">", ">=") and len(sides) == 2:
+        for distance, end, less in (
+            (sides[0], sides[1], signs[0][0] == "<"),
+            (sides[1], sides[0], signs[0][0] == ">"),
+        ):
+            if distance[:2] == ("call", "abs") and distance[2][0][0] == "sym" and _ends(end):
+                closed, minus = signs[0].endswith("="), ("neg", end) if end[0] != "num" else ("num", -end[1], end[2])
+                inside = ((minus, closed, end, closed),)
+                outside = ((None, False, minus, closed), (end, closed, None, False))
+                return ("reals", distance[2][0][1], inside if less else outside)
     falling = all(sign in (">", ">=") for sign in signs)
     if not falling and not all(sign in ("<", "<=") for sign in signs):
         return None

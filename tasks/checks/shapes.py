@@ -145,7 +145,7 @@ def _folded(node: Node) -> Node:
     elif kind == "call":
         node = ("call", node[1], tuple(_folded(part) for part in node[2]))
     elif kind == "big":
-        return ("big", node[1], node[2], *(_folded(part) for part in node[3:]))
+        return _with_index("k", ("big", node[1], node[2], *(_folded(part) for part in node[3:])))
     elif kind == "det":
         return ("det", tuple(tuple(_folded(entry) for entry in row) for row in node[1]))
     elif kind == "neg":
@@ -154,6 +154,13 @@ def _folded(node: Node) -> Node:
     else:
         node = (kind, *(_folded(part) for part in node[1:]))
     return _number(node)
+
+
+def _with_index(name: str, node: Node) -> Node:
+    """A sum whose running letter has a fixed name, unless that is taken: i is no imaginary unit there."""
+    if ("sym", name) == node[2] or name in symbols(node):
+        return node
+    return ("big", node[1], ("sym", name), *node[3:5], renamed(node[5], node[2], ("sym", name)))
 
 
 def _flat(kind: str, parts: list[Node]) -> Node:
@@ -361,14 +368,15 @@ def _inequalities(items: list[Node], joiner: str) -> Node | None:
 def _family(items: list[Node]) -> Node:
     """`2k, k in Z`: the letter may have any name."""
     letter = items[-1][2][0]
-    renamed = [_renamed(item, letter) for item in items]
-    return ("family", _several(renamed[:-1]) if len(renamed) > 2 else renamed[0], renamed[-1])
+    alike = [renamed(item, letter, ("sym", "n")) for item in items]
+    return ("family", _several(alike[:-1]) if len(alike) > 2 else alike[0], alike[-1])
 
 
-def _renamed(node: Any, letter: Node) -> Any:
+def renamed(node: Any, letter: Node, new: Node) -> Any:
+    """A tree with another letter."""
     if node == letter:
-        return ("sym", "n")
-    return tuple(_renamed(part, letter) for part in node) if isinstance(node, tuple) else node
+        return new
+    return tuple(renamed(part, letter, new) for part in node) if isinstance(node, tuple) else node
 
 
 def _several(items: list[Node], is_set: bool = False) -> Node:

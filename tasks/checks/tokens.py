@@ -34,7 +34,7 @@ MAX_DIGITS = 600
 
 _FUNCTIONS_NAMES = """
 sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch
-arsinh arcosh artanh arcsinh arccosh arctanh log ln lg exp gcd lcm min max det
+arsinh arcosh artanh arcsinh arccosh arctanh log ln lg exp gcd lcm cis min max det
 """
 FUNCTIONS = frozenset(_FUNCTIONS_NAMES.split())
 _GREEK_NAMES = """

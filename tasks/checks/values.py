@@ -41,15 +41,16 @@ def symbols(node: Any) -> frozenset[str]:
     return frozenset().union(*(symbols(part) for part in node)) if node else frozenset()
 
 
-def points(names: frozenset[str]) -> Iterator[dict[str, Fraction]]:
-    """Numbers for letters: between 0 and 1, above 1, all negative, of both signs. Fixed by the names alone."""
+def points(names: frozenset[str], whole: frozenset[str] = frozenset()) -> Iterator[dict[str, Fraction]]:
+    """Numbers for letters: between 0 and 1, above 1, all negative, of both signs. Fixed by the names alone. Bounds of
+    sums, `whole`, are small whole numbers."""
     for point in range(4):
         found = {}
         for place, name in enumerate(sorted(names)):
             drawn = int.from_bytes(hashlib.sha256(f"{point} {name}".encode(errors="surrogatepass")).digest()[:6])
             value = Fraction(drawn, 2**48) * Fraction(9, 10) + Fraction(1, 20)
             sign = -1 if point == 2 or (point == 3 and place % 2) else 1
-            found[name] = sign * (value if point == 0 else value + point)
+            found[name] = Fraction(point + 3) if name in whole else sign * (value if point == 0 else value + point)
         yield found
 
 
@@ -63,6 +64,14 @@ def _precise(digits: int = DIGITS) -> Iterator[None]:
 
     with _one_at_a_time, mpmath.workdps(digits):
         yield
+
+
+def _bounds(node: Any) -> frozenset[str]:
+    """Letters in the bounds of sums and products."""
+    if not isinstance(node, tuple):
+        return frozenset()
+    own = symbols(node[3]) | symbols(node[4]) if node and node[0] == "big" else frozenset()
+    return own.union(*map(_bounds, node))
 
 
 def numeric(node: Node, at: dict[str, Fraction], digits: int = DIGITS) -> Any:
@@ -176,13 +185,15 @@ class _Work:
             return mp.log10(value) if name == "lg" else mp.log(value)
         if name == "abs":
             return abs(value)
+        if name == "cis":
+            return mp.cos(value) + mp.mpc(0, 1) * mp.sin(value)
         if name == "exp" and abs(value) > 10**5:
             raise Unknown("too large")
         return getattr(mp, _MPMATH.get(name, str(name)))(value)
 
     def _big(self, node: Node) -> Any:
         _, which, variable, low, high, body = node
-        first, last = exact(low), exact(high)
+        first, last = (exact(_with_numbers(bound, self.at)) for bound in (low, high))
         if first is None or last is None or first.denominator != 1 or last.denominator != 1:
             raise Unknown("bounds")
         if last - first > MAX_TERMS:
@@ -195,6 +206,12 @@ class _Work:
             result = result + term if which == "sum" else result * term
         self.at = before
         return result
+
+
+def _with_numbers(node: Any, at: dict[str, Fraction]) -> Any:
+    if isinstance(node, tuple) and node and node[0] == "sym" and node[1] in at:
+        return ("num", at[node[1]], 0)
+    return tuple(_with_numbers(part, at) for part in node) if isinstance(node, tuple) else node
 
 
 def _with_number(node: Any, variable: Node, number: int) -> Any:
@@ -210,7 +227,7 @@ _MPMATH = {
     "arctanh": "atanh",
 }  # fmt: skip
 _FUNCTIONS_NAMES = """
-sin cos tan cot sec csc sinh cosh tanh coth sech csch log ln lg exp gcd lcm min max binom abs floor ceil
+sin cos tan cot sec csc sinh cosh tanh coth sech csch cis log ln lg exp gcd lcm min max binom abs floor ceil
 """
 _FUNCTIONS = frozenset(_FUNCTIONS_NAMES.split()) | set(_MPMATH)
 
@@ -257,7 +274,7 @@ def _divides_by_zero(node: Node) -> bool:
 
 def _agree(first: Node, second: Node) -> bool | None:
     names = symbols(first) | symbols(second)
-    for place, point in enumerate(points(names)):
+    for place, point in enumerate(points(names, _bounds(first) | _bounds(second))):
         if place and not names:
             break
         one, other = numeric(first, point), numeric(second, point)
