@@ -5,7 +5,7 @@ The text is a model's and may be hostile: nothing here raises, and the work on o
 
 from functools import lru_cache
 
-from tasks.checks.characters import plain_digits_and_signs
+from tasks.checks.characters import plain_characters, plain_digits_and_signs
 from tasks.checks.forms import read
 from tasks.checks.known import MAX_CHECKED_CHARS, compared
 from tasks.checks.outcomes import Outcome
@@ -65,7 +65,7 @@ def _form(text: str) -> str:
 
 def _settled(plain: str) -> str:
     for _ in range(MAX_PASSES):
-        before, plain = plain, plain_digits_and_signs(plain)
+        before, plain = plain, plain_characters(plain)
         if plain == before:
             break
     return plain if read(plain) != ("words", "") else ""

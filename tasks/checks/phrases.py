@@ -50,6 +50,8 @@ infinitely many: infinitely many solutions, infinite solutions, infinite number
 true: it is true
 false: it is false
 neither: neither of them
+yes: true
+no: false
 not enough information: cannot be determined, can not be determined, impossible to determine
 """
 _SAME: dict[str, str] = {
