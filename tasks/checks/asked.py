@@ -29,7 +29,10 @@ _LEAD = r"[ \t>]{0,8}(?:[-•] )?#{0,6}[ \t]?[*_(\[【<]{0,4}"
 _TAIL = (
     r"(?:[ \t]?(?:#?\d{1,4}|\([^()\n]{0,20}\)|to (?:problem|question|exercise) \d{1,4}))?[*_)\]】>]{0,4}[ \t]{0,3}"
 )
-_TASKS = r"(?:problem|question|exercise|pregunta|problema|ejercicio|exercice|frage|aufgabe|вопрос|задача|问题|問題|题目|題目)"
+_TASKS = (
+    r"(?:problem|question|exercise|pregunta|problema|ejercicio|exercice|frage|aufgabe|вопрос|задача|"
+    r"问题|問題|题目|題目)"
+)
 _ASKS = re.compile(
     r"[?？؟]|(?:^|[.!:;,。，；：][ \t\n]+|\b(?:then|and|please|to)[ \t])[*_]{0,3}(?:find|determine|compute|calculate"
     r"|evaluate|solve|simplify|"
@@ -66,7 +69,8 @@ _WORKED = re.compile(
     r"|compute|start|begin|"
     r"find|go|see|first)\b|to (?:solve|answer|find|calculate|determine|compute|work) (?:this|the|it|for|out|how)\b"
     r"|step (?:1|one)\b"
-    r"|la (?:respuesta|réponse|risposta|resposta) (?:es|est|è|é)\b|die (?:antwort|lösung) (?:ist|lautet)\b|答案是|答えは)",
+    r"|la (?:respuesta|réponse|risposta|resposta) (?:es|est|è|é)\b|die (?:antwort|lösung) (?:ist|lautet)\b"
+    r"|答案是|答えは)",
     re.IGNORECASE | re.MULTILINE,
 )
 _SAID = re.compile(

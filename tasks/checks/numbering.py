@@ -17,7 +17,8 @@ _PLAIN = rf"(?P<plain>\d{{1,9}})[ \t]?{_BOLD}(?:\\?[.):](?:\\?\))?{_BOLD}{_TEXT}
 _BRACKETED = rf"[(（\[【<](?P<bracketed>\d{{1,9}})[)）\]】>][.:]?{_BOLD}{_TEXT}"
 _HEADED = rf"(?:[#＃]{{1,6}}|№|no\.|nr\.)[ \t]?{_BOLD}(?P<headed>\d{{1,9}})(?:\\?[.):：]|{_DASH})?{_BOLD}(?=\s|$)"
 _LABELLED = (
-    rf"(?:{LABELS}|q|ex|第)\.?[ \t]?(?:#|№|no\.?|nr\.?)?[ \t]?{_BOLD}[(\[]?(?P<labelled>\d{{1,9}})[)\]]?[ \t]?[题題问問]?"
+    rf"(?:{LABELS}|q|ex|第)\.?[ \t]?(?:#|№|no\.?|nr\.?)?[ \t]?{_BOLD}[(\[]?(?P<labelled>\d{{1,9}})[)\]]?"
+    r"[ \t]?[题題问問]?"
     rf"{_BOLD}(?:\\?[.):：．。、，]|{_DASH}|[ \t]*$)"
 )
 _NUMBER = re.compile(

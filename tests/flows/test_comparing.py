@@ -13,7 +13,7 @@ from flows.console import Console
 from flows.run import run_recipe
 from schemas.manifest import Score
 from schemas.recipe import Benchmark
-from tasks.collect import read_source
+from tasks.sources import read_source
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
