@@ -153,7 +153,7 @@ def _is_blank_box(text: str, place: int) -> bool:
     )
 
 
-_NUMBER = r"[-−+]?[$€£]?\d[\d,. ]{0,20}(?:/\d{1,9})?%?(?: ?[A-Za-z°²³]{1,12})?"
+_NUMBER = r"[-−+]?[$€£]?\d{1,20}(?:[,.]\d{1,20}){0,6}(?:/\d{1,9})?%?(?: ?[A-Za-z°²³]{1,12})?"
 _BARE = re.compile(
     rf"[(\[*_$=≈→\s]{{0,6}}(?:{_NUMBER}|(?:yes|no|true|false|[A-E]))[)\]*_$.!\s]{{0,6}}", re.IGNORECASE
 )

@@ -18,10 +18,11 @@ MAX_ITEMS = 64
 def parse_numbered_list(text: str, first: int) -> list[str]:
     """Split a completion into its questions; the prompt ended with an open "`first`.".
 
-    Read is the model's own turn behind its thoughts. A new item begins only where a line starts with the number that
-    is next, in any dress, outside code and displayed mathematics; the steps of a solution begin none. Preambles, and
-    what follows a question (its answer, another task), are no part of it. Spaces and line breaks become single spaces,
-    but for the breaks that mean something. A number with nothing behind it is an empty item; a blank completion has none.
+    Read is the model's own turn behind its thoughts. A new item begins only where a line starts with the number
+    that is next, in any dress, outside code and displayed mathematics; the steps of a solution begin none.
+    Preambles, and what follows a question (its answer, another task), are no part of it. Spaces and line breaks
+    become single spaces, but for the breaks that mean something. A number with nothing behind it is an empty item; a
+    blank completion has none.
 
     SeRL splits at every "number-dot-space" and so loses an item that begins without its number, and breaks
     an item that has, say, "3. " in it. Here the unnumbered start is item `first`, and other numbers split
@@ -76,8 +77,8 @@ def tidy(text: str, filters: RuleFilters) -> str:
 def rule_violation(text: str, filters: RuleFilters) -> tuple[str, float, float] | None:
     """Return the first rule that a question breaks as (reason, figure, threshold); None if it passes all.
 
-    Reasons, in the order they are tried: empty, answered (its answer stands in it), too_short and
-    too_long (words against the bound), keyword (how often), program, punctuation, nonascii, pattern (1 for a break, against 0).
+    Reasons, in the order they are tried: empty, answered (its answer stands in it), too_short and too_long (words
+    against the bound), keyword (how often), program, punctuation, nonascii, pattern (1 for a break, against 0).
     """
     words = len(text.split())
     if words == 0:

@@ -40,9 +40,9 @@ class Reference:
 def read_reference(value: Any) -> Reference:
     r"""Read a reference from a column's value.
 
-    A worked solution is read as an attempt is, by its box, its `#### n` or the sentence that states the answer, never
-    by its last number. `34.0` is 34, true is Yes, `9 (apples)` is 9, a list of one is what it holds, and several short
-    answers are one list, "1, 2".
+    A worked solution is read as an attempt is, by its box, its `#### n` or the sentence that states the answer, and
+    never by its last number. `34.0` is 34, true is Yes, `9 (apples)` is 9, a list of one is what it holds, and
+    several short answers are one list, "1, 2".
     """
     match value:
         case None:
@@ -64,12 +64,12 @@ def _number(value: int | float | Decimal) -> Reference:
     if isinstance(value, int):
         is_short = value.bit_length() < LONGEST_INTEGER
         return Reference(str(value), "as it stands") if is_short else Reference(None, "the answer is a huge number")
-    if value != value:  # NaN
+    if (isinstance(value, Decimal) and value.is_nan()) or math.isnan(value):
         return Reference(None, "no answer")
-    if abs(value) >= INTEGERS_END:
-        is_finite = abs(value) != math.inf
-        return Reference(str(value), "as it stands") if is_finite else Reference(None, "the answer is infinite")
-    return Reference(str(int(value)) if value == int(value) else str(value), "as it stands")
+    if math.isinf(value):
+        return Reference(None, "the answer is infinite")
+    is_whole = abs(float(value)) < INTEGERS_END and value == int(value)
+    return Reference(str(int(value)) if is_whole else str(value), "as it stands")
 
 
 _STATED = re.compile(r"\banswers?\b|答案|ответ|respuesta|réponse|antwort|risposta|resposta", re.IGNORECASE)
@@ -138,7 +138,7 @@ _SHORT = re.compile(r"[^\W\d_]{0,2}|.*[\d\\$].*", re.DOTALL)
 
 
 def _list(values: list[Any]) -> Reference:
-    """One answer, or several short ones; several words may as well be spellings of one, so they are none."""
+    """One answer, or several short ones; several words may be spellings of one, and are none."""
     if len(values) == 1 and not isinstance(values[0], list | tuple):
         found = read_reference(values[0])
         plain = found.how in ("as it stands", "a boolean")
