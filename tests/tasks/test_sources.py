@@ -17,50 +17,149 @@ OF_GPQA = {"Incorrect Answer 1": "3 eV", "Incorrect Answer 2": "4 eV", "Record I
 
 # invented questions, in the published columns: (question, answer, rows, references)
 PUBLISHED = {
-    "gsm8k": ("question", "answer", [
-        {"question": "Ann has 3 hens and buys 4. How many?", "answer": "She has 3+4=<<3+4=7>>7 hens.\n#### 7"},
-        {"question": "A barn holds 600 sacks, two barns?", "answer": "2*600=<<2*600=1200>>1,200 sacks.\n#### 1,200"},
-        {"question": "Bob owes 5 more than 0.", "answer": "He has 0-5=-5.\n#### -5"},
-    ], ["7", "1,200", "-5"]),
-    "math": ("problem", "solution", [
-        {"problem": "Halve 7.", "level": "Level 1", "type": "Prealgebra", "solution": "It is $\\boxed{\\frac{7}{2}}$."},
-        {"problem": "Solve $x+3=4$.", "level": "Level 2", "type": "Algebra", "solution": "Take 3 away: $x=\\boxed{1}$."},
-        {"problem": "Name a pair.", "level": "Level 1", "type": "Algebra", "solution": "We see $\\boxed{(2,3)}$, of 9."},
-    ], ["\\frac{7}{2}", "1", "(2,3)"]),
-    "math-500": ("problem", "answer", [
-        {"problem": "Halve 7.", "solution": "It is $\\boxed{\\frac{7}{2}}$.", "answer": "\\frac{7}{2}", "unique_id": "a/b/1.json"},
-        {"problem": "Double 7.", "solution": "It is $\\boxed{14}$.", "answer": "14", "unique_id": "a/b/2.json"},
-    ], ["\\frac{7}{2}", "14"]),
-    "aime": ("Problem", "Answer", [
-        {"ID": "2031-I-1", "Problem": "Find $m+n$.", "Solution": "We add.", "Answer": 73},
-        {"ID": "2031-I-2", "Problem": "Find $m-n$.", "Solution": "We subtract.", "Answer": 204},
-    ], ["73", "204"]),
-    "aime of three digits": ("problem", "answer", [
-        {"problem": "Find $m+n$.", "answer": "073"}, {"problem": "Find $m-n$.", "answer": "204"},
-    ], ["073", "204"]),
-    "olympiadbench": ("question", "final_answer", [
-        {"id": 1606, "question": "Find all $x$.", "solution": ["So 182."], "final_answer": ["182"],
-         "is_multiple_answer": False},
-        {"id": 1612, "question": "Find both roots.", "solution": ["So 2, 5."], "final_answer": ["2", "$5$"],
-         "is_multiple_answer": True},
-    ], ["182", "2, $5$"]),
-    "asdiv": ("Question", "Answer", [
-        {"Body": "Ann has 7 apples.", "Question": "How many with 2 more?", "Formula": "7+2=9", "Answer": "9 (apples)"},
-        {"Body": "A road.", "Question": "How long are two of 15 feet?", "Formula": "2*15=30", "Answer": "30 (feet)"},
-    ], ["9", "30"]),
-    "mgsm": ("question", "answer_number", [
-        {"question": "小红有3只鸡，又买了4只，一共多少只？", "answer": "步骤解答：3+4=7。答案是 7。", "answer_number": 7},
-        {"question": "两箱苹果共多少？", "answer": None, "answer_number": 34},
-    ], ["7", "34"]),
-    "cmath": ("question", "golden", [
-        {"grade": 1, "question": "小明有5个球，给了2个，还剩几个？", "golden": "3", "reasoning_step": 1},
-        {"grade": 2, "question": "3.5加1是多少？", "golden": "4.5", "reasoning_step": 1},
-    ], ["3", "4.5"]),
-    "gpqa": ("Question", "Correct Answer", [
-        {"Question": "What is the gap?", "Correct Answer": "2 eV\n", "Explanation": "By the band."} | OF_GPQA,
-        {"Question": "Which product forms?", "Correct Answer": "2-methylpropan-2-ol", "Explanation": "By SN1."} | OF_GPQA,
-    ], ["2 eV", "2-methylpropan-2-ol"]),
-}  # fmt: skip
+    "gsm8k": (
+        "question",
+        "answer",
+        [
+            {"question": "Ann has 3 hens and buys 4. How many?", "answer": "She has 3+4=<<3+4=7>>7 hens.\n#### 7"},
+            {
+                "question": "A barn holds 600 sacks, two barns?",
+                "answer": "2*600=<<2*600=1200>>1,200 sacks.\n#### 1,200",
+            },
+            {"question": "Bob owes 5 more than 0.", "answer": "He has 0-5=-5.\n#### -5"},
+        ],
+        ["7", "1,200", "-5"],
+    ),
+    "math": (
+        "problem",
+        "solution",
+        [
+            {
+                "problem": "Halve 7.",
+                "level": "Level 1",
+                "type": "Prealgebra",
+                "solution": "It is $\\boxed{\\frac{7}{2}}$.",
+            },
+            {
+                "problem": "Solve $x+3=4$.",
+                "level": "Level 2",
+                "type": "Algebra",
+                "solution": "Take 3 away: $x=\\boxed{1}$.",
+            },
+            {
+                "problem": "Name a pair.",
+                "level": "Level 1",
+                "type": "Algebra",
+                "solution": "We see $\\boxed{(2,3)}$, of 9.",
+            },
+        ],
+        ["\\frac{7}{2}", "1", "(2,3)"],
+    ),
+    "math-500": (
+        "problem",
+        "answer",
+        [
+            {
+                "problem": "Halve 7.",
+                "solution": "It is $\\boxed{\\frac{7}{2}}$.",
+                "answer": "\\frac{7}{2}",
+                "unique_id": "a/b/1.json",
+            },
+            {"problem": "Double 7.", "solution": "It is $\\boxed{14}$.", "answer": "14", "unique_id": "a/b/2.json"},
+        ],
+        ["\\frac{7}{2}", "14"],
+    ),
+    "aime": (
+        "Problem",
+        "Answer",
+        [
+            {"ID": "2031-I-1", "Problem": "Find $m+n$.", "Solution": "We add.", "Answer": 73},
+            {"ID": "2031-I-2", "Problem": "Find $m-n$.", "Solution": "We subtract.", "Answer": 204},
+        ],
+        ["73", "204"],
+    ),
+    "aime of three digits": (
+        "problem",
+        "answer",
+        [
+            {"problem": "Find $m+n$.", "answer": "073"},
+            {"problem": "Find $m-n$.", "answer": "204"},
+        ],
+        ["073", "204"],
+    ),
+    "olympiadbench": (
+        "question",
+        "final_answer",
+        [
+            {
+                "id": 1606,
+                "question": "Find all $x$.",
+                "solution": ["So 182."],
+                "final_answer": ["182"],
+                "is_multiple_answer": False,
+            },
+            {
+                "id": 1612,
+                "question": "Find both roots.",
+                "solution": ["So 2, 5."],
+                "final_answer": ["2", "$5$"],
+                "is_multiple_answer": True,
+            },
+        ],
+        ["182", "2, $5$"],
+    ),
+    "asdiv": (
+        "Question",
+        "Answer",
+        [
+            {
+                "Body": "Ann has 7 apples.",
+                "Question": "How many with 2 more?",
+                "Formula": "7+2=9",
+                "Answer": "9 (apples)",
+            },
+            {
+                "Body": "A road.",
+                "Question": "How long are two of 15 feet?",
+                "Formula": "2*15=30",
+                "Answer": "30 (feet)",
+            },
+        ],
+        ["9", "30"],
+    ),
+    "mgsm": (
+        "question",
+        "answer_number",
+        [
+            {
+                "question": "小红有3只鸡，又买了4只，一共多少只？",
+                "answer": "步骤解答：3+4=7。答案是 7。",
+                "answer_number": 7,
+            },
+            {"question": "两箱苹果共多少？", "answer": None, "answer_number": 34},
+        ],
+        ["7", "34"],
+    ),
+    "cmath": (
+        "question",
+        "golden",
+        [
+            {"grade": 1, "question": "小明有5个球，给了2个，还剩几个？", "golden": "3", "reasoning_step": 1},
+            {"grade": 2, "question": "3.5加1是多少？", "golden": "4.5", "reasoning_step": 1},
+        ],
+        ["3", "4.5"],
+    ),
+    "gpqa": (
+        "Question",
+        "Correct Answer",
+        [
+            {"Question": "What is the gap?", "Correct Answer": "2 eV\n", "Explanation": "By the band."} | OF_GPQA,
+            {"Question": "Which product forms?", "Correct Answer": "2-methylpropan-2-ol", "Explanation": "By SN1."}
+            | OF_GPQA,
+        ],
+        ["2 eV", "2-methylpropan-2-ol"],
+    ),
+}
 
 
 def as_jsonl(path, rows):
