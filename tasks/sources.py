@@ -104,6 +104,8 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
             usable[row["question"]] = row | {"source_row": number}
         else:
             unusable[reason] += 1
+    if isinstance(asked, AnsweredRows):
+        unusable = _with_column_meant(unusable, found, asked)
     if not usable:
         raise BadInput(f"{key}: {path} has no usable row ({_counted(unusable)}); expected text in '{asked.question}'")
     rows = list(usable.values())
@@ -121,6 +123,15 @@ def _check_column(key: str, path: Path, asked: AnsweredRows, rows: Sequence[Row]
         others = ", ".join(sorted({str(column) for row in rows for column in row} - {asked.question, asked.answer}))
         hint = f"'{meant}' reads as answers" if meant else f"no other column reads as answers ({others or 'none'})"
         raise BadInput(f"{key}.answer = '{asked.answer}': {path} holds {held} there; {hint}")
+
+
+def _with_column_meant(unusable: Counter[str], rows: Sequence[Row], asked: AnsweredRows) -> Counter[str]:
+    """Reasons that name a type, with the column that reads as answers, if another does."""
+    if not any(reason.startswith("the answer is") for reason in unusable):
+        return unusable
+    meant = column_meant(rows, asked.question, asked.answer)
+    hint = f"; '{meant}' reads as answers" if meant else ""
+    return Counter({reason + hint * reason.startswith("the answer is"): n for reason, n in unusable.items()})
 
 
 def _usable(raw: Row, asked: Rows) -> tuple[Row | None, str]:

@@ -13,6 +13,8 @@ from tasks.checks.turns import own_turn
 
 MAX_ITEMS = 64
 """Most questions read from one completion; a model that counts on for ever gives no more."""
+MAX_LINES = 1_000
+"""Lines of an item in which a solution is looked for; a longer one is no question."""
 
 
 def parse_numbered_list(text: str, first: int) -> list[str]:
@@ -62,7 +64,7 @@ def _split(text: str, first: int) -> list[str]:
             step = -1
         else:
             items[-1].append(line)
-            if step < 0 and line and opens_answer(line[:200]):
+            if step < 0 and line and len(items[-1]) < MAX_LINES and opens_answer(line[:200]):
                 step = 0
         place += len(line) + 1
     return ["\n".join(lines) for lines in items]

@@ -264,6 +264,13 @@ def test_reasons_name_the_type(tmp_path):
     assert source.read_as == {"a boolean": 1, "a list of one": 1, "as it stands": 3}
 
 
+def test_a_reason_that_names_a_type_names_the_column_that_reads_as_answers(tmp_path):
+    answers = ["7", {"value": 3}, "9"]
+    rows = [{"question": f"q{n}?", "answer": a, "final": str(n)} for n, a in enumerate(answers)]
+    as_jsonl(tmp_path / "mine.jsonl", rows)
+    assert read(tmp_path / "mine.jsonl").unusable == {"the answer is a dict; 'final' reads as answers": 1}
+
+
 def rows_with(**columns):
     steps = "We count the edges one by one and then add them up again to be sure of it. " * 5
     made = {
