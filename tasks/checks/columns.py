@@ -27,8 +27,11 @@ def no_references(rows: Sequence[Row], question: str, answer: str) -> str | None
     if not values:
         return None
     half = len(values) / 2
-    texts = [str(row.get(question)).strip() for row in rows[:LOOKED_AT] if row.get(answer) is not None]
-    if sum(str(value).strip() == text for value, text in zip(values, texts, strict=True)) > half:
+    asked = [row.get(question) for row in rows[:LOOKED_AT] if row.get(answer) is not None]
+    pairs = [
+        (text.strip(), str(value).strip()) for text, value in zip(asked, values, strict=True) if isinstance(text, str)
+    ]
+    if sum(text == value for text, value in pairs) > half:
         return "the questions"
     if _are_ids(answer, values):
         return "ids"
