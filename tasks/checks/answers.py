@@ -38,13 +38,20 @@ def value_form(text: str | None) -> str:
     """The normal form without what only says what was asked for: a currency, a degree sign, a counted noun, a name in
     front of a value. What `equivalence = "canonical"` counts by."""
     form = canonical(text)
+    for _ in range(MAX_PASSES):
+        before, form = form, canonical(_value(form))
+        if form == before:
+            break
+    return form
+
+
+def _value(form: str) -> str:
     node = read(form) if len(form) <= MAX_CANONICAL_CHARS else ("raw", form)
     if node[0] == "amount" and (isinstance(node[2], str) or node[2].name in ("dollar", "degree")):
         return written(node[1])
     if node[0] == "reals":
         return written(("reals", "", node[2]))
-    lower = form.lower()
-    return lower if node[0] == "words" and canonical(lower) == lower else form
+    return form.lower() if node[0] == "words" else form
 
 
 @lru_cache(maxsize=1 << 16)
@@ -60,7 +67,7 @@ def _form(text: str) -> str:
         again = read(form)
         if written(again) == form and compared(node, again) is Outcome.EQUAL:
             return form
-    return _settled(plain)  # what cannot be written so that it reads the same keeps its spelling
+    return _settled(text)  # what cannot be written so that it reads the same keeps its spelling
 
 
 def _settled(plain: str) -> str:

@@ -47,11 +47,9 @@ no solution: no solutions, no real solution, no real solutions, there is no solu
   has no solution, no such number
 undefined: not defined, is undefined
 infinitely many: infinitely many solutions, infinite solutions, infinite number
-true: it is true
-false: it is false
 neither: neither of them
-yes: true
-no: false
+yes: true, it is true
+no: false, it is false
 not enough information: cannot be determined, can not be determined, impossible to determine
 """
 _SAME: dict[str, str] = {
