@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
+MAX_PASSES = 4
+
 
 class Block(NamedTuple):
     start: int
@@ -78,6 +80,14 @@ def _closes(opened: re.Match[str], found: re.Match[str]) -> bool:
 def levelled(text: str) -> str:
     """Single spaces, and only the line breaks that mean something; levelling it again changes nothing. A fence
     that is never closed goes on to the end."""
+    for _ in range(MAX_PASSES):  # a break that goes may make a fence of what was none
+        before, text = text, _levelled(text)
+        if text == before:
+            break
+    return text
+
+
+def _levelled(text: str) -> str:
     parts: list[str] = []
     gap, after_code = "", False
     for raw, is_code, is_block in _segments("\n".join(text.splitlines())):

@@ -16,7 +16,7 @@ from tasks.checks.characters import plain_characters
 from tasks.checks.cursor import Node, NotMathematics
 from tasks.checks.exact import Unknown, exact
 from tasks.checks.expressions import parse
-from tasks.checks.levelled import levelled
+from tasks.checks.latex import plain_latex
 from tasks.checks.numerals import number_in_words
 from tasks.checks.reals import ALL
 from tasks.checks.shapes import shaped
@@ -27,7 +27,7 @@ from tasks.checks.units import unit_of
 @lru_cache(maxsize=1 << 15)
 def read(text: str) -> Node:
     """What an answer of bounded length says. Never raises; ("words", "") for one that says nothing."""
-    plain = _YEAR.sub("", bare(levelled(plain_characters(text))))
+    plain = _YEAR.sub("", bare(plain_latex(plain_characters(text))))
     flat = without_text_macros(plain)
     return _phrase(flat) or _mathematics(plain, flat)
 

@@ -55,7 +55,7 @@ _ONE_DIGIT = tuple(
 )
 
 
-def levelled(text: str) -> str:
+def plain_latex(text: str) -> str:
     """LaTeX without what only dresses it: sizes, colours, thin spaces, delimiters of formulas."""
     text = _JOINED.sub("", text)
     text = re.sub(r"(?<=\d)\{,\}(?=\d)", ".", text).replace("\\!", "")
