@@ -156,7 +156,7 @@ def parity() -> None:
     def checked(first: str, second: str) -> bool:
         return bool(verify(parse(f"\\boxed{{{first}}}"), parse(f"\\boxed{{{second}}}")))
 
-    for name in ("pairs/reported", "pairs/held_out", "parity/seen", "parity/unseen"):
+    for name in ("pairs/reported", "pairs/written", "parity/seen", "parity/unseen"):
         pairs = [json.loads(line) for line in (CHECKS / f"{name}.jsonl").read_text().splitlines()]
         ours = equivalent([(pair["first"], pair["second"]) for pair in pairs])
         right: dict[str, Counter[str]] = defaultdict(Counter)

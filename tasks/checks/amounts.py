@@ -82,49 +82,57 @@ def _skip_of(at: Cursor) -> None:
 
 
 def _phrase(at: Cursor, node: Node) -> Node | None:
-    parts: list[str] = []
+    """The amount, if the tokens up to the end of this part are a unit or only say what is counted."""
     start = at.place
-    depth = 0
-    while (token := at.next()) is not None:
-        if token.text in (",", ";", ")", "]", "\\}", "=", "&", "\\\\", "and", "or", "+", "pm") and not depth:
-            break
-        if token.kind == "command" and token.text not in ("cdot", "times", "circ", "Omega", "mu"):
-            break
-        if token.kind == "sign" and token.text not in "/^{}-.·*'’()":
-            break
-        if token.text == "}" and not depth:
-            break
-        depth += (token.text in "{(") - (token.text in "})") if token.kind in ("sign", "command") else 0
-        name = {"cdot": "*", "times": "*", "Omega": "Ω", "mu": "μ"}.get(token.text, token.text)
-        parts.append(
-            (" " if token.spaced or (parts and token.kind == "word" and parts[-1][-1:].isalpha()) else "") + name
-        )
-        at.place += 1
+    first, before = at.tokens[start], at.tokens[start - 1]
+    is_letter = first.kind == "letter" and not first.boxed
+    parts = _phrase_parts(at)
     phrase = "".join(parts).strip()
-    first = at.tokens[start]
-    before = at.tokens[start - 1]
-    bare_letters = first.kind == "letter" and not first.boxed
-    marked = first.boxed or (first.spaced and (before.kind == "number" or first.kind == "word"))
-    if bare_letters and not marked and "/" not in phrase:
-        marked = False
-    several = (
-        bare_letters and sum(part.strip().isalpha() for part in parts) > 1 and "/" not in phrase and "-" not in phrase
-    )
-    unit = None if several else unit_of(phrase, marked or ("/" in phrase and before.kind == "number"))
+    compound = "/" in phrase or "-" in phrase
+    if is_letter and first.text.isascii():  # 5 m, but x^2 m and \\frac12 g t are products
+        single = compound or sum(part.strip().isalpha() for part in parts) == 1
+        unit = unit_of(phrase, first.spaced or "/" in phrase) if _is_figure(node) and single else None
+    else:
+        unit = unit_of(phrase, first.boxed or first.spaced or not first.text.isascii())
     if unit is not None or (first.kind == "word" and is_generic(phrase)):
         return ("amount", node, phrase, True)
-    counted = before.kind == "number" or before.text in (")", "}", "%", "pi", "|", "!")
-    if (
-        counted
-        and first.kind == "word"
-        and (first.spaced or first.boxed or not first.text.isascii())
-        and is_noun(phrase)
-    ):
-        return ("amount", node, phrase, False)
-    if counted and bare_letters and not first.text.isascii() and is_noun(phrase):
+    behind_a_value = before.kind == "number" or before.text in (")", "}", "%", "pi", "|", "!")
+    apart = (first.kind == "word" and (first.spaced or first.boxed)) or not first.text.isascii()
+    if behind_a_value and apart and is_noun(phrase):
         return ("amount", node, phrase, False)
     at.place = start
     return None
+
+
+def _phrase_parts(at: Cursor) -> list[str]:
+    """The tokens of a phrase, with the spaces between its words."""
+    parts: list[str] = []
+    depth = 0
+    while (token := at.next()) is not None:
+        if token.text in _ENDS and not depth:
+            break
+        if token.kind == "command" and token.text not in _IN_UNITS:
+            break
+        if token.kind == "sign" and token.text not in "/^{}-.·*'’()":
+            break
+        if token.kind in ("sign", "command"):
+            depth += (token.text in "{(") - (token.text in "})")
+        words = parts and token.kind == "word" and parts[-1][-1:].isalpha()
+        parts.append((" " if token.spaced or words else "") + _IN_UNITS.get(token.text, token.text))
+        at.place += 1
+    return parts
+
+
+_ENDS = (",", ";", ")", "]", "}", "\\}", "=", "&", "\\\\", "and", "or", "+", "pm")
+_IN_UNITS = {"cdot": "*", "times": "*", "circ": "circ", "Omega": "Ω", "mu": "μ"}
+
+
+def _is_figure(node: Node) -> bool:
+    """Whether a value is written in digits alone."""
+    if node[0] == "num":
+        return True
+    parts = node[1] if node[0] in ("*", "+") else node[1:] if node[0] in ("/", "^", "neg", "group") else ()
+    return bool(parts) and all(_is_figure(part) for part in parts)
 
 
 def temperature(at: Cursor) -> str:

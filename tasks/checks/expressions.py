@@ -321,15 +321,25 @@ def _name(at: Cursor, letter: str) -> Node:
         return ("const", "e")
     if letter == "i":
         return ("const", "i")
-    name = letter + at.subscript() + at.primes()
+    name = letter + at.subscript() + at.primes() + _inverse(at, letter)
     if letter in "CP" and name == letter and (counted := _counted(at, letter)):
         return counted
-    if at.sees("(") and (letter in _ALWAYS_CALLED or "'" in name or (letter in _SOMETIMES_CALLED and _is_called(at))):
+    if at.sees("(") and (
+        letter in _ALWAYS_CALLED or "'" in name or "^" in name or (letter in _SOMETIMES_CALLED and _is_called(at))
+    ):
         at.place += 1
         node = listed(at)
         at.must(")")
         return ("call", name, node[1] if node[0] == "list" else (node,))
     return ("sym", name)
+
+
+def _inverse(at: Cursor, letter: str) -> str:
+    """`^{-1}` between a function's name and its argument."""
+    if letter not in "fgh" or [getattr(at.next(i), "text", "") for i in range(6)] != ["^", "{", "-", "1", "}", "("]:
+        return ""
+    at.place += 5
+    return "^{-1}"
 
 
 def _counted(at: Cursor, letter: str) -> Node | None:

@@ -17,7 +17,7 @@ from tasks.checks.cursor import Node, NotMathematics
 from tasks.checks.exact import Unknown, exact
 from tasks.checks.expressions import parse
 from tasks.checks.latex import plain_latex
-from tasks.checks.numerals import number_in_words
+from tasks.checks.numerals import is_ordinal, number_in_words
 from tasks.checks.reals import ALL
 from tasks.checks.shapes import shaped
 from tasks.checks.tokens import tokens_of
@@ -27,12 +27,16 @@ from tasks.checks.units import unit_of
 @lru_cache(maxsize=1 << 15)
 def read(text: str) -> Node:
     """What an answer of bounded length says. Never raises; ("words", "") for one that says nothing."""
-    plain = _YEAR.sub("", bare(plain_latex(plain_characters(text))))
+    plain = _LABEL.sub("", bare(plain_latex(plain_characters(text))))
     flat = without_text_macros(plain)
     return _phrase(flat) or _mathematics(plain, flat)
 
 
-_YEAR = re.compile(r"^(?:in )?(?:the )?year (?=\d)", re.IGNORECASE)
+_LABEL = re.compile(
+    r"^(?:(?:in )?(?:the )?year (?=\d)|in (?=\d{4}$)|#{2,} ?|(?:about|approximately|approx\.|roughly|around) (?=\S)"
+    r"|(?:the )?(?:final )?(?:answer|ans|答案|答|respuesta|réponse|antwort|ответ)\s?(?::|=|\bis\b|是|为)\s?)",
+    re.IGNORECASE,
+)
 _WRAPPERS = (("\\boxed{", "}"), ("\\fbox{", "}"), ("\\underline{", "}"), ("**", "**"), ("*", "*"), ("`", "`"),
              ("{", "}"),
              ('"', '"'), ("“", "”"))  # fmt: skip
@@ -93,7 +97,11 @@ def without_text_macros(text: str) -> str:
 
 
 _REMARK = re.compile(r"\s*\(([A-Za-z][A-Za-z ,'.-]{2,60})\)\s*$")
-_ALL_REALS = re.compile(r"(?:the set of )?(?:all|any) (?:real numbers?|reals|x)|(?:the )?real numbers|all reals")
+_ALL_NUMBERS = re.compile(
+    r"(?:the set of )?(?:all |any )?(?:the )?(real|reals|integer|integers|natural|rational|complex)(?: numbers?)?"
+)
+_SETS = {"integer": "Z", "natural": "N", "rational": "Q", "complex": "C"}
+_INFINITY = re.compile(r"(?:(positive|negative|plus|minus) )?infinity")
 
 
 def _phrase(flat: str) -> Node | None:
@@ -114,8 +122,10 @@ def _phrase(flat: str) -> Node | None:
         return _phrase_of_amounts([(lengths[0], "foot"), (lengths[1], "inch")])
     if (value := number_in_words(flat)) is not None:
         return ("num", value, 0)
-    if _ALL_REALS.fullmatch(flat.lower()):
-        return ALL
+    if found := _ALL_NUMBERS.fullmatch(flat.lower()):
+        return ALL if found[1] in ("real", "reals") else ("all", _SETS[found[1].rstrip("s")])
+    if found := _INFINITY.fullmatch(flat.lower()):
+        return ("neg", ("const", "infty")) if found[1] in ("negative", "minus") else ("const", "infty")
     if (spelled := _spelled_amount(flat)) is not None:
         return spelled
     if phrases.words_form(flat) in ("no solution", "empty set"):
@@ -129,7 +139,7 @@ def _spelled_amount(flat: str) -> Node | None:
     if not 1 < len(words) <= 10 or (not words[0].isalpha() and "-" not in words[0]):
         return None
     for end in range(len(words) - 1, 0, -1):
-        value = number_in_words(" ".join(words[:end]))
+        value = None if is_ordinal(words[end - 1]) else number_in_words(" ".join(words[:end]))
         rest = " ".join(words[end:])
         if value is not None:
             unit = unit_of(rest.removeprefix("an ").removeprefix("of a "), True)
@@ -189,7 +199,8 @@ def _mathematics(plain: str, flat: str) -> Node:
         tokens = tokens_of(plain)
         if tokens is None:
             return ("raw", plain)
-        return shaped(parse(tokens))
+        node = shaped(parse(tokens))
+        return ("words", flat) if node[0] == "sym" and node[1].isalpha() and len(node[1]) > 1 else node  # YES, AB
     except (NotMathematics, Unknown, RecursionError):
         pass
     if found := re.fullmatch(
@@ -200,7 +211,19 @@ def _mathematics(plain: str, flat: str) -> Node:
             return value
     if _is_mathematics(flat):
         return ("raw", flat)
-    return ("words", flat)
+    return _names(flat) or ("words", flat)
+
+
+def _names(flat: str) -> Node | None:
+    """`Bob and Alice`: names that "and" joins have no order."""
+    names = re.split(r",? and |, ", flat)
+    if (
+        " and " not in flat
+        or not 1 < len(names) <= 8
+        or not all(re.fullmatch(r"[^\W\d_]+(?: [^\W\d_]+)?", n) for n in names)
+    ):
+        return None
+    return ("set", tuple(sorted((("words", name) for name in names), key=repr)))
 
 
 def _is_mathematics(flat: str) -> bool:

@@ -111,8 +111,9 @@ def _by_kind(one: Node, other: Node) -> Outcome | _NoRule | None:
         return _choices(one, other)
     if kind == "words":
         if theirs == "words":
-            same = phrases.same_words(phrases.words_form(one[1]), phrases.words_form(other[1]))
-            return EQUAL if same else DIFFERENT
+            return outcome_if(phrases.same_words(phrases.words_form(one[1]), phrases.words_form(other[1])))
+        if theirs == "set" and one[1].isupper() and all(item[0] == "sym" for item in other[1]):  # ACD
+            return outcome_if(sorted(one[1]) == sorted(item[1] for item in other[1]))
         return DIFFERENT if theirs != "raw" else _NO_RULE
     if kind == "clock":
         return _clocks(one, other)
@@ -181,6 +182,9 @@ def _choices(one: Node, other: Node) -> Outcome | None:
 
 
 def _clocks(one: Node, other: Node) -> Outcome | None:
+    if other[0] == "ratios" and len(other[1]) == 2 and one[1] % 60 == 0 and not one[2]:  # 10:15 is 2:3
+        hours, rest = divmod(one[1], 3600)
+        return values_compared(("num", Fraction(hours * 60, rest), 0), ("/", *other[1])) if rest else DIFFERENT
     if other[0] != "clock":
         return DIFFERENT
     halves = {one[2], other[2]} - {""}
@@ -293,7 +297,7 @@ def _matched(ours: list[Node], theirs: list[Node]) -> Outcome | None:
     rest, left = _by_noun(rest), _by_noun(left)
     open_pairs: list[Outcome | None] = []
     for item in rest:
-        found = [compared(*sorted((item, one), key=repr)) for one in left]
+        found = [_elements_compared(item, one) for one in left]
         if EQUAL in found:
             left.pop(found.index(EQUAL))
             continue
@@ -302,6 +306,12 @@ def _matched(ours: list[Node], theirs: list[Node]) -> Outcome | None:
             return DIFFERENT
         open_pairs += undecided
     return EQUAL if not open_pairs else UNDECIDED if UNDECIDED in open_pairs else None
+
+
+def _elements_compared(one: Node, other: Node) -> Outcome | None:
+    if (one[0] == "set") != (other[0] == "set"):  # {{1}} is not {1}
+        return DIFFERENT
+    return compared(*sorted((one, other), key=repr))
 
 
 def _by_noun(items: list[Node]) -> list[Node]:
@@ -313,7 +323,9 @@ def _by_noun(items: list[Node]) -> list[Node]:
 
 
 def _ordered(one: Node, other: Node) -> Outcome | _NoRule | None:
-    if other[0] in ("reals", "named", "set"):
+    if one[0] == "ratios" and len(one[1]) == 2 and other[0] in EXPRESSIONS:
+        return values_compared(("/", *one[1]), other)
+    if other[0] in ("reals", "named", "set", "clock"):
         return _NO_RULE
     if one[0] != other[0]:
         return DIFFERENT

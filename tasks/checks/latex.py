@@ -57,7 +57,7 @@ _ONE_DIGIT = tuple(
 
 def plain_latex(text: str) -> str:
     """LaTeX without what only dresses it: sizes, colours, thin spaces, delimiters of formulas."""
-    text = _JOINED.sub("", text)
+    text = _JOINED.sub("", text.replace("$$", " ").replace("per cent", "percent"))
     text = re.sub(r"(?<=\d)\{,\}(?=\d)", ".", text).replace("\\!", "")
     text = _SPACE.sub(" ", text)
     text = _CURRENCY.sub(lambda found: _SIGNS[(found[1] or found[2]).upper()], _DRESS.sub(" ", text))

@@ -69,6 +69,8 @@ def amounts_compared(one: Node, other: Node) -> Outcome | None:
         return same
     if isinstance(unit, str) and isinstance(their_unit, str) and _same_noun(unit, their_unit):
         return EQUAL
+    if isinstance(unit, str) and isinstance(their_unit, str) and _contrast(unit, their_unit):
+        return DIFFERENT
     return UNDECIDED  # 5 apples and 5 fruits may be one
 
 
@@ -76,11 +78,25 @@ def _same_noun(one: str, other: str) -> bool:
     ours, theirs = (phrases.words_form(noun) for noun in (one, other))
     if phrases.same_words(ours, theirs):
         return True
-    stems = [
-        {word.rstrip("s") for word in form.split() if len(word) > 2 and word not in ("the", "each", "per", "of")}
-        for form in (ours, theirs)
-    ]
-    return bool(stems[0] & stems[1])
+    stems = [{word.rstrip("s") for word in form.split() if word not in _FILLERS} for form in (ours, theirs)]
+    return stems[0] <= stems[1] or stems[1] <= stems[0]  # 15 apples, 15 apples eaten
+
+
+_FILLERS = ("the", "each", "per", "of", "in", "a", "an")
+_CONTRASTS = (
+    {"boy", "girl"},
+    {"man", "woman"},
+    {"men", "women"},
+    {"male", "female"},
+    {"child", "adult"},
+    {"son", "daughter"},
+)
+
+
+def _contrast(one: str, other: str) -> bool:
+    """Whether two nouns name opposite things."""
+    words = {phrases.words_form(noun).rstrip("s") for noun in (one, other)}
+    return any(words == pair for pair in _CONTRASTS)
 
 
 def _in_units(value: Node, unit: Unit, other: Node, other_unit: Unit) -> Outcome | None:

@@ -59,6 +59,11 @@ def number_in_words(text: str) -> Fraction | None:
     return None if value is None else sign * value
 
 
+def is_ordinal(word: str) -> bool:
+    """Whether a word is `first`, `second`, ...: the second box is no two boxes."""
+    return word.lower() in _ORDINALS
+
+
 def _fraction(words: list[str]) -> Fraction | None:
     part = _PARTS.get(words[-1]) or _PARTS[words[-1].removesuffix("s")]
     before = words[:-1]

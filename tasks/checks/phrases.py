@@ -29,7 +29,7 @@ _CHANGES = re.compile(
     r"(?i)\b(?:or|and|to|by|than|plus|minus|times|over|mod|if|is|are|when|where|with|not|only|more|less|fewer|most|least"
     r"|about|up|down|profit|loss|gain|north\w*|south\w*|east\w*|west\w*|left|right|above|below|zero|factorial|base|odd"
     r"|even|max\w*|min(?:imum|ima)?|dozens?|scores?|pairs?|half|halves|thirds?|quarters? of|tenths?|hundredths?"
-    r"|thousandths?|millionths?|per|infinity|pi|sqrt|frac|text|remainder|wins?|won|los[et]s?|lost|heads?|tails?|ago|later"
+    r"|thousandths?|millionths?|per|infinity|pi|sqrt|frac|text|remainder|wins?|won|los[et]s?|lost|heads?|tails?|ago|later|fast|slow"
     r"|before|after|early|late|faster|slower|older|younger|taller|shorter|higher|lower|warmer|colder|ahead|behind|forward"
     r"|forwards|backward|backwards|clockwise|counterclockwise|anticlockwise|inside|outside|increase|decrease|increased"
     r"|decreased|rise|fall|deposit|withdrawal|debit|credit|positive|negative|bc|bce|ad|ce|upstream|downstream|inward|outward)\b"
@@ -43,6 +43,7 @@ def changes_the_value(words: str) -> bool:
 
 _SYNONYMS = """
 does not exist: dne, doesn't exist, no limit, not exist, nonexistent
+counterclockwise: anticlockwise, counter-clockwise, anti-clockwise
 no solution: no solutions, no real solution, no real solutions, there is no solution, there are no solutions,
   has no solution, no such number
 undefined: not defined, is undefined
@@ -57,7 +58,11 @@ _SAME: dict[str, str] = {
     for meaning, words in re.findall(r"^(\S[^:]*): ((?:.|\n  )*)", _SYNONYMS, re.MULTILINE)
     for word in words.split(",")
 }
-_LEADING = re.compile(r"^(?:(?:the|an?|it is|it's|its|in|on|at|by|answer is|answer|year)\s+)+(?=\S)")
+_LEADING = re.compile(
+    r"^(?:(?:the|an?|it is|it's|its|they are|these are|this is|there are|there is|in|on|at|by"
+    r"|answer is|answer|year)\s+)+"
+    r"(?=\S)"
+)
 _ENDING = re.compile(r"(?:ence|ents?|ing|es|ed|e|s)$")
 
 
@@ -74,8 +79,19 @@ def same_words(first: str, second: str) -> bool:
     one, other = (re.sub(r"[\s'’.,-]+", " ", form).strip() for form in (first, second))
     if one.replace(" ", "") == other.replace(" ", ""):
         return True
-    ours, theirs = one.split(), other.split()
+    ours, theirs = (_telling(form) for form in (one, other))
+    if any(word.isdigit() for word in ours) and sum(word.isdigit() for word in ours) == 1:
+        ours, theirs = sorted(ours), sorted(theirs)  # 9 up, up 9
     return len(ours) == len(theirs) and all(a == b or _stem(a) == _stem(b) for a, b in zip(ours, theirs, strict=True))
+
+
+def _telling(form: str) -> list[str]:
+    """The words without those that only join others."""
+    words = form.split()
+    return [word for word in words if word not in _JOINING] or words
+
+
+_JOINING = ("the", "a", "an", "due", "to", "of", "units", "angled")
 
 
 def _stem(word: str) -> str:
@@ -91,12 +107,15 @@ def _stem(word: str) -> str:
 _MONTH = "|".join((*MONTHS, *(name[:3] for name in MONTHS), "sept"))
 _DAY_FIRST = re.compile(rf"(\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+({_MONTH})\.?(?:,?\s+(\d{{4}}))?")
 _MONTH_FIRST = re.compile(rf"({_MONTH})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?:,?\s+(\d{{4}}))?")
+_ISO = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
 _MONTH_YEAR = re.compile(rf"({_MONTH})\.?,?\s+(\d{{4}})")
 
 
 def date_of(text: str) -> tuple[int, int, int] | None:
     """Year, month and day of `March 5th, 2024`, `5 March`, `May 2020`; 0 for what is not told. None for another."""
-    plain = text.casefold().strip(" .")
+    plain = re.sub(r"^(?:on |the )+", "", text.casefold().strip(" ."))
+    if found := _ISO.fullmatch(plain):
+        return int(found[1]), int(found[2]), int(found[3])
     if found := _MONTH_FIRST.fullmatch(plain):
         month, day, year = found.groups()
     elif found := _DAY_FIRST.fullmatch(plain):
@@ -134,7 +153,9 @@ def clock_of(text: str) -> tuple[int, str] | None:
 
 
 _LETTER = r"[A-J]"
-_ALONE = re.compile(rf"(?:(?i:graph|option|choice|answer|statement|figure|curve)\s?:?\s?)?\(?({_LETTER})\)?[.:]?")
+_ALONE = re.compile(
+    rf"(?:(?i:graph|option|choice|answer|statement|figure|curve)\s?:?\s?)?(?:[(\[]?({_LETTER})[)\]]?)[.:]?"
+)
 _SMALL = re.compile(r"(?:(?i:graph|option|choice|answer)\s?)\(?([a-j])\)?[.:]?|\(([a-ej])\)\.?")
 _WITH_TEXT = re.compile(
     rf"(?:\(({_LETTER})\)[.:]?|({_LETTER})\)|({_LETTER})[.:])\s+?(?=\S)(.+)|\(({_LETTER})\)\s?([\d\\$].*)", re.DOTALL
@@ -153,7 +174,7 @@ def choice_of(text: str) -> tuple[str, str] | None:
     return None
 
 
-_BASED = re.compile(r"\(?([0-9A-F]+)\)?\s?_\s?\{?\s?(?:\\text\{)?\s?(\d{1,2}|[a-z]+)\s?\}{0,2}")
+_BASED = re.compile(r"\(?(\d[0-9A-Fa-f]*|[A-F][0-9A-F]+)\)?\s?_\s?\{?\s?(?:\\text\{)?\s?(\d{1,2}|[a-z]+)\s?\}{0,2}")
 _BASE_WORDS = re.compile(r"([0-9A-F]+)\s?(?:,?\s?in)?\s?(?:\(?base[ -]([a-z]+|\d{1,2})\)?)", re.IGNORECASE)
 _BASES = {
     "two": 2,

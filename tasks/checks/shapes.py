@@ -93,7 +93,7 @@ def _ratio(node: Node) -> Node:
         parts.insert(0, _folded(node[2]))
         node = node[1]
     parts.insert(0, _folded(node))
-    return _folded(("/", *parts)) if len(parts) == 2 else ("ratios", tuple(parts))
+    return ("ratios", tuple(parts))
 
 
 def _scaled_matrix(node: Node) -> Node | None:

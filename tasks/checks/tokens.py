@@ -59,9 +59,10 @@ _SYNONYMS = {
 }  # fmt: skip
 _TEXT_NAMES = """
 text textbf textit textrm textsf texttt textnormal mbox hbox mathrm mathbf mathit mathsf mathtt
-operatorname boldsymbol bm emph mathord unit
+operatorname boldsymbol bm emph mathord unit mathcal mathscr
 """
 _TEXT = frozenset(_TEXT_NAMES.split())
+_LETTERS_ONLY = ("boldsymbol", "bm", "mathbf", "mathit", "mathcal", "mathscr")
 
 
 _NUMBER = re.compile(
@@ -143,7 +144,7 @@ def _number(text: str, at: int, depth: int, spaced: bool, boxed: bool, found: li
     if exponent := _EXPONENT.match(text, end):
         sign, size = exponent.groups()
         # 2e-3 might be Euler's number: an exponent is told by a decimal before it, two digits, or no sign
-        if ("." in figure or len(size) > 1 or not sign) and int(size) <= MAX_EXPONENT:
+        if (text[end] == "E" or "." in figure or len(size) > 1 or not sign) and int(size) <= MAX_EXPONENT:
             power, end = int(sign + size), exponent.end()
     written = figure.replace(".", "").lstrip("0")
     value = Fraction(figure.rstrip(".") or 0) * Fraction(10) ** power
@@ -172,7 +173,7 @@ def _command(text: str, at: int, spaced: bool, boxed: bool, found: list[Token]) 
             return end
         close = closing_brace(text, opening.end())
         inside, start = text[opening.end() : close], len(found)
-        _tokenise(inside, found, boxed=name not in ("boldsymbol", "bm", "mathbf", "mathit"))
+        _tokenise(inside, found, boxed=name not in _LETTERS_ONLY)
         if start < len(found) and (spaced or inside[:1].isspace()):
             first = found[start]
             found[start] = Token(first.kind, first.text, True, first.boxed, first.value, first.digits)
@@ -206,6 +207,9 @@ def _run(letters: str, ahead: str, spaced: bool, boxed: bool, found: list[Token]
     """A run of letters: a function, a name, a word, or a product of letters."""
     if CHINESE.fullmatch(letters) and (value := chinese_number(letters)) is not None:
         found.append(Token("number", "", spaced, boxed, value))
+    elif (numeral := CHINESE.match(letters)) and unit_of(letters[numeral.end() :], marked=True):  # 六十度
+        _run(numeral.group(), "", spaced, boxed, found)
+        found.append(Token("word", letters[numeral.end() :], False, boxed))
     elif letters in ("min", "sec") and found and found[-1].kind == "number" and ahead not in ("(", "\\"):
         found.append(Token("word", letters, spaced, boxed))
     elif letters in FUNCTIONS or letters in _SPELLED:

@@ -90,8 +90,18 @@ krw 1 won krw
 rub 1 ruble rub
 percent 1 percent percentagepoint pp
 """
-# a unit and its names in other scripts
+# a unit and its names in other languages and scripts
 _OTHER_SCRIPTS = """
+m metro metros mètre mètres metri
+km kilómetro kilómetros kilomètre kilomètres Kilometer chilometri
+cm centímetro centímetros centimètre centimètres Zentimeter centimetri
+kg kilogramo kilogramos kilogramme kilogrammes Kilogramm
+h hora horas heure heures Stunde Stunden ora ore
+min minuto minutos Minuten minuti
+s segundo segundos seconde secondes Sekunden secondi
+day día días jour jours Tag Tage giorni
+degree grado grados degré degrés Grad gradi
+euro euros
 mm 毫米 мм
 cm 厘米 公分 센티미터 センチ см сантиметров
 dm 分米
