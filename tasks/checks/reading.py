@@ -7,6 +7,8 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
+from schemas.pattern import last_match
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -28,7 +30,7 @@ def final_answer(text: str, pattern: str | None = None) -> Answer:
     `the answer is ...`, the last number. Blank answers count as not found.
     """
     if pattern is not None:
-        return _answer(_last_match(pattern, text), "pattern")
+        return _answer(last_match(pattern, text), "pattern")
     for find, source in (
         (_last_boxed, "boxed"),
         (_last_hash, "hash"),
@@ -44,14 +46,6 @@ def final_answer(text: str, pattern: str | None = None) -> Answer:
 def _answer(text: str | None, source: str) -> Answer:
     text = text.strip() if text is not None else ""
     return Answer(text, source) if text.strip("$*.,;:{}\\ ") else Answer(None, "none")
-
-
-def _last_match(pattern: str, text: str) -> str | None:
-    found = _last(re.compile(pattern), text)
-    if found is None:
-        return None
-    group: str | None = found.group(1 if found.re.groups else 0)
-    return group
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
