@@ -27,7 +27,8 @@ COMMON = [
     r"[\W]+", r"[\S]+", r"\D", r"a+?", r"\+",
 ]  # fmt: skip
 PIECES = [
-    *"#0123 459abAByzé٣²½\n\r\t\x0b\x85\xa0\u2028[](){}.,;:$-+中\0_ª^\\'", "\ud800", "algebra", "answer", ": ", "1+2+3+4",
+    *"#0123 459abAByzé٣²½\n\r\t\x0b\x85\xa0\u2028[](){}.,;:$-+中\0_ª^\\'",
+    "\ud800", "algebra", "answer", ": ", "1+2+3+4",
     "<answer>", "</answer>", "\\boxed{", "probability",
 ]  # fmt: skip
 
