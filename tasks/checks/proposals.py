@@ -4,6 +4,7 @@ import re
 import string
 from functools import lru_cache
 
+from schemas.pattern import full_match
 from schemas.settings import RuleFilters
 from tasks.checks.asked import opens_answer, question_alone
 from tasks.checks.blocks import blocks, inside, levelled
@@ -101,7 +102,7 @@ def rule_violation(text: str, filters: RuleFilters) -> tuple[str, float, float] 
         return "punctuation", 1.0, 0.0
     if filters.forbid_leading_nonascii and not opening[0].isascii():
         return "nonascii", 1.0, 0.0
-    if filters.pattern is not None and not re.fullmatch(filters.pattern, text):
+    if filters.pattern is not None and not full_match(filters.pattern, text):
         return "pattern", 1.0, 0.0
     return None
 

@@ -275,7 +275,7 @@ def _equation(sides: tuple[Node, ...]) -> Node:
         if all(is_name(name) for name in names):
             return _named([(name, _shape(value)) for name, value in zip(names, sides[1][3], strict=True)])
     shaped = tuple(_shape(side) for side in sides)
-    if not any(_letters(side) for side in shaped):
+    if not any(_letters(side) - {"=..."} for side in shaped) and not _letters(shaped[-1]):
         return shaped[-1]  # 3 + 12 = 15 states its last term
     if len(shaped) == 2:
         for name, value in (shaped, shaped[::-1]):
