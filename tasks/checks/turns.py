@@ -2,12 +2,8 @@
 
 import re
 
-_NAMES = r"(?:think|thinking|thought|thoughts|reasoning|reason|scratchpad|analysis|reflection|seed:think)"
-_THOUGHT = re.compile(
-    rf"<(?P<shut>/)?{_NAMES}>|\[(?P<shut2>/)?THINK\]|◁(?P<shut3>/)?think▷|<\|(?:begin|(?P<shut4>end))_of_thought\|>"
-    r"|<\|channel\|>(?:(?P<shut5>final)|analysis|commentary)\b[^<\n]{0,40}<\|message\|>",
-    re.IGNORECASE,
-)
+from tasks.checks.thinking import behind_thinking
+
 _TOKEN = re.compile(
     r"<\|[A-Za-z][A-Za-z0-9_]{2,40}\|>"  # <|im_end|>, <|eot_id|>, <|endoftext|>
     r"|<｜[^｜<>\n]{2,40}｜>|\[\|[A-Za-z]{3,20}\|\]"  # with full-width bars, in square brackets
@@ -27,19 +23,19 @@ def own_turn(text: str) -> str:
     Empty if a thought is left open: nothing of it was meant for a reader. Tokens and role headers before the first
     word are passed over.
     """
+    said = behind_thinking(text[_passed_over(text) :]) or ""
+    start = _passed_over(said)
+    ends = [found.start() for pattern in (_TOKEN, _HEADER) if (found := pattern.search(said, start))]
+    return said[start : min(ends, default=len(said))]
+
+
+def _passed_over(text: str) -> int:
+    """Where the first word begins."""
     start = 0
-    opened = False
-    for tag in _THOUGHT.finditer(text):
-        opened = not any(tag.groups())
-        start = tag.end()
-    if opened:
-        return ""
     while True:
         while start < len(text) and text[start].isspace():
             start += 1
         found = _TOKEN.match(text, start) or _OPENING_ROLE.match(text, start)
-        if not found or found.end() == start:
-            break
+        if not found or found.end() == start or behind_thinking(found.group() + "x") is None:  # a thought begins
+            return start
         start = found.end()
-    ends = [found.start() for pattern in (_TOKEN, _HEADER) if (found := pattern.search(text, start))]
-    return text[start : min(ends, default=len(text))]
