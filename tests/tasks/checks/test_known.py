@@ -1,6 +1,7 @@
 """Claims about what answers say of each other without a checker."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -90,3 +91,21 @@ def test_answers_are_told_apart_by_what_they_say(first: str, second: str, outcom
 def test_a_checker_is_asked_only_what_cannot_go_wrong_in_it(first: str, second: str, asked: bool) -> None:
     found = asked_of(first, second)
     assert isinstance(found, tuple) if asked else found is not EQUAL and isinstance(found, Outcome)
+
+
+def _documented() -> list[tuple[str, str, Outcome]]:
+    """The examples of the table in docs/answers.md: `a`, `b`; `c`, `d`."""
+    text = (Path(__file__).parents[3] / "docs/answers.md").read_text()
+    section = text.partition("## How two answers are compared")[2].partition("\n## ")[0]
+    rows = [re.split(r"(?<!\\)\|", line) for line in section.splitlines() if line.startswith("| ")][1:]
+    found = []
+    for _, _, equal, different, _ in rows:
+        for cell, outcome in ((equal, EQUAL), (different, DIFFERENT)):
+            for first, second in re.findall(r"`([^`]+)`, `([^`]+)`", cell.replace("\\|", "|")):
+                found.append((first, second, outcome))
+    return found
+
+
+@pytest.mark.parametrize(("first", "second", "outcome"), _documented())
+def test_the_examples_of_the_documentation_hold(first: str, second: str, outcome: Outcome) -> None:
+    assert outcome_of(first, second) is outcome
