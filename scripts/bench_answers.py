@@ -137,7 +137,7 @@ def hostile(rounds: int = 16, timeout_seconds: float = 0.25) -> None:
             (outcome,) = equivalent([(str(partner), text)], timeout_seconds)
             slowest = max(slowest, time.perf_counter() - began)
             outcomes[outcome] += 1
-            honest_lost += equivalent([(f"{number}", f"\\sqrt{{{number**2}}}")]) != [Outcome.EQUAL]
+            honest_lost += equivalent([(f"{number}", f"\\lim_{{x\\to 0}} (x+{number})")]) != [Outcome.EQUAL]
     family = psutil.Process().children(recursive=True)
     memory = sum(process.memory_info().rss for process in family)
     print(f"\n### {number:,} hostile pairs ({len(texts)} texts, {rounds} partners), timeout {timeout_seconds} s\n")
@@ -156,7 +156,7 @@ def parity() -> None:
     def checked(first: str, second: str) -> bool:
         return bool(verify(parse(f"\\boxed{{{first}}}"), parse(f"\\boxed{{{second}}}")))
 
-    for name in ("pairs/reported", "pairs/written", "parity/seen", "parity/unseen"):
+    for name in ("pairs/reported", "pairs/written", "pairs/written_later", "parity/seen", "parity/unseen"):
         pairs = [json.loads(line) for line in (CHECKS / f"{name}.jsonl").read_text().splitlines()]
         ours = equivalent([(pair["first"], pair["second"]) for pair in pairs])
         right: dict[str, Counter[str]] = defaultdict(Counter)

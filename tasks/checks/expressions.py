@@ -149,7 +149,9 @@ def product(at: Cursor) -> Node:
     while (token := at.next()) is not None:
         if token.text in ("cdot", "times", "*", "·", "×") and token.kind != "number":
             at.place += 1
-            node = multiplied(node, _signed_power(at))
+            second = _signed_power(at)
+            vectors = token.text in ("times", "×") and node[0] == second[0] == "opaque"
+            node = ("call", "cross", (node, second)) if vectors else multiplied(node, second)
         elif token.text in ("/", "div") and token.kind != "number":
             at.place += 1
             node = ("/", node, _signed_power(at))
@@ -197,11 +199,23 @@ def _mixed(at: Cursor) -> Node | None:
     return None
 
 
+def _is_capitals(token: Token) -> bool:
+    return (
+        token.kind == "word"
+        and token.text.isupper()
+        and token.text.isascii()
+        and len(token.text) < 5
+        and not token.boxed
+    )
+
+
 def _begins_a_factor(at: Cursor, token: Token) -> bool:
     if token.kind == "letter":
         return True
     if token.kind == "number":
         return at.tokens[at.place - 1].kind != "number"
+    if _is_capitals(token) and not token.spaced:
+        return True
     if token.kind == "word" or token.text in RELATIONS or token.text in _PARTING:
         return False
     if token.text == "|":
@@ -290,8 +304,8 @@ def _atom(at: Cursor, token: Token) -> Node:
         return _absolute(at)
     if token.kind == "command":
         return _command(at, text)
-    if token.kind == "word" and text.isupper() and text.isascii() and len(text) <= 4 and not token.boxed:
-        return ("sym", text)  # AB, a segment
+    if _is_capitals(token):  # AB is a segment by itself, and a product in a formula
+        return ("sym", text) if len(at.tokens) == 1 else ("*", tuple(("sym", letter) for letter in text))
     raise NotMathematics(text)
 
 

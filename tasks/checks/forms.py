@@ -96,7 +96,7 @@ def without_text_macros(text: str) -> str:
     return " ".join(text.split()).strip()
 
 
-_REMARK = re.compile(r"\s*\(([A-Za-z][A-Za-z ,'.-]{2,60})\)\s*$")
+_REMARK = re.compile(r"\s\(((?=[^)]*[A-Za-z]{3})[A-Za-z][A-Za-z ,'.-]{2,60})\)\s*$")
 _ALL_NUMBERS = re.compile(
     r"(?:the set of )?(?:all |any )?(?:the )?(real|reals|integer|integers|natural|rational|complex)(?: numbers?)?"
 )
@@ -185,12 +185,8 @@ def _phrase_of_amounts(parts: list[tuple[str, str]]) -> Node | None:
 
 def _mathematics(plain: str, flat: str) -> Node:
     """The tree of a formula; words or raw text if it is none that is read here."""
-    remark = _REMARK.search(flat)
-    if remark and remark.start() and not re.match(r"mod\b|base\b|or\b|and\b", remark[1]):
-        node = _mathematics(plain[: plain.rfind("(")].rstrip(" {~\\").removesuffix("\\text"), flat[: remark.start()])
-        unit = unit_of(remark[1], True)
-        if node[0] not in ("words", "raw"):
-            return ("amount", node, unit) if unit and node[0] not in ("amount", "named") else node
+    if (remark := _REMARK.search(flat)) and (node := _with_remark(plain, flat, remark)) is not None:
+        return node
     try:
         if (opened := re.fullmatch(r"([\[\]])(.+[,;].+)([\[\]])", plain, re.DOTALL)) and (
             opened[1] + opened[3]
@@ -226,8 +222,22 @@ def _names(flat: str) -> Node | None:
     return ("set", tuple(sorted((("words", name) for name in names), key=repr)))
 
 
+def _with_remark(plain: str, flat: str, remark: re.Match[str]) -> Node | None:
+    """`2 (double root)`, `5 (feet)`, `8 N (to the right)`: what stands in brackets behind a value is a remark, unless
+    it changes the value."""
+    if not remark.start() or re.match(r"(?:mod|base|or|and)\b", remark[1]):
+        return None
+    if phrases.changes_the_value(remark[1]):
+        return ("words", f"{flat[: remark.start()]} {remark[1]}")
+    node = _mathematics(plain[: plain.rfind("(")].rstrip(" {~\\").removesuffix("\\text"), flat[: remark.start()])
+    unit = unit_of(remark[1], True)
+    if node[0] in ("words", "raw"):
+        return None
+    return ("amount", node, unit) if unit and node[0] not in ("amount", "named") else node
+
+
 def _is_mathematics(flat: str) -> bool:
-    letters = re.findall(r"(?<!\\)\b[^\W\d_]{3,}", flat)
+    letters = flat.isalpha() or re.findall(r"(?<!\\)\b[^\W\d_]{3,}", flat)
     return bool(re.search(r"[\\^_=<>]", flat)) or not letters
 
 

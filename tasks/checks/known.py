@@ -182,9 +182,9 @@ def _choices(one: Node, other: Node) -> Outcome | None:
 
 
 def _clocks(one: Node, other: Node) -> Outcome | None:
-    if other[0] == "ratios" and len(other[1]) == 2 and one[1] % 60 == 0 and not one[2]:  # 10:15 is 2:3
-        hours, rest = divmod(one[1], 3600)
-        return values_compared(("num", Fraction(hours * 60, rest), 0), ("/", *other[1])) if rest else DIFFERENT
+    if other[0] == "ratios" and len(other[1]) == 2 and one[3] and one[1] % 60 == 0:  # 10:15 is 2:3
+        minutes = one[1] // 60 % 60
+        return values_compared(("num", Fraction(one[3], minutes), 0), ("/", *other[1])) if minutes else DIFFERENT
     if other[0] != "clock":
         return DIFFERENT
     halves = {one[2], other[2]} - {""}
@@ -246,7 +246,7 @@ def _only_names(node: Node) -> bool:
     if node[0] == "/":
         return is_name(node[1]) and is_name(node[2])
     if node[0] == "call":
-        return len(node[2]) == 1 and is_name(node[2][0])
+        return len(node[2]) == 1 and _only_names(node[2][0])
     return node[0] == "^" and is_name(node[1]) is False and _only_names(node[1]) and node[1][0] == "call"
 
 
@@ -273,7 +273,9 @@ def _reals(one: Node, other: Node) -> Outcome | None:
     return _all(outcomes)
 
 
-def _unordered(one: Node, other: Node) -> Outcome | None:
+def _unordered(one: Node, other: Node) -> Outcome | _NoRule | None:
+    if other[0] == "words":
+        return _NO_RULE
     if other[0] not in ("set", "several"):
         return compared(*sorted((one[1][0], other), key=repr)) if len(one[1]) == 1 else DIFFERENT
     ours, theirs = list(one[1]), list(other[1])

@@ -9,6 +9,8 @@ _DRESS = re.compile(
 )
 
 
+_ROMAN = re.compile(r"\{\\rm\s?([^{}]*)\}")
+_MICRO = re.compile(r"\\mu\s?\\(?:text|mathrm)\s?\{\s?")
 _SPACE = re.compile(r"(?<!\\)\\[,;: ]|\\(?:q?quad|thinspace|medspace|enspace)(?![a-zA-Z])|~")
 
 
@@ -59,6 +61,7 @@ def plain_latex(text: str) -> str:
     """LaTeX without what only dresses it: sizes, colours, thin spaces, delimiters of formulas."""
     text = _JOINED.sub("", text.replace("$$", " ").replace("per cent", "percent"))
     text = re.sub(r"(?<=\d)\{,\}(?=\d)", ".", text).replace("\\!", "")
+    text = _MICRO.sub(r"\\text{μ", _ROMAN.sub(r"\\text{\1}", text))
     text = _SPACE.sub(" ", text)
     text = _CURRENCY.sub(lambda found: _SIGNS[(found[1] or found[2]).upper()], _DRESS.sub(" ", text))
     text = _without_dollar_signs(text)

@@ -68,7 +68,7 @@ _ENDING = re.compile(r"(?:ence|ents?|ing|es|ed|e|s)$")
 
 def words_form(text: str) -> str:
     """Words without case, articles, closing marks and endings that only fit a sentence. Linear in the length."""
-    plain = " ".join(re.sub(r"[\"“”*_`]|\\[a-zA-Z]+", " ", text).split()).strip(" .!?,;:").casefold()
+    plain = " ".join(re.sub(r"[\"“”*_`]|\\[a-zA-Z]+", " ", text).split()).strip(" .!?,;:()").casefold()
     plain = _LEADING.sub("", plain)
     plain = " ".join(_SHORT.get(word.strip(".,"), word) for word in plain.split())
     return _SAME.get(plain, plain)
@@ -80,7 +80,7 @@ def same_words(first: str, second: str) -> bool:
     if one.replace(" ", "") == other.replace(" ", ""):
         return True
     ours, theirs = (_telling(form) for form in (one, other))
-    if any(word.isdigit() for word in ours) and sum(word.isdigit() for word in ours) == 1:
+    if sum(any(map(str.isdigit, word)) for word in ours) == 1:
         ours, theirs = sorted(ours), sorted(theirs)  # 9 up, up 9
     return len(ours) == len(theirs) and all(a == b or _stem(a) == _stem(b) for a, b in zip(ours, theirs, strict=True))
 
@@ -133,11 +133,12 @@ _CLOCK = re.compile(
 _HOUR = re.compile(r"(\d{1,2})\s?(?:([ap])\.?\s?m\.?|o['’]clock)", re.IGNORECASE)
 
 
-def clock_of(text: str) -> tuple[int, str] | None:
-    """Seconds and half of the day ("a", "p" or "": not told) of `3:30 p.m.`, `15:30`, `3 PM`; None for another."""
+def clock_of(text: str) -> tuple[int, str, int] | None:
+    """Seconds, half of the day ("a", "p" or "": not told) and, where no half was written, the hour as it was, of
+    `3:30 p.m.`, `15:30`, `3 PM`; None for another."""
     plain = text.strip(" .") if not text.rstrip().lower().endswith("m.") else text.strip()
     if plain.lower() in ("noon", "midnight"):
-        return 0, "p" if plain.lower() == "noon" else "a"
+        return 0, "p" if plain.lower() == "noon" else "a", 0
     if found := _CLOCK.fullmatch(plain):
         hours, minutes, seconds, half = found.groups()
     elif found := _HOUR.fullmatch(plain):
@@ -145,11 +146,12 @@ def clock_of(text: str) -> tuple[int, str] | None:
     else:
         return None
     hour, half = int(hours), (half or "").lower()
+    written = 0 if half else hour
     if hour > 24 or (half and not 1 <= hour <= 12):
         return None
     if hour > 12 or hour == 0:
         half, hour = "p" if hour >= 12 else "a", hour % 12
-    return (hour % 12 * 60 + int(minutes)) * 60 + int(seconds or 0), half
+    return (hour % 12 * 60 + int(minutes)) * 60 + int(seconds or 0), half, written
 
 
 _LETTER = r"[A-J]"
@@ -174,7 +176,9 @@ def choice_of(text: str) -> tuple[str, str] | None:
     return None
 
 
-_BASED = re.compile(r"\(?(\d[0-9A-Fa-f]*|[A-F][0-9A-F]+)\)?\s?_\s?\{?\s?(?:\\text\{)?\s?(\d{1,2}|[a-z]+)\s?\}{0,2}")
+_BASED = re.compile(
+    r"\(?(\d[0-9A-Fa-f]*|[A-F][0-9A-F]+)\)?\s?_\s?\{?\s?\(?(?:\\text\{)?\s?(\d{1,2}|[a-z]+)\s?\}?\)?\}?"
+)
 _BASE_WORDS = re.compile(r"([0-9A-F]+)\s?(?:,?\s?in)?\s?(?:\(?base[ -]([a-z]+|\d{1,2})\)?)", re.IGNORECASE)
 _BASES = {
     "two": 2,
@@ -193,7 +197,7 @@ _BASES = {
 
 def based_number(text: str) -> tuple[int, int] | None:
     """Value and base of `3120_5`, `(101)_2`, `1A_{16}`, `101 base two`; None for another."""
-    plain = text.strip(" .$")
+    plain = re.sub(r"(?<=\d)[ ,](?=\d)", "", text.strip(" .$"))
     found = _BASED.fullmatch(plain) or _BASE_WORDS.fullmatch(plain)
     if found is None or len(found[1]) > 400 or (not found[1][0].isdigit() and len(found[1]) < 2):
         return None
@@ -205,7 +209,7 @@ def based_number(text: str) -> tuple[int, int] | None:
 
 
 _QUOTIENT = re.compile(
-    r"(\d{1,30})\s?,?\s?(?:with (?:a )?)?(?:\b|(?<=\d))(?:R|r|rem(?:ainder)?\.?)\s?(?:of |:|=)?\s?(\d{1,30})"
+    r"(\d{1,30})\s?,?\s?(?:with (?:a )?)?(?:\b|(?<=\d))(?:[Rr]\.?|rem(?:ainder)?\.?)\s?(?:of |:|=)?\s?(\d{1,30})"
 )
 
 

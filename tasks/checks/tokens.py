@@ -219,7 +219,7 @@ def _run(letters: str, ahead: str, spaced: bool, boxed: bool, found: list[Token]
     elif (
         boxed
         or is_word(letters)
-        or (letters in _SHORT_WORDS and (spaced or not found))
+        or (letters.lower() in _SHORT_WORDS and (spaced or not found))
         or ((spaced or (found and found[-1].kind == "number")) and unit_of(letters, marked=True))
     ):
         found.append(Token("word", letters, spaced, boxed))

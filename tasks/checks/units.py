@@ -68,6 +68,7 @@ ohm 1 ~Ω ohm
 F 1 ~F! farad
 T 1 ~T! tesla
 mol 1 ~mol mole
+mol1m-3 1000 M! molar
 K 1 K! kelvin
 celsius 1 celsius degc
 fahrenheit 1 fahrenheit degf
