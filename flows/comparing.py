@@ -15,10 +15,10 @@ from schemas.recipe import AnsweredRows, Recipe
 from tasks.audit.comparison import Marks, compared, marks_of
 from tasks.audit.scores import majorities, score
 from tasks.checks.equality import equality
-from tasks.collect import read_source
 from tasks.engines import Checkpoint, close_engine, open_engine
 from tasks.evaluate import answered, shards
 from tasks.prompts import Prompt
+from tasks.sources import read_source
 from tasks.store.lineage import Lineage
 from tasks.store.naming import open_checkpoint
 from tasks.store.parquet import read_table

@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from flows.round import Round, Stage
 from schemas.engines import Executor, OpenAIEngine, RayExecutor, VllmEngine
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, Teacher
-from tasks.collect import Sources
 from tasks.engines.transformers import device_and_dtype
 from tasks.engines.vllm_environment import decides
 from tasks.prompts import Prompt
+from tasks.sources import Sources
 from tasks.store.keys import code_of, stage_key
 from tasks.store.lineage import Lineage
 from tasks.store.objects import LISTING

@@ -7,9 +7,9 @@ from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, load_recipe
 from tasks.cluster import check_ray
-from tasks.collect import Sources, read_sources
 from tasks.engines.vllm_environment import check_vllm
 from tasks.prompts import load_prompt
+from tasks.sources import Sources, read_sources
 from tasks.store.lineage import open_lineage
 from tasks.store.objects import digest_of, folder_digests
 from tasks.store.place import store_at

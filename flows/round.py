@@ -11,8 +11,8 @@ from schemas.alarms import Measured
 from schemas.engines import OpenAIEngine
 from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef, Teacher
 from schemas.recipe import Recipe
-from tasks.collect import Sources
 from tasks.prompts import Prompt, load_prompt
+from tasks.sources import Sources
 from tasks.store.lineage import Lineage
 from tasks.store.readings import readers
 

@@ -3,6 +3,7 @@ the round."""
 
 from typing import Any
 
+from schemas.answers import SOURCES
 from schemas.settings import Validate
 from schemas.table import Table
 from schemas.tables import TABLES
@@ -45,7 +46,7 @@ def row_expectations(table: str) -> list[Any]:
             gxe.ExpectColumnValuesToBeBetween(column="num_tokens", min_value=1),
         ],
         "answers": [
-            one_of("source", "boxed", "hash", "phrase", "pattern", "last_number", "none"),
+            one_of("source", *SOURCES),
             gxe.ExpectColumnValuesToBeInSet(column="reward", value_set=[0.0, 1.0]),
         ],
         "verdicts": [

@@ -43,7 +43,8 @@ class RuleFilters(Section):
     capitalise: bool = False
     """Upper-case the first letter and lower-case all others, as SeRL does. It destroys LaTeX and names."""
     pattern: Pattern | None = None
-    """Regular expression that the whole question must match; without it, any text will do."""
+    """Regular expression that the whole question must match; without it, any text will do. Run by RE2: no
+    lookaround, no backreference."""
 
     @model_validator(mode="after")
     def words_have_a_range(self) -> Self:
@@ -108,7 +109,8 @@ class Judge(Section):
     equivalence: Literal["canonical", "math"]
     """canonical: equal normal forms; math: math-verify besides."""
     answer_pattern: Pattern | None = None
-    """Regular expression whose last match (group 1, if any) is the answer; without it, \\boxed{} and its kin."""
+    """Regular expression whose last match (group 1, if any) is the answer, behind the thinking; without it,
+    \\boxed{} and its kin. Run by RE2: no lookaround, no backreference."""
     timeout_seconds: Annotated[float, Field(gt=0, le=3600)]
     """Longest check of one pair of answers; beyond it the pair is undecided, never wrong."""
 

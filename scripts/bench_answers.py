@@ -150,35 +150,40 @@ def hostile(rounds: int = 16, timeout_seconds: float = 0.25) -> None:
 
 
 def parity() -> None:
-    """Agreement with the true outcome, by class."""
+    """Agreement with the true outcome, by class; what is wrongly equal apart, since it poisons a label."""
     from math_verify import parse, verify
 
     def checked(first: str, second: str) -> bool:
         return bool(verify(parse(f"\\boxed{{{first}}}"), parse(f"\\boxed{{{second}}}")))
 
-    for half in ("seen", "unseen"):
-        pairs = [json.loads(line) for line in (CHECKS / f"parity/{half}.jsonl").read_text().splitlines()]
+    for name in ("pairs/reported", "pairs/written", "parity/seen", "parity/unseen"):
+        pairs = [json.loads(line) for line in (CHECKS / f"{name}.jsonl").read_text().splitlines()]
         ours = equivalent([(pair["first"], pair["second"]) for pair in pairs])
         right: dict[str, Counter[str]] = defaultdict(Counter)
         for pair, outcome in zip(pairs, ours, strict=True):
             first, second, equal = pair["first"], pair["second"], pair["outcome"] == "equal"
+            theirs = checked(first, second)
             marks = {
                 "pairs": True,
                 "ours": outcome == pair["outcome"],
                 "undecided": outcome is Outcome.UNDECIDED,
-                "math-verify": checked(first, second) == equal,
+                "wrongly equal": outcome is Outcome.EQUAL and not equal,
+                "math-verify": theirs == equal,
+                "math-verify, wrongly equal": theirs and not equal,
                 "string": (first.strip() == second.strip()) == equal,
             }
-            right[pair["class"]].update(name for name, mark in marks.items() if mark)
-        print(f"\n### Parity file, {half} half: agreement with the true outcome\n")
-        print(
-            "| class | pairs | ours | of which undecided | math-verify | string equality |\n|---|--:|--:|--:|--:|--:|"
-        )
+            right[pair["class"]].update(mark for mark, holds in marks.items() if holds)
+        print(f"\n### {name}.jsonl: agreement with the true outcome\n")
+        print("| class | pairs | ours | undecided | wrongly equal | math-verify | wrongly equal | string equality |")
+        print("|---|--:|--:|--:|--:|--:|--:|--:|")
         total = sum(right.values(), Counter[str]())
-        for name, counts in [*sorted(right.items()), ("all", total)]:
-            shares = (f"{counts[way] / counts['pairs']:.0%}" for way in ("ours", "math-verify", "string"))
-            mine, theirs, plain = shares
-            print(f"| {name} | {counts['pairs']} | {mine} | {counts['undecided']} | {theirs} | {plain} |")
+        for kind, counts in [*sorted(right.items()), ("all", total)]:
+            ours_share, theirs_share, plain = (
+                f"{counts[way] / counts['pairs']:.0%}" for way in ("ours", "math-verify", "string")
+            )
+            wrong, their_wrong = counts["wrongly equal"], counts["math-verify, wrongly equal"]
+            print(f"| {kind} | {counts['pairs']} | {ours_share} | {counts['undecided']} | {wrong} | {theirs_share} "
+                  f"| {their_wrong} | {plain} |")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Judge: majority vote. The answer most attempts agree on is the label; agreeing with it is the reward."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -129,7 +129,10 @@ def _vote_on(question: str, attempts: list[Row], settings: Settings, compare: Co
         return compare([(first, second)])[0]
 
     found = [final_answer(row["text"], settings.answer_pattern) for row in attempts]
-    usable = [usable_answer(answer, row["finish_reason"]) for answer, row in zip(found, attempts, strict=True)]
+    usable = [
+        usable_answer(answer, row["finish_reason"], settings.equivalence)
+        for answer, row in zip(found, attempts, strict=True)
+    ]
     draw = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8])  # the recipe's seed is in the id
     verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None, draw)
     rewards = [_reward(verdict, *attempt, compare) for attempt in zip(verdict.members, usable, strict=True)]
@@ -162,7 +165,7 @@ def _answer_rows(draft: Draft, judged: Judged) -> list[Row]:
             "attempt_id": attempt["id"],
             "question_id": judged.question,
             "answer": answer.text,
-            "canonical": canonical(answer) if valid is not None else None,
+            "canonical": canonical(answer.text) if valid is not None else None,
             "source": answer.source,
             "valid": valid is not None,
             "invalid_reason": _why_invalid(attempt) if valid is None else None,
@@ -201,6 +204,7 @@ def _figures(answers: list[Row], verdicts: list[Row], probed: list[Row]) -> dict
     return {
         "vote_precision": precision.model_dump() if marks else None,
         "probe_coverage": len(marks) / len(probed) if probed else 0.0,
+        "read": dict(sorted(Counter(row["source"] for row in answers).items())),
         "unparsable": sum(not row["valid"] for row in answers) / len(answers) if answers else 0.0,
         "mean_agreement": sum(row["agreement"] for row in verdicts) / len(verdicts) if verdicts else 0.0,
         "tied": sum(row["tied"] for row in verdicts),

@@ -17,6 +17,7 @@ from schemas.manifest import CheckpointRef, TableRef, Teacher
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.settings import Propose as Settings
+from tasks.checks.blocks import levelled
 from tasks.checks.copies import ExactIndex
 from tasks.checks.novelty import NoveltyIndex
 from tasks.checks.proposals import parse_numbered_list, rule_violation, tidy
@@ -94,7 +95,7 @@ def _wave(
         fewshots = _fewshots(settings, seed_pool, own_pool, random.Random(draft.random_seed("fewshots", wave, index)))
         row_id = draft.row_id(PROPOSALS, wave, index)
         shown[row_id] = {"wave": wave, "prompt_index": index, "fewshot_ids": [i for i, _ in fewshots]}
-        filled = prompt.render(fewshots=[" ".join(text.split()).rstrip(":") for _, text in fewshots])
+        filled = prompt.render(fewshots=[levelled(text).rstrip(":") for _, text in fewshots])
         requests.append(Request(row_id, filled, settings.sampling, draft.random_seed("propose", wave, index)))
     done = 0
 

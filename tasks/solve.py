@@ -105,5 +105,8 @@ def _attempted(
 
 def _settled(attempts: list[Completion], wanted: int, judge: Judge, select: Select) -> bool:
     stopping = Stopping(wanted, select.min_agreement, select.max_agreement, joins=judge.equivalence == "math")
-    answers = [usable_answer(final_answer(a.text, judge.answer_pattern), a.finish_reason) for a in attempts]
+    answers = [
+        usable_answer(final_answer(a.text, judge.answer_pattern), a.finish_reason, judge.equivalence)
+        for a in attempts
+    ]
     return stopping.settled(answers)

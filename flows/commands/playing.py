@@ -49,6 +49,7 @@ def plan(
     as_json_list: JsonOption = False,
 ) -> None:
     """What the next run would do, stage by stage, and why; or what it will take. Nothing is written."""
+    from flows.lines.show import unusable_lines
     from flows.plan import plan_round
     from flows.preflight import preflight
 
@@ -65,6 +66,8 @@ def plan(
     console.note(f"next: {lineage.recipe}/{lineage.next_round}, of {ready.recipe.rounds} rounds a run")
     for stage in planned:
         console.note(f"  {stage.stage:<{NAME}} {stage.state:<8} {stage.why}")
+    for line in unusable_lines({source.key: source.unusable for source in ready.sources.named}):
+        console.note(f"rows that could not be used: {line}")
     console.note(f"play it: selfplay run {recipe} --store {store}")
 
 

@@ -26,6 +26,7 @@ def round_lines(lineage: Lineage, m: Manifest, stages: Mapping[str, StageRecord 
     yield f"reason   {plain(m.reason, 500)}"
     yield from _titled("scores", _scores(m))
     yield from _titled("stages", _stages(m, stages))
+    yield from _titled("rows that could not be used", unusable_lines(m.inputs.get("unusable", {})))
     yield from _titled("tables", _tables(m))
     dropped = sorted(m.dropped.items(), key=lambda found: -found[1])
     yield from _titled("dropped", (f"{rows:>9,}  {plain(reason)}" for reason, rows in dropped))
@@ -49,6 +50,11 @@ def row_lines(round_id: str, found: Found, limit: int) -> Iterator[str]:
         yield ""
     more = f"; the others: --limit {found.matched}" if found.matched > limit else ""
     yield f"{len(found.rows):,} of {found.matched:,} rows of {round_id} {plain(found.table)}{more}"
+
+
+def unusable_lines(unusable: Mapping[str, dict[str, int]]) -> Iterator[str]:
+    """A line a file of the recipe that has such rows."""
+    yield from (f"{plain(key)}: {counted(reasons)}" for key, reasons in unusable.items() if reasons)
 
 
 def _titled(title: str, lines: Iterator[str]) -> Iterator[str]:

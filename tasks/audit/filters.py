@@ -65,6 +65,7 @@ def _of_propose(settings: Row, text: str, question: Row | None) -> list[Filter]:
         ("truncated", None, None),
         ("surplus", question["position"] + 1 if question else None, settings["target"]),
         ("empty", words, 1),
+        ("answered", 0, 0),
         ("too_short", words, rules["min_words"]),
         ("too_long", words, rules["max_words"]),
         *((reason, 0, 0) for reason, switch in switches.items() if rules[switch]),

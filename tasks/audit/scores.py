@@ -60,7 +60,10 @@ def majorities(rows: list[Row], benchmark: str, checks: Judge, compare: Compare)
         return compare([(first, second)])[0]
 
     def right(drawn: list[Row]) -> bool | None:
-        usable = [usable_answer(final_answer(a["text"], checks.answer_pattern), a["finish_reason"]) for a in drawn]
+        usable = [
+            usable_answer(final_answer(a["text"], checks.answer_pattern), a["finish_reason"], checks.equivalence)
+            for a in drawn
+        ]
         answer = vote(usable, checks.rule, same if checks.equivalence == "math" else None).answer
         outcome = same(drawn[0]["reference"], answer) if answer is not None else Outcome.DIFFERENT
         return None if outcome is Outcome.UNDECIDED else outcome is Outcome.EQUAL

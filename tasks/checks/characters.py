@@ -5,9 +5,9 @@ import unicodedata
 
 
 def plain_characters(text: str) -> str:
-    """Level spaces, digits and symbols; controls and direction marks go, currency signs other than `$` and cents too.
+    """Level spaces, digits and symbols; controls and direction marks go, currency signs that have no unit here too.
     For texts of bounded length: Unicode's own ordering of accents takes the square of their number."""
-    text = unicodedata.normalize("NFKC", plain_digits_and_signs(_ROOT.sub(r"\\sqrt{\1}", text)))
+    text = unicodedata.normalize("NFKC", plain_digits_and_signs(_ROOT.sub(_root, text)))
     return plain_digits_and_signs(text)
 
 
@@ -20,14 +20,20 @@ def plain_digits_and_signs(text: str) -> str:
     return " ".join(text.split())
 
 
-_ROOT = re.compile(r"√\s?(\d+(?:\.\d+)?)")  # √13 is the root of 13, though \sqrt13 is that of 1, times 3
+def _root(found: re.Match[str]) -> str:
+    return f"\\sqrt{'[3]' if found[1] == '∛' else ''}{{{found[2]}}}"
+
+
+_ROOT = re.compile(r"([√∛])\s?(\d+(?:\.\d+)?)")  # √13 is the root of 13, though \sqrt13 is that of 1, times 3
 
 _RAISED, _LOWERED = ("\ue000", "\ue001"), ("\ue002", "\ue003")  # around raised and lowered characters
 
+MONEY = "€£¥₹₩₽"
 _SYMBOLS = {
     "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "√": "\\sqrt ",
+    "∛": "\\sqrt[3]",
     "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∩": "\\cap ", "π": "\\pi ", "∞": "\\infty ",
-    "°": "^\\circ ", "º": "^\\circ ", "±": "\\pm ", "∈": "\\in ",
+    "⁄": "/", "°": "^\\circ ", "º": "^\\circ ", "±": "\\pm ", "∈": "\\in ",
     "٪": "%", "٫": ".", "٬": ",", "،": ",", "¢": " cents",
 }  # fmt: skip
 
@@ -47,6 +53,8 @@ def _plain_character(character: str) -> str:
         return " "
     if character.isascii():
         return character if character.isprintable() else ""
+    if character in MONEY:
+        return character
     category = unicodedata.category(character)
     if category in ("Cc", "Cf", "Co", "Cs", "Sc"):
         return ""  # controls, direction marks, private characters, lone surrogates, money signs

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from schemas.settings import Judge
-from tasks.checks.answers import canonical
+from tasks.checks.answers import value_form
 from tasks.checks.verify import OUTCOMES, Outcome, equivalent
 
 Compare = Callable[[Sequence[tuple[str, str]]], list[Outcome]]
@@ -23,5 +23,5 @@ def equality(checks: Judge, cache: Path) -> Iterator[Compare]:
 
 
 def _canonically(reference: str, answer: str) -> Outcome:
-    form = canonical(reference)
-    return Outcome.EQUAL if form and form == canonical(answer) else Outcome.DIFFERENT
+    form = value_form(reference)
+    return Outcome.EQUAL if form and form == value_form(answer) else Outcome.DIFFERENT

@@ -1,181 +1,234 @@
-"""The normal form of an answer's mathematics: spellings levelled, then numbers, intervals, sets, lists, matrices."""
+r"""Forms: what an answer says, as a tree in which spellings of one thing are one.
 
+Beside the nodes of `expressions` there are ("amount", value, unit or noun), ("named", ((name, value), ...)),
+("reals", name or "", pieces), ("several", items), ("ratios", parts), ("family", node), ("sequence", items),
+("choice", letter, text), ("clock", seconds, half), ("date", year, month, day), ("based", value, base),
+("quotient", whole, rest), ("words", text) and ("raw", text): mathematics that is not read here.
+"""
+
+import itertools
 import re
+from fractions import Fraction
+from functools import lru_cache
 
+from tasks.checks import phrases
 from tasks.checks.characters import plain_characters
-from tasks.checks.latex import bare, last_of_chain, plain_latex
-from tasks.checks.numbers import number_form
-from tasks.checks.units import split_unit
-
-MAX_DEPTH = 4
-"""Brackets within brackets that are looked into."""
-
-
-def normal_form(text: str, depth: int = 0) -> str:
-    """One pass of levelling. Time is linear in the text's length, times MAX_DEPTH."""
-    text = bare(plain_characters(text))
-    if found := _CHOSEN.match(text):
-        return found.group(1).upper()
-    text, unit = split_unit(with_plain_scale(text))
-    text = bare(plain_latex(text))
-    form = _choice(text) or number_form(text)
-    if not form and text and depth < MAX_DEPTH:
-        form = _interval(text, depth) or _collection(text, depth)
-    return f"{form or text} {unit.name}" if unit and unit.name else form or text
+from tasks.checks.cursor import Node, NotMathematics
+from tasks.checks.exact import Unknown, exact
+from tasks.checks.expressions import parse
+from tasks.checks.latex import plain_latex
+from tasks.checks.numerals import is_ordinal, number_in_words
+from tasks.checks.reals import ALL
+from tasks.checks.shapes import shaped
+from tasks.checks.tokens import tokens_of
+from tasks.checks.units import unit_of
 
 
-def with_plain_scale(text: str) -> str:
-    """The last term of a chain of sums, `million` and the like as powers of ten, `percent` as its sign."""
-    return _PERCENT.sub("%", _SCALE.sub(_power_of_ten, last_of_chain(text)))
+@lru_cache(maxsize=1 << 15)
+def read(text: str) -> Node:
+    """What an answer of bounded length says. Never raises; ("words", "") for one that says nothing."""
+    plain = _LABEL.sub("", bare(plain_latex(plain_characters(text))))
+    flat = without_text_macros(plain)
+    return _phrase(flat) or _mathematics(plain, flat)
 
 
-_CHOSEN = re.compile(r"\(([A-E])\) (?!or\b|and\b)[\w$]")  # a letter, then what stands at it in the list of choices
-_PERCENT = re.compile(r"(?<=[\d}]) ?(?:\\text ?\{ ?)?per ?cent\b\}?")
-_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_NAMES = "|".join(_SCALES)
-_SCALE = re.compile(rf"(?<=\d)[ ~]?(?:\\(?:text|mbox|mathrm) ?\{{ ?(?P<boxed>{_NAMES}) ?\}}|(?P<plain>{_NAMES})\b)")
+_LABEL = re.compile(
+    r"^(?:(?:in )?(?:the )?year (?=\d)|in (?=\d{4}$)|#{2,} ?|(?:about|approximately|approx\.|roughly|around) (?=\S)"
+    r"|(?:the )?(?:final )?(?:answer|ans|答案|答|respuesta|réponse|antwort|ответ)\s?(?::|=|\bis\b|是|为)\s?)",
+    re.IGNORECASE,
+)
+_WRAPPERS = (("\\boxed{", "}"), ("\\fbox{", "}"), ("\\underline{", "}"), ("**", "**"), ("*", "*"), ("`", "`"),
+             ("{", "}"),
+             ('"', '"'), ("“", "”"))  # fmt: skip
+_EDGES = re.compile(
+    r"^(?:[\s&+:]|\\\\|\\(?=\s))+|(?:[\s&,;:*_]|\\\\|(?<![.\d])\.|(?<=\d)\.(?!\.)|\\(?:quad|qquad)?)+$"
+)
 
 
-def _power_of_ten(found: re.Match[str]) -> str:
-    return f"\\times10^{{{_SCALES[found['boxed'] or found['plain']]}}}"
+def bare(text: str) -> str:
+    """Take off wrappers around the whole, marks at its edges and a leading plus, while there are any."""
+    for _ in range(12):
+        inner = text.strip()
+        for opening, closing in _WRAPPERS:
+            if len(inner) >= len(opening) + len(closing) and inner.startswith(opening) and inner.endswith(closing):
+                inside = inner[len(opening) : -len(closing)]
+                # {1,2} is a set, {a}{b} two groups, *a* b* no emphasis
+                if not re.search(r"[{},]" if opening == "{" else re.escape(opening[-1]), inside) or (
+                    opening[0] == "\\" and _is_one_group(inside)
+                ):
+                    inner = inside
+                    break
+        inner = _trimmed(inner)
+        if inner == text:
+            break
+        text = inner
+    return text
 
 
-def _choice(text: str) -> str | None:
-    found = re.fullmatch(r"(?:(?i:graph|option|choice|answer) ?)?\(?([A-Ha-h])\)", text) or re.fullmatch(
-        r"(?i:graph|option|choice|answer) ?\(?([A-Ha-h])\)?", text
-    )
-    return found.group(1).upper() if found else None
+def _trimmed(text: str) -> str:
+    text = text.strip().removeprefix("+") if not text.strip().startswith("+-") else text.strip()
+    text = text.lstrip("&: ").strip()
+    if text.lower().endswith((".m.", " p.m", " a.m")):
+        return text
+    while text and (text[-1] in ",;:&" or text.endswith("**") or (text[-1] == "." and not text.endswith(".."))):
+        text = text[: -2 if text.endswith("**") else -1].rstrip()
+    return text.removesuffix("\\\\").strip()
 
 
-_END = r"((?:[^<>=\\a-zA-Z]|\\(?!le|ge|in(?![f])|ne)[a-zA-Z]+)+)"
-_NAME = r"(?:[a-zA-Z]|\\(?:lambda|theta|alpha|beta|mu|phi|omega|rho|sigma))"
-_LESS, _MORE = r"(<|\\le(?![a-z]))", r"(>|\\ge(?![a-z]))"
-_BETWEEN = re.compile(rf"{_END}{_LESS} ?{_NAME} ?{_LESS} ?{_END}")
-_BETWEEN_DOWN = re.compile(rf"{_END}{_MORE} ?{_NAME} ?{_MORE} ?{_END}")
-_ABOVE = re.compile(rf"{_NAME} ?{_MORE} ?{_END}|{_END}{_LESS} ?{_NAME}")
-_BELOW = re.compile(rf"{_NAME} ?{_LESS} ?{_END}|{_END}{_MORE} ?{_NAME}")
-_IN = re.compile(rf"{_NAME}\\in ?(?=[(\[\\])")
+def _is_one_group(inside: str) -> bool:
+    depth = 0
+    for found in re.finditer(r"\\.|[{}]", inside, re.DOTALL):
+        depth += (found.group() == "{") - (found.group() == "}")
+        if depth < 0:
+            return False
+    return depth == 0
 
 
-def _interval(text: str, depth: int) -> str | None:
-    """`2 < x \\le 5` as (2,5], `x > 2` as (2,\\infty), and `x \\in (1,2)` as (1,2)."""
-    if found := _IN.match(text):
-        return normal_form(text[found.end() :], depth + 1)
-    if len(text) > 200 or not ("<" in text or ">" in text or "\\le" in text or "\\ge" in text):
+_MACRO = re.compile(
+    r"\\(?:text|textbf|textit|textrm|textsf|texttt|mbox|hbox|mathrm|mathbf|mathit|operatorname|boldsymbol|bm|emph)\*?\s?\{([^{}]*)\}"
+)
+
+
+def without_text_macros(text: str) -> str:
+    r"""`\text{5 cm}` as `5 cm`; two levels of it."""
+    for _ in range(2):
+        text = _MACRO.sub(r"\1", text)
+    return " ".join(text.split()).strip()
+
+
+_REMARK = re.compile(r"\s*\(([A-Za-z][A-Za-z ,'.-]{2,60})\)\s*$")
+_ALL_NUMBERS = re.compile(
+    r"(?:the set of )?(?:all |any )?(?:the )?(real|reals|integer|integers|natural|rational|complex)(?: numbers?)?"
+)
+_SETS = {"integer": "Z", "natural": "N", "rational": "Q", "complex": "C"}
+_INFINITY = re.compile(r"(?:(positive|negative|plus|minus) )?infinity")
+
+
+def _phrase(flat: str) -> Node | None:
+    """Answers that are no mathematics, though figures may stand in them."""
+    if not flat:
+        return ("words", "")
+    if (choice := phrases.choice_of(flat)) is not None:
+        return ("choice", *choice)
+    if (clock := phrases.clock_of(flat)) is not None:
+        return ("clock", *clock)
+    if (date := phrases.date_of(flat)) is not None:
+        return ("date", *date)
+    if (based := phrases.based_number(flat)) is not None:
+        return ("num", Fraction(based[0]), 0) if based[1] == 10 else ("based", *based)
+    if (quotient := phrases.quotient_of(flat)) is not None:
+        return ("quotient", *quotient)
+    if (lengths := phrases.feet_and_inches(flat)) is not None:
+        return _phrase_of_amounts([(lengths[0], "foot"), (lengths[1], "inch")])
+    if (value := number_in_words(flat)) is not None:
+        return ("num", value, 0)
+    if found := _ALL_NUMBERS.fullmatch(flat.lower()):
+        return ALL if found[1] in ("real", "reals") else ("all", _SETS[found[1].rstrip("s")])
+    if found := _INFINITY.fullmatch(flat.lower()):
+        return ("neg", ("const", "infty")) if found[1] in ("negative", "minus") else ("const", "infty")
+    if (spelled := _spelled_amount(flat)) is not None:
+        return spelled
+    if phrases.words_form(flat) in ("no solution", "empty set"):
+        return ("empty",)
+    return _compound(flat)
+
+
+def _spelled_amount(flat: str) -> Node | None:
+    """`five apples`, `half an hour`."""
+    words = flat.split()
+    if not 1 < len(words) <= 10 or (not words[0].isalpha() and "-" not in words[0]):
         return None
-    if found := _BETWEEN.fullmatch(text):
-        low, opens, closes, high = found.groups()
-    elif found := _BETWEEN_DOWN.fullmatch(text):
-        high, closes, opens, low = found.groups()
-    elif found := _ABOVE.fullmatch(text):
-        opens, low = found.group(1) or found.group(4), found.group(2) or found.group(3)
-        closes, high = "<", "\\infty"
-    elif found := _BELOW.fullmatch(text):
-        closes, high = found.group(1) or found.group(4), found.group(2) or found.group(3)
-        opens, low = "<", "-\\infty"
-    else:
-        return None
-    left, right = "(" if opens in "<>" else "[", ")" if closes in "<>" else "]"
-    return f"{left}{normal_form(low, depth + 1)},{normal_form(high, depth + 1)}{right}"
-
-
-_MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
-_NESTED = re.compile(r"\[(\[[^\[\]]*\](?:,\[[^\[\]]*\])*)\]")
-_NAMED_POINT = re.compile(rf"\(((?:{_NAME},)+{_NAME})\)=(?=\()")
-_ASSIGNED = re.compile(rf"({_NAME})=(.+)", re.DOTALL)
-
-
-def _collection(text: str, depth: int) -> str | None:
-    """Points and intervals, sets and lists of solutions (unordered), matrices: their parts in normal form."""
-    if found := _MATRIX.fullmatch(text):
-        return _matrix([row.split("&") for row in found.group(1).split("\\\\")], depth)
-    if found := _NESTED.fullmatch(text):
-        return _matrix([row.split(",") for row in found.group(1)[1:-1].split("],[")], depth)
-    if text.startswith("\\{") and text.endswith("\\}"):
-        return _unordered(parts_of(text[2:-2]), depth)
-    if text[0] in "([{" and text[-1] in ")]}" and _closes_last(text):
-        inside = parts_of(text[1:-1])
-        if text[0] == "{":
-            return _unordered(inside, depth) if len(inside) > 1 else normal_form(inside[0], depth + 1)
-        if len(inside) > 1:
-            return f"{text[0]}{','.join(normal_form(part, depth + 1) for part in inside)}{text[-1]}"
-    if (found := _NAMED_POINT.match(text)) and sorted(names := found.group(1).split(",")) == names:
-        return normal_form(text[found.end() :], depth + 1)
-    if (found := _ASSIGNED.fullmatch(text)) and (number := number_form(found.group(2))):
-        return f"{found.group(1)}={number}"
-    for mark in ("\\lor", "\\cup"):
-        if mark in text and (union := _union(text.split(mark), mark, depth)):
-            return union
-    listed = parts_of(text.replace("\\lor", ","))
-    if all(listed) and (len(listed) > 1 or len(_PM.findall(text)) == 1) and not _RELATION.search(text):
-        return _unordered(listed, depth, is_set=False)
-    if found := _ASSIGNED.fullmatch(text):
-        return f"{found.group(1)}={normal_form(found.group(2), depth + 1)}"
+    for end in range(len(words) - 1, 0, -1):
+        value = None if is_ordinal(words[end - 1]) else number_in_words(" ".join(words[:end]))
+        rest = " ".join(words[end:])
+        if value is not None:
+            unit = unit_of(rest.removeprefix("an ").removeprefix("of a "), True)
+            if unit is not None:
+                return ("amount", ("num", value, 0), unit)
+            known = all(word.isalpha() for word in rest.split()) and not phrases.changes_the_value(rest)
+            return ("amount", ("num", value, 0), rest) if known else None
     return None
 
 
-_PM = re.compile(r"\\pm(?![a-zA-Z])")
-_RELATION = re.compile(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])")
+_COMPOUND = re.compile(r"(-?\d+(?:\.\d+)?(?: \d+/\d+)?|\d+/\d+)\s?([^\W\d_]+\.?)(?:\s?,)?(?:\s(?:and\s)?|(?=\d)|$)")
 
 
-def _union(parts: list[str], mark: str, depth: int) -> str | None:
-    """`A \\cup B` in a fixed order; `x < 1 or x > 2` too, if all parts are of one name."""
-    forms = sorted(normal_form(part, depth + 1) for part in parts)
-    if mark == "\\lor":
-        names = {name for part in parts for name in re.findall(rf"(?<!\\)(?<![a-zA-Z]){_NAME}(?![a-zA-Z])", part)}
-        if (
-            len(names) != 1
-            or not all(_RELATION.search(part) for part in parts)
-            or any(f[:1] not in "([" for f in forms)
-        ):
+def _compound(flat: str) -> Node | None:
+    """`1 h 30 min`, `5 feet 6 inches`, `2 hours, 5 minutes and 3 seconds`."""
+    found: list[tuple[str, str]] = []
+    at = 0
+    while at < len(flat) and len(found) < 6:
+        match = _COMPOUND.match(flat, at)
+        if match is None:
             return None
-    return forms[0] + "".join(f"\\cup{' ' if form[:1].isalpha() else ''}{form}" for form in forms[1:])
+        found.append((match[1], match[2]))
+        at = match.end()
+    return _phrase_of_amounts(found) if len(found) > 1 and at == len(flat) else None
 
 
-def _unordered(parts: list[str], depth: int, is_set: bool = True) -> str:
-    """Sorted; a set has each part once, and so has a list without repeats: 3,3,4 are three sides."""
-    assigned = [_ASSIGNED.fullmatch(part) for part in parts]
-    names = {found.group(1) for found in assigned if found}
-    if len(names) == 1:  # x=1, x=2 and x=1,2 are 1 and 2
-        parts = [found.group(2) if found else part for found, part in zip(assigned, parts, strict=True)]
-    signed = [_PM.sub(sign, part) for part in parts for sign in ("+-" if len(_PM.findall(part)) == 1 else "+")]
-    forms = sorted(normal_form(part, depth + 1) for part in signed)
-    if not is_set and len(set(forms)) < len(forms):
-        return ",".join(forms)
-    forms = sorted(set(forms))
-    return f"\\{{{','.join(forms)}\\}}" if forms != [""] else "\\emptyset"
+def _phrase_of_amounts(parts: list[tuple[str, str]]) -> Node | None:
+    """Amounts of one dimension, the larger units first, in the last one."""
+    units = [unit_of(name, True) for _, name in parts]
+    if any(unit is None for unit in units):
+        return None
+    known = [unit for unit in units if unit is not None]
+    if len({unit.powers for unit in known}) > 1 or any(a.factor <= b.factor for a, b in itertools.pairwise(known)):
+        return None
+    total = Fraction(0)
+    for (figure, _), unit in zip(parts, known, strict=True):
+        value = exact(shaped(parse(tokens_of(figure) or [])))
+        if value is None:
+            return None
+        total += value * unit.factor / known[-1].factor
+    return ("amount", ("num", total, 0), known[-1])
 
 
-def _matrix(rows: list[list[str]], depth: int) -> str:
-    while len(rows) > 1 and not any(rows[-1]):
-        rows = rows[:-1]  # a line break at the end
-    lines = ("&".join(normal_form(entry, depth + 1) for entry in row) for row in rows)
-    return "\\begin{pmatrix}" + "\\\\".join(lines) + "\\end{pmatrix}"
+def _mathematics(plain: str, flat: str) -> Node:
+    """The tree of a formula; words or raw text if it is none that is read here."""
+    remark = _REMARK.search(flat)
+    if remark and remark.start() and not re.match(r"mod\b|base\b|or\b|and\b", remark[1]):
+        node = _mathematics(plain[: plain.rfind("(")].rstrip(" {~\\").removesuffix("\\text"), flat[: remark.start()])
+        unit = unit_of(remark[1], True)
+        if node[0] not in ("words", "raw"):
+            return ("amount", node, unit) if unit and node[0] not in ("amount", "named") else node
+    try:
+        if (opened := re.fullmatch(r"([\[\]])(.+[,;].+)([\[\]])", plain, re.DOTALL)) and (
+            opened[1] + opened[3]
+        ) != "[]":
+            plain = f"{'[' if opened[1] == '[' else '('}{opened[2]}{']' if opened[3] == ']' else ')'}"  # ]2,5[
+        tokens = tokens_of(plain)
+        if tokens is None:
+            return ("raw", plain)
+        node = shaped(parse(tokens))
+        return ("words", flat) if node[0] == "sym" and node[1].isalpha() and len(node[1]) > 1 else node  # YES, AB
+    except (NotMathematics, Unknown, RecursionError):
+        pass
+    if found := re.fullmatch(
+        r"([A-Za-z][A-Za-z ]{1,40}?)(?:\s?[=:]\s?|\sis\s)(.+)", flat, re.DOTALL
+    ):  # `area = 12`, `Total: 5`
+        value = read(found[2])
+        if value[0] not in ("words", "raw"):
+            return value
+    if _is_mathematics(flat):
+        return ("raw", flat)
+    return _names(flat) or ("words", flat)
 
 
-_BRACKETS = re.compile(r"\\[{}]|\\.|[()\[\]{},]", re.DOTALL)
+def _names(flat: str) -> Node | None:
+    """`Bob and Alice`: names that "and" joins have no order."""
+    names = re.split(r",? and |, ", flat)
+    if (
+        " and " not in flat
+        or not 1 < len(names) <= 8
+        or not all(re.fullmatch(r"[^\W\d_]+(?: [^\W\d_]+)?", n) for n in names)
+    ):
+        return None
+    return ("set", tuple(sorted((("words", name) for name in names), key=repr)))
 
 
-def parts_of(text: str) -> list[str]:
-    """Split at the commas that no bracket holds."""
-    parts, depth, start = [], 0, 0
-    for token in _BRACKETS.finditer(text):
-        mark = token.group()
-        if mark in ("(", "[", "{", "\\{"):
-            depth += 1
-        elif mark in (")", "]", "}", "\\}"):
-            depth -= 1
-        elif mark == "," and depth == 0:
-            parts.append(text[start : token.start()])
-            start = token.end()
-    return [*parts, text[start:]]
+def _is_mathematics(flat: str) -> bool:
+    letters = re.findall(r"(?<!\\)\b[^\W\d_]{3,}", flat)
+    return bool(re.search(r"[\\^_=<>]", flat)) or not letters
 
 
-def _closes_last(text: str) -> bool:
-    """Whether the bracket that opens the text is closed by its last character."""
-    depth = 0
-    for token in _BRACKETS.finditer(text):
-        depth += (token.group() in "([{") - (token.group() in ")]}")
-        if depth == 0 and token.end() < len(text):
-            return False
-    return depth == 0
+# from a parsed tree to one of few shapes

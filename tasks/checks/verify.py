@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tasks.checks.known import forms_to_compare, outcome_of
+from tasks.checks.known import asked_of
 from tasks.checks.outcomes import Outcome, Outcomes
 from tasks.checks.worker import Gone, Killed, Worker
 
@@ -20,16 +20,16 @@ OUTCOMES = Outcomes()
 
 
 def equivalent(pairs: Sequence[tuple[str, str]], timeout_seconds: float = 5.0) -> list[Outcome]:
-    """Say of each pair (reference, answer) whether math-verify holds them equal, in this direction.
+    """Say of each pair (reference, answer) whether they are the same answer.
 
-    What is compared, and remembered, are canonical forms, brought to one unit where both answers state one. Equal
-    forms are EQUAL, and two other numbers or words DIFFERENT, without a worker; an empty form equals nothing.
+    What they say decides where it can be read (`outcome_of`); limits, integrals and the like are for math-verify, in
+    a worker, in this direction. An answer that says nothing equals nothing.
     `timeout_seconds` bounds one check of one pair on the wall clock, from the moment a worker takes it up: waiting
     for a worker or for its start is no part of it. A check that takes too much memory is UNDECIDED too. Safe to call
     from several threads. Raises OSError or RuntimeError if the workers cannot start, or if the interpreter is ending.
     """
-    compared = [forms_to_compare(first, second) for first, second in pairs]
-    outcomes = {forms: _known(*forms) for forms in compared if not isinstance(forms, Outcome)}
+    compared = [asked_of(first, second) for first, second in pairs]
+    outcomes = {texts: OUTCOMES.get(texts) for texts in compared if not isinstance(texts, Outcome)}
     unknown = [forms for forms, outcome in outcomes.items() if outcome is None]
     if len(unknown) == 1:
         outcomes[unknown[0]] = _check(unknown[0], timeout_seconds)
@@ -40,7 +40,7 @@ def equivalent(pairs: Sequence[tuple[str, str]], timeout_seconds: float = 5.0) -
             outcomes.update(zip(unknown, checked, strict=True))
         finally:
             threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts it does not wait for the checks
-    return [forms if isinstance(forms, Outcome) else outcomes[forms] or Outcome.UNDECIDED for forms in compared]
+    return [texts if isinstance(texts, Outcome) else outcomes[texts] or Outcome.UNDECIDED for texts in compared]
 
 
 def start_workers() -> None:
@@ -66,25 +66,21 @@ _starting = threading.Lock()
 _hooked = _started = _closed = False
 
 
-def _known(first: str, second: str) -> Outcome | None:
-    return outcome_of(first, second) or OUTCOMES.get((first, second))
-
-
-def _check(form: tuple[str, str], timeout_seconds: float) -> Outcome:
+def _check(texts: tuple[str, str], timeout_seconds: float) -> Outcome:
     start_workers()
     slot = _idle.get()
     try:
-        outcome = _asked(slot, form, timeout_seconds)
+        outcome = _asked(slot, texts, timeout_seconds)
     finally:
         _idle.put(slot)
-    OUTCOMES.add(form, outcome)
+    OUTCOMES.add(texts, outcome)
     return outcome
 
 
-def _asked(slot: int, form: tuple[str, str], timeout_seconds: float) -> Outcome:
+def _asked(slot: int, texts: tuple[str, str], timeout_seconds: float) -> Outcome:
     for _ in range(_MOST_GONE):
         try:
-            return Outcome(_worker_in(slot).check(*form, timeout_seconds))
+            return Outcome(_worker_in(slot).check(*texts, timeout_seconds))
         except Killed:
             break
         except Gone:  # ended from outside while it was idle: no fault of this pair

@@ -69,17 +69,20 @@ def _serve(same: Same, replies: int) -> None:
 
 
 def _open_checker() -> Same:
+    from latex2sympy2_extended import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse, verify
 
-    # LaTeX only: the other reader hands the text to sympy's parse_expr, which evaluates it as Python
-    readers = [LatexExtractionConfig()]
+    # LaTeX only: the other reader hands the text to sympy's parse_expr, which evaluates it as Python. Units stay: it
+    # would take letters behind a digit for them
+    levels = NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none")
+    readers = [LatexExtractionConfig(normalization_config=levels)]
 
     @lru_cache(maxsize=1024)
     def read(text: str) -> Any:
         return parse(f"${text} $", extraction_config=readers, parsing_timeout=None, raise_on_error=True)
 
     def same(first: str, second: str) -> bool:
-        return bool(verify(read(first), read(second), timeout_seconds=None, raise_on_error=True))
+        return bool(verify(read(first), read(second), float_rounding=12, timeout_seconds=None, raise_on_error=True))
 
     for kind in WARM_UP:  # the first of each kind builds grammars and loads modules: once, for all children
         same(kind, f"{kind}+1")

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.recipe import Recipe
-from tasks.collect import Sources
 from tasks.estimate.costs import Cost, History
 from tasks.estimate.model import Size
 from tasks.estimate.work import Work, Yields, sequences_a_row, work_to_come
+from tasks.sources import Sources
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from schemas.controls import is_control
 from schemas.manifest import StageRecord
 from schemas.recipe import Recipe
 from schemas.training import Train
-from tasks.collect import Sources
 from tasks.evaluate import shards
+from tasks.sources import Sources
 
 OF_ATTEMPTS = ("judge", "advantage", "select", "build", "validate", "alarms")
 COUNTED = {"propose": "proposals", "solve": "attempts", "ask_base": "base_samples", "evaluate": "evaluations"}

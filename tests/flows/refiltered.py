@@ -17,7 +17,8 @@ def check_filters(story, question_id, row, played):
     tries = [
         ("truncated", None, None),
         ("surplus", row and row["position"] + 1, proposed["target"]),
-        ("empty", words, 1), ("too_short", words, rules["min_words"]), ("too_long", words, rules["max_words"]),
+        ("empty", words, 1), ("answered", 0, 0), ("too_short", words, rules["min_words"]),
+        ("too_long", words, rules["max_words"]),
         ("punctuation", 0, 0), ("nonascii", 0, 0), ("pattern", 0, 0),
         ("not_new", row and row["nearest_score"], None),
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from flows.console import Console
 from flows.run import run_recipe
 from schemas.manifest import Score
 from schemas.recipe import Benchmark
-from tasks.collect import read_source
+from tasks.sources import read_source
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -118,7 +118,7 @@ def test_what_cannot_be_compared_is_one_line(compare, tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     (tmp_path / "text.jsonl").write_text("not\nJSON")
     (tmp_path / "other.jsonl").write_text('{"question": "1+2+3+4", "is": "10"}')
-    (tmp_path / "untold.jsonl").write_text('{"sum": "1+2+3+4", "is": ["10"]}')
+    (tmp_path / "untold.jsonl").write_text('{"sum": "1+2+3+4", "is": null}')
     (tmp_path / "torn.parquet").write_text("PAR1")
     pq.write_table(pa.table({"sum": [1, 2], "is": ["1", "2"]}), tmp_path / "numbers.parquet")
     pq.write_table(pa.table({"sum": pa.array([], "string"), "is": pa.array([], "string")}), tmp_path / "none.parquet")

@@ -4,7 +4,7 @@ import pytest
 
 from flows.round import Round
 from schemas.preference_pairs import PREFERENCE_PAIRS
-from tasks.collect import Sources
+from tasks.sources import Sources
 
 PAIR = {
     "id": "p", "question_id": "q", "chosen_attempt_id": "a", "rejected_attempt_id": "b", "prompt": "1+2=",

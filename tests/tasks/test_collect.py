@@ -7,8 +7,9 @@ import pytest
 
 from schemas.errors import BadInput, ValidationFailed
 from schemas.recipe import Recipe, SolvedRows
-from tasks.collect import collect, read_sources
+from tasks.collect import collect
 from tasks.prompts import Prompt, load_prompt
+from tasks.sources import read_sources
 from tasks.store.objects import keep_checkpoint
 
 ROWS = [{"problem": f"{i}+1", "solution": str(i + 1)} for i in range(1, 10)]

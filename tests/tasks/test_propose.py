@@ -10,6 +10,7 @@ from schemas.questions import QUESTIONS
 from schemas.selections import SELECTIONS
 from schemas.settings import Novelty
 from tasks.checks.novelty import NoveltyIndex, rouge_l_f1
+from tasks.checks.proposals import parse_numbered_list
 from tasks.prompts import load_prompt
 from tasks.propose import propose
 
@@ -88,6 +89,34 @@ def test_novelty_looks_at_seeds_earlier_rounds_and_this_batch(draft, play, monke
     assert sorted((row["text"], row["reason"]) for row in found) == [
         ("1+1+2+3", "not_new"), ("5+5+5+5", "not_new"), ("9+8+7+6", "not_new"), ("oops", "truncated")
     ]  # fmt: skip
+
+
+def test_a_question_with_its_answer_in_the_midst_is_dropped_and_one_before_its_answer_is_kept(draft, play):
+    row = {"wave": 0, "prompt_index": 0, "fewshot_ids": ["a", "b"], "prompt": "1.", "num_tokens": 9}
+    lists = " 5+4+3+2\nAnswer: 14\n**4.** 1+1+2+3 is \\boxed{7}, isn't it?\n(5) 6+4+3+2<|im_end|>"
+    draft.write(PROPOSALS, [row | {"id": "proposals-1", "text": lists, "finish_reason": "stop"}])
+    play(max_waves=1)
+    assert draft.read(draft.tables()["questions"])["text"].to_pylist() == ["5+4+3+2", "6+4+3+2"]
+    assert draft.dropped() == {"answered": 1}
+
+
+def test_few_shots_keep_the_line_breaks_of_code_and_the_list_is_still_read(draft, given, recipe, tiny, tmp_path):
+    code = "What is printed?\n```\n3. x\n  y\n```"
+    propose(
+        draft,
+        settings=recipe.propose.model_copy(update={"num_fewshots": 2, "max_waves": 1, "prompts_per_wave": 1}),
+        engine=recipe.engine,
+        prompt=load_prompt("propose_sums", tmp_path),
+        model=tiny,
+        seeds=given(SEEDS, [{"id": f"seeds-{n}", "question": code, "source_row": n} for n in (1, 2)]),
+        own=(),
+        invalid=(),
+        earlier=(),
+        round=1,
+    )
+    (prompt,) = draft.read(draft.tables()["proposals"])["prompt"].to_pylist()
+    assert prompt == f"1. {code}\n2. {code}\n3."
+    assert parse_numbered_list(f"{prompt} Next?", 1) == [code, code, "Next?"]
 
 
 def test_a_wave_that_is_whole_is_not_sampled_again_and_the_questions_are_the_same(draft, play):

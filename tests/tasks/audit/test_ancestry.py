@@ -22,11 +22,12 @@ from tasks.audit.ancestry import explain
 from tasks.audit.descent import follow
 from tasks.audit.rows import open_row
 from tasks.build import build
-from tasks.collect import Source, Sources, collect
+from tasks.collect import collect
 from tasks.judge import judge
 from tasks.propose import Admission
 from tasks.publish import publish
 from tasks.select import select
+from tasks.sources import Source, Sources
 from tasks.store.draft import Draft
 from tasks.store.lineage import make_store, open_lineage
 from tasks.store.objects import create_once, write_whole

@@ -1,4 +1,4 @@
-"""Claims about final answers and their normal form."""
+"""Claims about the normal form of answers."""
 
 import time
 
@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.checks.answers import MAX_CANONICAL_CHARS, canonical
-from tasks.checks.reading import Answer, final_answer
+from tasks.checks.answers import MAX_CANONICAL_CHARS, canonical, value_form
 
 LATEX = st.lists(
     st.sampled_from(
@@ -20,51 +19,12 @@ LATEX = st.lists(
 
 
 @pytest.mark.parametrize(
-    ("text", "answer", "source"),
-    [
-        ("First \\boxed{1}, no: \\boxed{\\frac{1}{2}}. So 7.", "\\frac{1}{2}", "boxed"),
-        ("\\boxed{1} and then \\boxed{2", "1", "boxed"),
-        ("\\boxed{1 \\boxed{3}", "3", "boxed"),
-        ("\\boxed{\\{1, 2\\}}", "\\{1, 2\\}", "boxed"),
-        ("\\boxed{4} \\boxed{ }", "4", "boxed"),
-        ("The answer is 3.\n#### 1,234\n", "1,234", "hash"),
-        ("the answer is 4. The final answer is (C).", "(C)", "phrase"),
-        ("**The answer is: 7**", "7", "phrase"),
-        ("The answer is $\\frac12$ because 3 < 4.", "\\frac12", "phrase"),
-        ("We get 5, 6 and then 1,234.", "1,234", "last_number"),
-        ("so x=-5 or", "-5", "last_number"),
-        ("10-3", "3", "last_number"),
-        ("The answer is $18. She then spends $5.", "$18", "phrase"),
-        ("The answer is $\\$18$.", "\\$18", "phrase"),
-        ("#### Step 1: add\nThe answer is 5.", "5", "phrase"),
-        ("#### 5 ####", "5", "hash"),
-        ("The answer is\n$$\n5\n$$", "5", "phrase"),
-        ("\\boxed{.} so 7", "7", "last_number"),
-        ("I do not know.", None, "none"),
-        ("", None, "none"),
-    ],
-)
-def test_the_answer_is_read_where_the_attempt_states_it(text: str, answer: str | None, source: str) -> None:
-    assert final_answer(text) == Answer(answer, source)
-
-
-def test_a_recipes_pattern_takes_its_last_match_and_group() -> None:
-    assert final_answer("3\n8\n#12;#13;", r"#(\d+);") == Answer("13", "pattern")
-    assert final_answer("a=1 a=2", r"a=\d") == Answer("a=2", "pattern")
-
-
-def test_a_recipes_pattern_decides_alone() -> None:
-    assert final_answer("\\boxed{5} #", r"#(\d+);") == Answer(None, "none")
-    assert final_answer("x", r"(y)?") == Answer(None, "none")
-
-
-@pytest.mark.parametrize(
     ("form", "spellings"),
     [
-        ("2.5", ["2.50", "$2.5$", "+2.5", "2.5.", "\\$2.50", "£2.50", "\\boxed{2.5}"]),
+        ("2.5", ["2.50", "$2.5$", "+2.5", "2.5.", "\\boxed{2.5}"]),
         (
             "2",
-            ["2.0", "002", "２", "٢", "{2}", "\\(2\\)", "2^\\circ", "2°", "4/2", "**2**"],
+            ["2.0", "002", "２", "٢", "{2}", "\\(2\\)", "4/2", "**2**", "two", "二", "2 units", "1+1"],
         ),
         ("-3", ["-3", "−3", "-3.0", "- 3"]),
         ("0", ["-0", "0.00", "00"]),
@@ -81,25 +41,28 @@ def test_a_recipes_pattern_decides_alone() -> None:
         ("a", ["a"]),
         ("(3,\\frac{\\pi}{2})", ["\\left( 3, \\frac{\\pi}{2} \\right)"]),
         ("x^{2}", ["x²", "x^2", "x**2"]),
-        ("\\sin x", ["\\sin x", "\\sin   x"]),
+        ("\\sin(x)", ["\\sin x", "\\sin   x", "sin x", "\\sin(x)"]),
         ("Monday", ["\\text{Monday}"]),
         ("(2,\\infty)", ["(2, oo)", "(2,∞)"]),
         ("5 6", ["5  6"]),
-        ("18", ["18 books", "$18", "\\$18.00", "18 dollars.", "6 + 12 = 18 apples", "18\\text{ dogs}", "18^\\circ"]),
-        ("18 centimeter", ["18 cm", "18\\text{ cm}", "18.0 centimetres", "18\\,\\mathrm{cm}"]),
+        ("18 dollar", ["$18", "\\$18.00", "18 dollars.", "\\$6 + \\$12 = \\$18", "US\\$18", "18 USD"]),
+        ("18 apples", ["18 apples", "6 + 12 = 18 apples", "18\\text{ apples}"]),
+        ("18 degree", ["18^\\circ", "18°", "18 degrees", "18^{\\circ}"]),
+        ("18 centimeter", ["18 cm", "18\\text{ cm}", "18.0 centimetres", "18\\,\\mathrm{cm}", "18厘米"]),
         ("18 centimeter^2", ["18 sq cm", "18\\text{ cm}^2", "18 square centimeters"]),
         ("18 mile/hour", ["18 miles per hour", "18 mph", "18 mi/h"]),
         ("2\\pi inch^2", ["2\\pi square inches", "2\\pi\\text{ in}^2"]),
+        ("90 minute", ["1 h 30 min", "1 hour and 30 minutes", "90 minutes"]),
         ("\\{5 centimeter,7 centimeter\\}", ["5 cm, 7 cm", "7\\text{ cm} and 5 cm"]),
         ("50 cent", ["50 cents", "50¢"]),
         ("10000000", ["10 million", "10 \\text{ million}"]),
         ("\\{3,4\\}", ["3, 4", "4 and 3"]),
-        ("3,3,4", ["3,3,4", "4, 3, 3"]),
+        ("3, 3, 4", ["3,3,4", "4, 3, 3"]),
         ("\\{1,234\\}", ["1, 234"]),
         ("x=1234", ["x = 1,234"]),
         ("x^{12}", ["x¹²", "x^{12}"]),
         ("0.001", ["10⁻³", "10^{-3}", "1e-03"]),
-        ("13/15", ["$\\frac{13}{15}$ of the pie"]),
+        ("13/15 of the pie", ["$\\frac{13}{15}$ of the pie"]),
         ("6%", ["6 percent", "6\\%"]),
         ("0.0000672", ["6.72e-5", "6.72 \\times 10^{-5}"]),
         ("32000000", ["32 million", "3.2\\cdot10^7"]),
@@ -107,23 +70,26 @@ def test_a_recipes_pattern_decides_alone() -> None:
         ("4.5", ["٤٫٥", "４．５"]),
         ("3\\sqrt{13}", ["3√13", "3 \\cdot \\sqrt{13}"]),
         ("D", ["Graph D", "option (d)", "(D)"]),
-        ("(2,5]", ["2 < x \\le 5", "x \\in (2, 5]", "5 ≥ t > 2", "\\left(2,5\\right]"]),
-        ("(-\\infty,3)", ["x < 3", "3 > x"]),
-        ("\\{1,2\\}", ["\\{2, 1\\}", "1, 2", "2 \\text{ and } 1", "x = 1 or x = 2", "{1, 2, 1.0}"]),
+        ("x\\in(2,5]", ["2 < x \\le 5", "x \\in (2, 5]", "5 ≥ x > 2", "x>2 and x \\leq 5"]),
+        ("(2,5]", ["\\left(2,5\\right]", "]2,5]"]),
+        ("x\\in(-\\infty,3)", ["x < 3", "3 > x"]),
+        ("\\{1,2\\}", ["\\{2, 1\\}", "1, 2", "2 \\text{ and } 1", "x = 1 or x = 2", "{1, 2}"]),
         ("\\{-2i,0,2i\\}", ["0, \\pm 2i", "-2i, 2i, 0"]),
         ("\\{1+\\sqrt{5},1-\\sqrt{5}\\}", ["1 \\pm \\sqrt{5}"]),
         (
             "\\begin{pmatrix}1&1/2\\\\3&4\\end{pmatrix}",
-            ["[[1, 0.5], [3, 4]]".replace("0.5", "2/4"), "\\begin{bmatrix} 1 & \\frac12 \\\\ 3 & 4.0 \\end{bmatrix}"],
+            [
+                "\\begin{pmatrix}1&2/4\\\\3&4\\end{pmatrix}",
+                "\\begin{bmatrix} 1 & \\frac12 \\\\ 3 & 4.0 \\end{bmatrix}",
+            ],
         ),
-        ("(-\\infty,1)\\cup(2,\\infty)", ["x < 1 or x > 2", "(2,\\infty) \\cup (-\\infty, 1)"]),
+        ("x\\in(-\\infty,1)\\cup(2,\\infty)", ["x < 1 or x > 2", "x \\in (2,\\infty) \\cup (-\\infty, 1)"]),
         ("25/2%", ["12\\frac12\\%", "\\frac{25}{2} percent"]),
         ("1234567", ["1'234'567"]),
         ("\\emptyset", ["\\varnothing", "\\{\\}"]),
-        ("\\sin x", ["sin x"]),
         ("2\\sqrt{3}", ["2*sqrt(3)", "2√(3)", "2√3"]),
         ("C", ["(C) 12 apples", "(C) $12$"]),
-        ("(1,2)", ["(x, y) = (1, 2)"]),
+        ("x=1, y=2", ["(x, y) = (1, 2)", "y=2, x=1", "x=1 and y=2"]),
         ("x=5", ["x = 5.0"]),
         ("3/2", ["{\\frac{3}{2}}", "{{1.5}}".replace("1.5", "3/2")]),
         ("(1/2,3)", ["\\left( \\frac{2}{4}, 3.0 \\right)"]),
@@ -189,7 +155,6 @@ def test_different_answers_keep_different_forms() -> None:
         "5 \\text{ or more}",
         "10 loss",
         "10",
-        "101 base two",
         "101",
         "3 radians",
         "3",
@@ -206,7 +171,7 @@ def test_different_answers_keep_different_forms() -> None:
 
 
 def test_no_answer_has_no_form() -> None:
-    assert canonical(Answer(None, "none")) == ""
+    assert canonical(None) == ""
 
 
 def test_a_huge_integer_stays_a_string() -> None:
@@ -217,12 +182,10 @@ def test_a_huge_integer_stays_a_string() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=200), LATEX))
-def test_reading_never_raises_and_the_form_is_stable(text: str) -> None:
-    answer = final_answer(text)
-    assert (answer.text is None) == (answer.source == "none")
+def test_a_form_is_its_own_form_and_nothing_raises(text: str) -> None:
     form = canonical(text)
     assert canonical(form) == form
-    canonical(answer)
+    assert value_form(value_form(text)) == value_form(text)
 
 
 @pytest.mark.parametrize(
@@ -235,8 +198,6 @@ def test_reading_never_raises_and_the_form_is_stable(text: str) -> None:
 def test_a_megabyte_of_hostile_text_is_read_in_linear_time(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
     started = time.perf_counter()
-    canonical(final_answer(text))
     canonical(text)
     canonical(text[:MAX_CANONICAL_CHARS])
-    final_answer(text + "}" * 100_000)
     assert time.perf_counter() - started < 3  # 0.1 to 0.5 s; a quadratic pattern would take minutes

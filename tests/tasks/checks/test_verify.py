@@ -34,10 +34,15 @@ def hostile_texts() -> dict[str, str]:
     return {r["name"]: r["head"] * r["times"] + r["middle"] + r["tail"] * r["times"] + r["end"] for r in rows}
 
 
+def limit(value: object) -> str:
+    """A text that only the checker can read."""
+    return f"\\lim_{{x\\to 0}} (x+{value})"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def workers() -> None:
     """Both workers at work, so that no test times their start."""
-    equivalent([(f"\\sqrt{{{n}}}", "1") for n in range(2, 6)])
+    equivalent([(limit(n), "1") for n in range(2, 6)])
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,7 @@ def workers() -> None:
         ("seat", "east", DIFFERENT),
         ("x>2", "(2,\\infty)", EQUAL),
         ("(2,\\infty)", "x>2", EQUAL),
-        ("0", "x^2+1=0", EQUAL),  # the checker looks at the right side alone, one way
+        ("0", "x^2+1=0", DIFFERENT),
         ("x^2+1=0", "0", DIFFERENT),
         ("40 feet", "40 meters", DIFFERENT),
         ("40 feet", "480 inches", EQUAL),
@@ -75,7 +80,7 @@ def test_honest_pairs_are_told_apart(first: str, second: str, outcome: Outcome) 
 
 
 def test_a_hostile_pair_is_undecided_in_time_and_costs_its_neighbours_nothing() -> None:
-    honest = [(f"{n}", f"\\sqrt{{{n * n}}}") for n in range(1, 20)]
+    honest = [(f"{n}", limit(n)) for n in range(1, 20)]
     started = time.perf_counter()
     outcomes = equivalent([(TOWER, "7"), *honest, ("8", TOWER)], timeout_seconds=1.0)
     assert outcomes == [UNDECIDED, *[EQUAL] * len(honest), UNDECIDED]
@@ -94,7 +99,7 @@ def test_each_hostile_text_ends_within_a_second_of_its_timeout_and_is_never_call
 def test_hostile_texts_leave_no_process_and_honest_pairs_lose_nothing() -> None:
     _await_two_ready_workers()
     hostile = [("1013", text) for text in list(hostile_texts().values())[:24]]
-    honest = [(f"{n}", f"\\sqrt{{{n * n}}}") for n in range(50, 74)]
+    honest = [(f"{n}", limit(n)) for n in range(50, 74)]
     mixed = [pair for both in zip(hostile, honest, strict=True) for pair in both]
     outcomes = equivalent(mixed, timeout_seconds=0.2)
     assert outcomes[1::2] == [EQUAL] * len(honest)
@@ -164,7 +169,7 @@ def test_a_worker_that_was_gone_before_it_took_the_pair_says_so(one: Worker, mon
     for victim in filter(None, verify._workers):
         os.killpg(victim._process.pid, 9)
     monkeypatch.setattr(Worker, "alive", True)  # as if each died just after the look
-    assert equivalent([("\\sqrt{10201}", "101"), ("\\sqrt{10201}", "x")]) == [EQUAL, DIFFERENT]
+    assert equivalent([(limit(101), "101"), (limit(101), "102")]) == [EQUAL, DIFFERENT]
 
 
 def test_a_reply_that_is_there_counts_though_this_process_slept_through_the_deadline(one: Worker) -> None:
@@ -196,10 +201,10 @@ def test_trouble_in_starting_a_worker_is_an_error_and_over_when_it_is_over(monke
         broken.setattr(subprocess, "Popen", lambda *_, **__: 1 / 0)
         for n in range(verify.NUM_WORKERS + 1):
             with pytest.raises(ZeroDivisionError):
-                equivalent([(f"{n}", "\\sqrt{31}")])
+                equivalent([(f"{n}", limit(31))])
             with pytest.raises(ZeroDivisionError):
-                equivalent([(f"{n}", "\\sqrt{31}"), (f"{n}", "\\sqrt{37}")])
-    assert equivalent([("100", "\\sqrt{10000}"), ("2", "\\sqrt{10000}")]) == [EQUAL, DIFFERENT]
+                equivalent([(f"{n}", limit(31)), (f"{n}", limit(37))])
+    assert equivalent([("100", limit(100)), ("2", limit(100))]) == [EQUAL, DIFFERENT]
 
 
 def test_a_start_that_fails_halfway_is_taken_up_where_it_failed() -> None:
@@ -237,7 +242,7 @@ def test_a_pair_that_takes_too_much_memory_is_undecided_long_before_its_timeout(
     _await_two_ready_workers()
     monkeypatch.setattr(worker, "MAX_MEMORY_BYTES", 150 * 2**20)
     started = time.perf_counter()
-    assert equivalent([("12", "2^{10^{12}}"), ("9", "\\sqrt{81}")], timeout_seconds=60) == [UNDECIDED, EQUAL]
+    assert equivalent([("12", "2^{10^{12}}"), ("9", limit(9))], timeout_seconds=60) == [UNDECIDED, EQUAL]
     assert time.perf_counter() - started < 30
 
 
@@ -248,21 +253,21 @@ def test_an_endless_answer_is_undecided_without_a_worker() -> None:
 
 
 def test_a_repeated_pair_is_not_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert equivalent([("\\frac{1}{16}", "\\sqrt{1/256}")]) == [EQUAL]
+    assert equivalent([("\\frac{2}{1}", limit(2))]) == [EQUAL]
     monkeypatch.setattr(verify, "_check", None)
-    assert equivalent([("2/32", "$\\sqrt{1/256}$")] * 3) == [EQUAL] * 3
+    assert equivalent([("2.0", f"${limit(2)}$")] * 3) == [EQUAL] * 3
 
 
 def test_a_worker_killed_from_outside_is_replaced_and_loses_no_pair() -> None:
     for victim in filter(None, verify._workers):
         os.kill(victim._process.pid, 9)
         victim._process.wait()
-    assert equivalent([(f"{n}", f"\\sqrt{{{n * n}}}") for n in range(100, 104)]) == [EQUAL] * 4
+    assert equivalent([(f"{n}", limit(n)) for n in range(100, 104)]) == [EQUAL] * 4
     assert all(verify._workers) and verify._idle.qsize() == verify.NUM_WORKERS
 
 
 def test_threads_share_the_workers() -> None:
-    pairs = [(f"{n}", f"\\sqrt{{{n * n + (n % 3 == 0)}}}") for n in range(1, 40)]
+    pairs = [(f"{n}", limit(n + (n % 3 == 0))) for n in range(1, 40)]
     with ThreadPoolExecutor(6) as threads:
         outcomes = list(threads.map(lambda pair: equivalent([pair])[0], pairs))
     assert outcomes == [DIFFERENT if n % 3 == 0 else EQUAL for n in range(1, 40)]
@@ -273,7 +278,7 @@ def test_importing_starts_nothing_and_leaving_leaves_nothing() -> None:
     code = (
         "import sys, tasks.checks.verify as v\n"
         "assert 'math_verify' not in sys.modules and 'sympy' not in sys.modules and not any(v._workers)\n"
-        "print(v.equivalent([('2', '\\\\sqrt{4}'), ('1', '9^{9^{9^9}}')], 0.3))\n"
+        "print(v.equivalent([('2', '\\\\lim_{x\\\\to 0}(x+2)'), ('1', '9^{9^{9^9}}')], 0.3))\n"
         "print(*[worker._process.pid for worker in v._workers])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -291,6 +296,6 @@ def _await_two_ready_workers() -> None:
     for n in range(100):
         if all(worker and worker.alive and worker.ready for worker in verify._workers):
             return
-        equivalent([(f"\\sqrt{{{salt + 2 * n}}}", "1"), (f"\\sqrt{{{salt + 2 * n + 1}}}", "1")])
+        equivalent([(limit(salt + 2 * n), "1"), (limit(salt + 2 * n + 1), "1")])
         time.sleep(0.05)
     raise AssertionError("the workers never came up")

@@ -87,8 +87,10 @@ def test_equal_answers_vote_together_under_the_smallest_form() -> None:
 
 
 def test_equality_must_hold_in_both_directions() -> None:
-    assert same("0", "x^2+1=0") is Outcome.EQUAL
-    assert len(vote(["0", "x^2+1=0"], same=same).classes) == 2
+    def one_way(first: str, second: str) -> Outcome:
+        return Outcome.EQUAL if first < second else Outcome.DIFFERENT
+
+    assert len(vote(["1", "2"], same=one_way).classes) == 2
 
 
 def test_a_shared_neighbour_does_not_join_two_answers() -> None:

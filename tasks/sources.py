@@ -1,0 +1,184 @@
+"""Sources: the files that a recipe names, each read to its usable rows, and the reasons for the others."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from schemas.errors import BadInput
+from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows, SolvedRows
+from tasks.checks.answers import canonical
+from tasks.checks.columns import column_meant, no_references
+from tasks.checks.references import read_reference
+from tasks.files import Row, raw_rows
+from tasks.store.objects import digest_of, file_digest
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of the recipe and what was found in it. Its digest is that of the file's bytes and of what was asked."""
+
+    key: str
+    """The recipe's key, such as data.probe."""
+    path: Path
+    rows: tuple[dict[str, Any], ...]
+    """question, reference or completion (if asked for), source_row."""
+    unusable: dict[str, int]
+    """Reason -> rows."""
+    digest: str
+    read_as: dict[str, int] = field(default_factory=dict)
+    """How references were read -> rows; empty for a file without."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All files of a recipe."""
+
+    seeds: Source
+    probe: Source
+    benchmarks: tuple[tuple[Benchmark, Source], ...]
+    gold: Source | None = None
+
+    @property
+    def named(self) -> tuple[Source, ...]:
+        gold = (self.gold,) if self.gold else ()
+        return (self.seeds, self.probe, *(source for _, source in self.benchmarks), *gold)
+
+    @property
+    def digest(self) -> str:
+        return digest_of({source.key: source.digest for source in self.named})
+
+
+def read_sources(recipe: Recipe, folder: Path) -> Sources:
+    """Read every file that the recipe names, relative to its folder. Rows already in the probe leave the benchmarks,
+    and those in one that is not sealed leave the sealed ones, which could confirm nothing by them.
+
+    Raises BadInput, before anything is written, for a file that cannot be used.
+    """
+    probe = read_source("data.probe", recipe.data.probe, folder)
+    probed = {row["question"]: "already in the probe" for row in probe.rows}
+    benchmarks = {
+        b.name: read_source(f"benchmarks.{b.name}", b, folder, probed) for b in recipe.benchmarks if not b.sealed
+    }
+    shown = {row["question"]: "already in a benchmark" for source in benchmarks.values() for row in source.rows}
+    benchmarks |= {
+        b.name: read_source(f"benchmarks.{b.name}", b, folder, shown | probed) for b in recipe.benchmarks if b.sealed
+    }
+    return Sources(
+        seeds=read_source("data.seeds", recipe.data.seeds, folder),
+        probe=probe,
+        benchmarks=tuple((b, benchmarks[b.name]) for b in recipe.benchmarks),
+        gold=read_source("data.gold", recipe.data.gold, folder) if recipe.data.gold else None,
+    )
+
+
+def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = MappingProxyType({})) -> Source:
+    """The usable rows of one file, relative to a folder, but for questions to leave out, each with its reason.
+    Of rows with one question the first is kept. Raises BadInput."""
+    path = folder / asked.path
+    if not path.exists():
+        raise BadInput(
+            f"{key}.path = '{asked.path}': no such file ({path}); expected JSONL, CSV, Parquet or a folder"
+        )
+    raw = list(raw_rows(key, path))
+    found = [row for row in raw if row is not None]
+    columns = {column for row in found for column in row}
+    for column in (asked.question, *_beside_the_question(asked)):
+        if columns and column not in columns:
+            names = ", ".join(sorted(map(str, columns)))
+            raise BadInput(f"{key}: {path} has no column '{column}'; it has {names}")
+    if isinstance(asked, AnsweredRows):
+        _check_column(key, path, asked, found)
+    unusable: Counter[str] = Counter()
+    usable: dict[str, Row] = {}
+    for number, entry in enumerate(raw):
+        row, reason = _usable(entry, asked) if entry is not None else (None, "not a JSON object")
+        if row and row["question"] in leave:
+            reason = leave[row["question"]]
+        elif row and (first := usable.get(row["question"])):
+            reason = "repeated" if _same_reference(first, row) else "the same question with another answer"
+        if row and not reason:
+            usable[row["question"]] = row | {"source_row": number}
+        else:
+            unusable[reason] += 1
+    if isinstance(asked, AnsweredRows):
+        unusable = _with_column_meant(unusable, found, asked)
+    if not usable:
+        raise BadInput(f"{key}: {path} has no usable row ({_counted(unusable)}); expected text in '{asked.question}'")
+    rows = list(usable.values())
+    read_as = Counter(how for row in rows if (how := row.pop("how", "")))
+    if asked.sample is not None and asked.sample < len(rows):
+        rows = sorted(rows, key=lambda row: hashlib.sha256(row["question"].encode()).hexdigest())[: asked.sample]
+    digest = digest_of({"file": _path_digest(path), "asked": asked.model_dump_json(exclude={"path"})})
+    return Source(key, path, tuple(rows), dict(sorted(unusable.items())), digest, dict(sorted(read_as.items())))
+
+
+def _check_column(key: str, path: Path, asked: AnsweredRows, rows: Sequence[Row]) -> None:
+    """Raises BadInput for a column that cannot hold references, with the one that could be meant."""
+    if held := no_references(rows, asked.question, asked.answer):
+        meant = column_meant(rows, asked.question, asked.answer)
+        others = ", ".join(sorted({str(column) for row in rows for column in row} - {asked.question, asked.answer}))
+        hint = f"'{meant}' reads as answers" if meant else f"no other column reads as answers ({others or 'none'})"
+        raise BadInput(f"{key}.answer = '{asked.answer}': {path} holds {held} there; {hint}")
+
+
+def _with_column_meant(unusable: Counter[str], rows: Sequence[Row], asked: AnsweredRows) -> Counter[str]:
+    """Reasons that name a type, with the column that reads as answers, if another does."""
+    if not any(reason.startswith("the answer is") for reason in unusable):
+        return unusable
+    meant = column_meant(rows, asked.question, asked.answer)
+    hint = f"; '{meant}' reads as answers" if meant else ""
+    return Counter({reason + hint * reason.startswith("the answer is"): n for reason, n in unusable.items()})
+
+
+def _usable(raw: Row, asked: Rows) -> tuple[Row | None, str]:
+    question = raw.get(asked.question)
+    if not isinstance(question, str) or not question.strip():
+        return None, "no question"
+    row = {"question": question.strip()}
+    if isinstance(asked, AnsweredRows):
+        reference = read_reference(raw.get(asked.answer))
+        if reference.text is None:
+            return None, reference.how
+        row |= {"reference": reference.text, "how": reference.how}
+    if isinstance(asked, SolvedRows):
+        solution = raw.get(asked.solution)
+        if not isinstance(solution, str) or not solution.strip():
+            return None, "no solution"
+        row["completion"] = solution.strip()
+    return (row, "") if all(map(_storable, row.values())) else (None, "not Unicode")
+
+
+def _same_reference(first: Row, second: Row) -> bool:
+    """Whether a question that comes again has the same true answer; without answers, any copy is one."""
+    one, other = first.get("reference"), second.get("reference")
+    return one == other or (one is not None and other is not None and canonical(one) == canonical(other) != "")
+
+
+def _beside_the_question(asked: Rows) -> list[str]:
+    """The other columns that are read."""
+    if isinstance(asked, AnsweredRows):
+        return [asked.answer]
+    return [asked.solution] if isinstance(asked, SolvedRows) else []
+
+
+def _storable(text: str) -> bool:
+    """Whether a text has no lone surrogates: JSON can name them, Unicode has no bytes for them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _path_digest(path: Path) -> str:
+    if path.is_file():
+        return file_digest(path)
+    return digest_of({p.relative_to(path).as_posix(): file_digest(p) for p in path.rglob("*") if p.is_file()})
+
+
+def _counted(unusable: Counter[str]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(unusable.items())) or "it is empty"
