@@ -55,7 +55,7 @@ def clocked(function: Callable[[Any], Any], arguments: Iterable[Any]) -> tuple[f
 
 
 def two_texts(problems: Sequence[str]) -> float:
-    """Print rouge_l_f1 beside rouge_score, which sees ASCII alone; return the latter's seconds for a pair of problems."""
+    """Print rouge_l_f1 beside rouge_score, which sees ASCII alone; return its seconds for a pair of problems."""
     draw = random.Random(SEED)
     ascii_problems = [text for text in problems if text.isascii()]
     letters, few = [chr(code) for code in range(128)], "aAbB01 .-\n_"  # all, and those where words meet
