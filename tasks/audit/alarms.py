@@ -4,7 +4,6 @@ Self-training on a majority vote can drift to where all attempts agree and nothi
 arXiv 2505.21444): the reward sees none of it. These figures do. None stands for nothing to measure.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ import pyarrow.compute as pc
 from schemas.alarms import Measured
 from schemas.manifest import Score
 from tasks.audit.statistics import Z95, unpaired_difference, wilson
+from tasks.checks.words import words_and_signs_of
 
-WORD = re.compile(r"\w+|[^\w\s]")
 MOST_PAIRS = 100_000
 NOT_LOOKED_AT = "surplus"  # questions beyond the target: no rule, filter or vote saw them
 CAPPED = "over_cap"  # passed all of them
@@ -72,7 +71,8 @@ def read_from_prose_share(answers: pa.Table) -> float | None:
 
 def distinct_2(questions: Iterable[str], seeds: Iterable[str]) -> float | None:
     """Distinct word pairs of the questions (distinct-2, Li et al. 2016, arXiv 1510.03055) over those of the seeds: of
-    equally many pairs, since the share falls as texts get longer. The first 100,000 of each are read."""
+    equally many pairs, since the share falls as texts get longer. The first 100,000 of each are read. Signs are
+    words, and so is each character of a script without spaces."""
     pools = [list(islice(_word_pairs(texts), MOST_PAIRS)) for texts in (questions, seeds)]
     pairs = min(map(len, pools))
     ours, theirs = (len(set(pool[:pairs])) for pool in pools)
@@ -192,7 +192,7 @@ def _votes(verdicts: pa.Table) -> tuple[Any, pa.ChunkedArray, Any, Any]:
 
 def _word_pairs(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
     for text in texts:
-        yield from pairwise(WORD.findall(text.lower()))
+        yield from pairwise(words_and_signs_of(text))
 
 
 def _mean(values: Any) -> float | None:

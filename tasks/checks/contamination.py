@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tasks.checks.novelty import NoveltyIndex
 from tasks.checks.runs import WordRuns
+from tasks.checks.words import level
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class Hit:
 class ProtectedTexts:
     """Rows that no training text may repeat.
 
-    Every copy is found, whatever its case and spaces. `ngram`: so many words in a row, case and punctuation
-    aside, are a hit too; None is off. `near`: so is a ROUGE-L F1 above it; None is off.
+    Every copy is found, whatever its case, spaces, and widths and digits of its characters. `ngram`: so many words in
+    a row, case and punctuation aside, are a hit too; None is off. `near`: so is a ROUGE-L F1 above it; None is off.
+    In a script without spaces, characters are compared: two of Han or kana, or four of Thai and its like, count as
+    one of the `ngram` words. 13 characters alone are a phrase that many problems share.
     """
 
     def __init__(
@@ -76,4 +79,4 @@ class ProtectedTexts:
 
 
 def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+    return " ".join(level(text).casefold().split())

@@ -8,15 +8,21 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from unicodedata import unidata_version
 
 import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import LCSseq
 
-from tasks.store.objects import file_digest, write_whole
+from tasks.checks import words
+from tasks.checks.words import words_of
+from tasks.store.objects import digest_of, file_digest, write_whole
 
-CODE = file_digest(Path(__file__))  # a saved index is read by the code that wrote it only
+# a saved index is read by the code that wrote it only, and where characters are the same letters
+CODE = digest_of(
+    {"unicode": unidata_version, **{name: file_digest(Path(name)) for name in (__file__, words.__file__)}}
+)
 MATCHES = 5  # words that texts must share of those looked up: more look up more words, and compare fewer texts
 CHARACTERS = f"utf-32-{sys.byteorder[0]}e"
 SPACED = bytes(byte if chr(byte) in "abcdefghijklmnopqrstuvwxyz0123456789" else 32 for byte in range(256))
@@ -25,8 +31,9 @@ SPACED = bytes(byte if chr(byte) in "abcdefghijklmnopqrstuvwxyz0123456789" else 
 def rouge_l_f1(a: str, b: str) -> float:
     """Return the F-measure of the longest common subsequence of words: rouge_score's rougeL, no stemming.
 
-    Words are runs of a-z and 0-9 after lower-casing, so all else (signs, other scripts) is not seen; 0 if
-    either text has none. Symmetric, between 0 and 1.
+    For ASCII texts this is rouge_score's figure: words are runs of a-z and 0-9 after lower-casing, signs are not
+    seen. Other letters, which rouge_score does not see either, are words as `tasks/checks/words.py` has them: those
+    of scripts without spaces character by character. 0 if either text has none. Symmetric, between 0 and 1.
     """
     first, second = _words(a), _words(b)
     common = LCSseq.similarity(first, second)
@@ -171,7 +178,9 @@ class NoveltyIndex:
 
 
 def _words(text: str) -> list[bytes]:
-    return text.lower().encode("ascii", "replace").translate(SPACED).split()
+    if text.isascii():
+        return text.lower().encode().translate(SPACED).split()
+    return " ".join(words_of(text)).encode().replace(b"_", b" ").split()
 
 
 def _least_common(length: int, threshold: float) -> int:
