@@ -72,8 +72,8 @@ class Engine(ThreadingHTTPServer):
     block_on_close = False
     allow_reuse_address = True
 
-    def __init__(self, store, faults=None, last=None, port=0):
-        super().__init__(("127.0.0.1", port), Sums)
+    def __init__(self, store, faults=None, last=None, port=0, handler=Sums):
+        super().__init__(("127.0.0.1", port), handler)
         self.store, self.faults, self.last = store, faults or {}, last
         self.asked = 0
         self.counting = threading.Lock()
