@@ -6,9 +6,10 @@ import pytest
 
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
+from tasks.checks.judging import reward
 from tasks.checks.verify import Outcome
 from tasks.checks.vote import vote
-from tasks.judge import _reward, judge
+from tasks.judge import judge
 
 
 def attempts(question, answers, **changes):
@@ -117,7 +118,7 @@ def test_a_check_that_timed_out_gives_no_reward_rather_than_a_wrong_mark(play):
 
 
 @pytest.mark.parametrize(
-    ("there", "back", "reward"),
+    ("there", "back", "given"),
     [
         (Outcome.DIFFERENT, Outcome.DIFFERENT, 0.0),
         (Outcome.EQUAL, Outcome.DIFFERENT, 0.0),
@@ -126,9 +127,9 @@ def test_a_check_that_timed_out_gives_no_reward_rather_than_a_wrong_mark(play):
         (Outcome.EQUAL, Outcome.EQUAL, None),  # it voted with another class: neither right nor wrong
     ],
 )
-def test_only_an_answer_that_is_certainly_another_gets_no_reward(there, back, reward):
+def test_only_an_answer_that_is_certainly_another_gets_no_reward(there, back, given):
     verdict = vote(["7", "7", "x"])
-    assert _reward(verdict, 1, "x", lambda pairs: [there, back]) == reward
+    assert reward(verdict, 1, "x", lambda pairs: [there, back]) == given
 
 
 def test_a_label_in_another_unit_is_right(play):
