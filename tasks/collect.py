@@ -161,12 +161,8 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
     unusable: Counter[str] = Counter()
     usable: dict[str, dict[str, Any]] = {}
     columns: set[str] = set()
-    for number, raw in enumerate(_raw_rows(key, path)):
-        if raw is None:
-            unusable["not a JSON object"] += 1
-            continue
-        columns |= raw.keys()
-        row, reason = _usable(raw, asked)
+    for number, raw, row, reason in rows_of(key, asked, path):
+        columns |= raw.keys() if raw else set()
         if row and row["question"] in leave:
             reason = leave[row["question"]]
         elif row and row["question"] in usable:
@@ -185,6 +181,14 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
         rows = sorted(rows, key=lambda row: hashlib.sha256(row["question"].encode()).hexdigest())[: asked.sample]
     digest = digest_of({"file": _path_digest(path), "asked": asked.model_dump_json(exclude={"path"})})
     return Source(key, path, tuple(rows), dict(sorted(unusable.items())), digest)
+
+
+def rows_of(
+    key: str, asked: Rows, path: Path
+) -> Iterator[tuple[int, dict[str, Any] | None, dict[str, Any] | None, str]]:
+    """Each row of a file: its number, as it stands (None: no object), as it is used, or why it is not."""
+    for number, raw in enumerate(_raw_rows(key, path)):
+        yield (number, None, None, "not a JSON object") if raw is None else (number, raw, *_usable(raw, asked))
 
 
 def _usable(raw: dict[str, Any], asked: Rows) -> tuple[dict[str, Any] | None, str]:
