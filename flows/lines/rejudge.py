@@ -103,7 +103,7 @@ def _label(label: Label) -> str:
 def _next(found: Rejudged, store: str) -> str:
     at = f"--store {plain(store)}"
     labels = _by_weight([flip for flip in found.labels if flip.change != "respelled"])
-    if flips := [flip.question_id for flip in (*labels, *found.probe)]:
+    if flips := [flip.question_id for flip in labels] + [flip.question_id for flip in found.probe]:
         return (
             f"selfplay why {plain(flips[0])} {at}    or, if its labels were bad: "
             f"selfplay withdraw {found.round_id} --reason ... {at}"
