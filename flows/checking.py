@@ -25,8 +25,8 @@ from tasks.collect import Source, read_source, rows_of
 Row = dict[str, Any]
 Report = Callable[[int, int, str], None]
 KEY = "check-answers"
-MOST_ROWS = 2_000
-"""Rows that known answers are made of, chosen by hash: enough for an interval of two points."""
+MOST_ROWS = 500
+"""Rows that known answers are made of, chosen by hash: seconds of a checker, and an interval of a point."""
 RARE = 1 / 10
 """A kind of reference that no larger share has is doubtful beside one that most have."""
 LONG = 200
@@ -96,7 +96,8 @@ def check_answers(asked: AnsweredRows, checks: Judge, report: Report) -> Checked
         )
     right, wrong = tally(marked, right=True), tally(marked, right=False)
     found.right, found.wrong = _score(right), _score(wrong)
-    found.errors = [worded(error) for of in (right, wrong) for error in (*of.errors, *of.undecided)]
+    errors = [error for of in (right, wrong) for error in (*of.errors, *of.undecided)]
+    found.errors = [worded(error) for error in sorted(errors, key=lambda error: int(error.known.row["source_row"]))]
     found.fault = fault(marked)
     return found
 
@@ -143,6 +144,8 @@ def _doubtful(usable: list[Row], repeated: list[Row], kinds: dict[str, int], com
             found.append(_doubt(row, "it has no normal form: no answer equals it"))
         elif outcome is not Outcome.EQUAL:
             found.append(_doubt(row, f"held against itself it is {outcome.value}"))
+        elif row["reference"] == row["question"]:
+            found.append(_doubt(row, "it is the question itself"))
         elif length > LONG:
             found.append(_doubt(row, f"{length:,} characters: a solution rather than an answer?"))
         elif is_uniform and kind in rare:

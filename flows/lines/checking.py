@@ -50,6 +50,8 @@ def _numbers(rows: list[int]) -> str:
 def _next(found: Checked, typed: str) -> str:
     if found.fault:
         return f"a run would refuse this file: {plain(found.fault, 600)}; try another column, equivalence or pattern"
+    if found.right is None:
+        return "see that the pattern reads an attempt of your own model; or leave it out, and let boxes be read"
     if found.doubtful:
         return f"mend or leave out the doubtful rows; all of them: {plain(typed, 1000)} --json"
     return "name the file in a recipe, under [data.probe] or [[benchmarks]], then: selfplay plan RECIPE"

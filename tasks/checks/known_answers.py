@@ -149,12 +149,14 @@ def kind_of(reference: str) -> str:
         return "choice"
     if _WORDS.fullmatch(form):
         return "words"
-    return "formula" if len(form) <= MAX_CHARS and _FORMULA.fullmatch(form) else "other"
+    is_formula = len(form) <= MAX_CHARS and _FORMULA.fullmatch(form) and not _BY_ZERO.search(form)
+    return "formula" if is_formula else "other"
 
 
 _CHOICE = re.compile(r"[A-J]")
 _WORDS = re.compile(r"[^\W\d_]{2,}(?:[ '’-][^\W\d_]+)*")
 _FORMULA = re.compile(r"(?:\\(?:frac|sqrt|pi|cdot)(?![A-Za-z])|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|[\d.{}()^+\-*/ ])+")
+_BY_ZERO = re.compile(r"/0+(?![\d.])")
 _NUMBER = re.compile(r"(-?)(\d+)(\.\d+|/\d+)?(%?)")
 
 
@@ -246,7 +248,7 @@ def _words(form: str) -> set[str]:
 def _parts_of_number(form: str) -> tuple[str, str, str, str] | None:
     """Sign, whole part or numerator, decimals or denominator, percent sign."""
     found = _NUMBER.fullmatch(form) if len(form) <= MAX_CHARS else None
-    if found is None or re.fullmatch(r"/0+", found[3] or ""):
+    if found is None or _BY_ZERO.match(found[3] or ""):
         return None
     return found[1], found[2], found[3] or "", found[4]
 
