@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.checking import refuse_if_the_checker_errs
 from flows.console import Console
 from schemas.errors import BadInput
 from schemas.gate import Comparison, Gate
@@ -59,6 +60,7 @@ def compare_on(store: str, a: str, b: str, path: Path, columns: tuple[str, str],
     asked = AnsweredRows(path=str(path), question=columns[0], answer=columns[1])
     source = read_source("--on", asked, Path.cwd(), _sealed_questions(before) | _sealed_questions(after))
     recipe, prompt = _as_played(after)
+    refuse_if_the_checker_errs(source, asked, recipe.judge)
     items = [row | {"id": str(n), "benchmark": path.stem} for n, row in enumerate(source.rows)]
     try:
         (old, first), (new, second) = (_answers(side, recipe, prompt, items, console) for side in (before, after))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.checking import refuse_if_the_checker_errs
 from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
 from schemas.recipe import Recipe, load_recipe
@@ -66,6 +67,8 @@ def preflight(path: Path, store: str | Path) -> Plan:
             _check_api(path, key, engine, is_chat=not isinstance(rendered, str), model=model)
     try:
         sources = read_sources(recipe, folder)
+        for asked, source in ((recipe.data.probe, sources.probe), *sources.benchmarks):
+            refuse_if_the_checker_errs(source, asked, recipe.judge)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
     fixed = {

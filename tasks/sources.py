@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -83,8 +83,8 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
         raise BadInput(
             f"{key}.path = '{asked.path}': no such file ({path}); expected JSONL, CSV, Parquet or a folder"
         )
-    raw = list(raw_rows(key, path))
-    found = [row for row in raw if row is not None]
+    read = list(rows_of(key, asked, path))
+    found = [raw for _, raw, _, _ in read if raw is not None]
     columns = {column for row in found for column in row}
     for column in (asked.question, *_beside_the_question(asked)):
         if columns and column not in columns:
@@ -94,8 +94,7 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
         _check_column(key, path, asked, found)
     unusable: Counter[str] = Counter()
     usable: dict[str, Row] = {}
-    for number, entry in enumerate(raw):
-        row, reason = _usable(entry, asked) if entry is not None else (None, "not a JSON object")
+    for number, _, row, reason in read:
         if row and row["question"] in leave:
             reason = leave[row["question"]]
         elif row and (first := usable.get(row["question"])):
@@ -114,6 +113,13 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
         rows = sorted(rows, key=lambda row: hashlib.sha256(row["question"].encode()).hexdigest())[: asked.sample]
     digest = digest_of({"file": _path_digest(path), "asked": asked.model_dump_json(exclude={"path"})})
     return Source(key, path, tuple(rows), dict(sorted(unusable.items())), digest, dict(sorted(read_as.items())))
+
+
+def rows_of(key: str, asked: Rows, path: Path) -> Iterator[tuple[int, Row | None, Row | None, str]]:
+    """Each row of a file: its number, as it stands (None: no object), as it is used, and why it is not. A used row
+    with a reference says under `how` how that was read."""
+    for number, raw in enumerate(raw_rows(key, path)):
+        yield (number, None, None, "not a JSON object") if raw is None else (number, raw, *_usable(raw, asked))
 
 
 def _check_column(key: str, path: Path, asked: AnsweredRows, rows: Sequence[Row]) -> None:

@@ -23,5 +23,5 @@ def test_every_folder_and_file_of_the_readmes_map_is_there():
 
 def test_the_readme_lists_every_command():
     listed = (ROOT / "README.md").read_text().split("## Commands")[1].split("```")[1]
-    names = {command.callback.__name__ for command in app.registered_commands}
+    names = {command.callback.__name__.replace("_", "-") for command in app.registered_commands}
     assert {line.split()[1] for line in listed.strip().splitlines()} == names

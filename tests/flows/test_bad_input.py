@@ -24,6 +24,7 @@ READERS = {
     "why": ["why", ROW],
     "where": ["where", ROW],
     "audit": ["audit"],
+    "rejudge": ["rejudge", "small/1"],
     "report": ["report", "-o", "OUT"],
     "withdraw": ["withdraw", "small/1", "--reason", "bad"],
     "restore": ["restore", "small/1", "--reason", "good"],
@@ -175,7 +176,9 @@ def test_joining_where_nothing_can_be_joined(tmp_path, refused):
     assert "MACHINE" in refused("join").upper()
 
 
-@pytest.mark.parametrize("command", ["approve", "export", "show", "diff", "audit", "withdraw", "restore", "serve"])
+@pytest.mark.parametrize(
+    "command", ["approve", "export", "show", "diff", "audit", "rejudge", "withdraw", "restore", "serve"]
+)
 def test_an_unknown_round(store, tmp_path, refused, command):
     rest = {"export": [str(tmp_path / "out")], "diff": ["small/1"], "withdraw": REASON, "restore": REASON}
     for name, line in (
@@ -192,6 +195,28 @@ def test_an_unknown_round(store, tmp_path, refused, command):
         line_told = refused(command, name, *rest.get(command, []), "--store", str(store))
         assert line in line_told
         assert len(line_told) < 300
+
+
+def test_a_round_that_cannot_be_judged_again(store, refused):
+    assert "small/1: it judged no attempts" in refused("rejudge", "small/1", "--store", str(store))
+
+
+def test_answers_that_cannot_be_checked(tmp_path, refused):
+    (tmp_path / "mine.jsonl").write_text('{"question": "1+1", "answer": "2", "other": null}\n')
+    (tmp_path / "text.jsonl").write_text("not\nJSON")
+    mine = str(tmp_path / "mine.jsonl")
+    for typed, line in (
+        ([str(tmp_path / "gone.jsonl")], "no such file"),
+        ([str(tmp_path)], "cannot be read"),
+        ([str(tmp_path / "text.jsonl")], "has no usable row (2 not a JSON object)"),
+        ([mine, "--answer", "solution"], "has no column 'solution'; it has answer, other, question"),
+        ([mine, "--question", "problem"], "has no column 'problem'; it has answer, other, question"),
+        ([mine, "--answer", "other"], "has no usable row (1 no answer)"),
+        ([mine, "--answer-pattern", "("], "--answer-pattern '(': not a regular expression: missing )"),
+        ([mine, "--equivalence", "maths"], "'maths' is not one of 'math', 'canonical'"),
+        ([], "Missing argument"),
+    ):
+        assert line in refused("check-answers", *typed)
 
 
 def test_a_round_that_cannot_be_approved(store, rounds, refused):

@@ -119,6 +119,8 @@ def test_what_cannot_be_compared_is_one_line(compare, tmp_path):
     (tmp_path / "text.jsonl").write_text("not\nJSON")
     (tmp_path / "other.jsonl").write_text('{"question": "1+2+3+4", "is": "10"}')
     (tmp_path / "untold.jsonl").write_text('{"sum": "1+2+3+4", "is": null}')
+    words = [{"sum": f"what is {word}?", "is": word} for word in ("east", "west", "north")]
+    (tmp_path / "words.jsonl").write_text("\n".join(map(json.dumps, words)))
     (tmp_path / "torn.parquet").write_text("PAR1")
     pq.write_table(pa.table({"sum": [1, 2], "is": ["1", "2"]}), tmp_path / "numbers.parquet")
     pq.write_table(pa.table({"sum": pa.array([], "string"), "is": pa.array([], "string")}), tmp_path / "none.parquet")
@@ -133,6 +135,11 @@ def test_what_cannot_be_compared_is_one_line(compare, tmp_path):
         (("1", "1"), {"on": tmp_path / "other.jsonl"}, "has no column 'sum'; it has is, question"),
         (("1", "1"), {"on": tmp_path / "untold.jsonl"}, "has no usable row (1 no answer)"),
         (("1", "1"), {"on": tmp_path / "numbers.parquet"}, "(2 no question); expected text in 'sum'"),
+        (
+            ("1", "1"),
+            {"on": tmp_path / "words.jsonl"},
+            "--on: the checker errs: 3 of 3 rows' answers known to be right",
+        ),
         (("1", "1"), {"on": tmp_path / "torn.parquet"}, "torn.parquet cannot be read: "),
         (("1", "1"), {"on": tmp_path}, f"{tmp_path} cannot be read: "),
         (("1", "1"), {"on": tmp_path / "mine.txt"}, "mine.txt': no such file"),

@@ -16,6 +16,7 @@ from schemas.recipe import load_recipe
 from tasks.audit.ancestry import explain
 from tasks.audit.descent import follow
 from tasks.audit.examine import examine_store
+from tasks.audit.rejudge import rejudge
 from tasks.store.gc import find_garbage, remove_garbage
 from tasks.store.lineage import open_lineage
 from tasks.waves import in_wave
@@ -64,6 +65,17 @@ def rows_of(lineage, *refs):
 def of_wave(lineage, stage, wave):
     (m,) = lineage.manifests
     return lineage.stage_record(1, stage, m.stages[f"{stage}.wave-{wave}"])
+
+
+def test_a_round_in_waves_is_rejudged_wave_by_wave(online):
+    (m,) = online.manifests
+    found = rejudge(online, m)
+    judged = [of_wave(online, "judge", wave) for wave in (1, 2)]
+    for table, count in (("answers", found.attempts), ("verdicts", found.questions)):
+        assert count == sum(record.tables[table].rows for record in judged)
+    assert [found.answers, found.labels, found.selections, found.probe] == [[], [], [], []]
+    assert found.selected_before == found.selected_after > 0
+    assert found.precision_before == found.precision_after
 
 
 def digests(manifest):

@@ -91,3 +91,41 @@ def test_memory_of_the_server_is_said_once(tmp_path, write_recipe):
     recipe = write_recipe(engine=VLLM | {"gpu_memory_utilization": 0.5, "kv_cache_gib": 1.0})
     with pytest.raises(BadInput, match="gpu_memory_utilization and kv_cache_gib exclude each other"):
         preflight(recipe, tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"judge__answer_pattern": r"answer: (\d)"},
+            r"data\.probe: the checker errs: \d+ of 16 rows' answers known to be right are marked wrong, such as "
+            r"'answer: \d+' for the reference '\d+' \(row \d+\): read as '\d', different; look at "
+            r"judge\.answer_pattern, judge\.equivalence and the column of the answers; type: selfplay check-answers "
+            r"\S+probe\.jsonl --question question --answer answer --equivalence canonical --answer-pattern "
+            r"'answer: \(\\d\)'$",
+        ),
+        (
+            {"data__probe__answer": "question"},
+            r"data\.probe: the checker errs: 16 of 16 rows' answers known to be right",
+        ),
+    ],
+)
+def test_a_checker_that_errs_on_the_recipes_own_references_is_found_before_anything_is_spent(
+    write_recipe, tmp_path, changes, words
+):
+    with pytest.raises(BadInput, match=words) as refused:
+        preflight(write_recipe(**changes), tmp_path / "store")
+    assert str(refused.value).count("\n") == 0
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_benchmark_is_checked_by_itself_the_sealed_one_too(write_recipe, quickstart, tmp_path):
+    rows = [{"question": f"{n}?", "answer": word} for n, word in enumerate(("yes", "no", "never", "always"))]
+    (tmp_path / "words.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for place in (0, 1):
+        benchmarks = [dict(benchmark) for benchmark in quickstart["benchmarks"]]
+        benchmarks[place]["path"] = str(tmp_path / "words.jsonl")
+        with pytest.raises(
+            BadInput, match=rf"benchmarks\.{benchmarks[place]['name']}: the checker errs: 4 of 4 rows'"
+        ):
+            preflight(write_recipe(benchmarks=benchmarks), tmp_path / "store")

@@ -43,7 +43,7 @@ def benchmarks(tmp_path_factory, quickstart):
     sums, sealed = quickstart["benchmarks"]
     found = [sums | {"sample": 1000}, sums | {"name": "other-sums", "sample": 300}, sealed | {"sample": 1000}]
     for name, size, first in (("three", 3, 1), ("never", 20, 4)):
-        rows = [{"question": "+".join("9" * (first + n)), "answer": "a fish"} for n in range(size)]
+        rows = [{"question": "+".join("9" * (first + n)), "answer": "1000003"} for n in range(size)]
         (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
         columns = {"question": "question", "answer": "answer", "sealed": name == "never"}
         found.append({"name": name, "path": str(folder / f"{name}.jsonl")} | columns)

@@ -6,9 +6,7 @@ import pytest
 
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
-from tasks.checks.verify import Outcome
-from tasks.checks.vote import vote
-from tasks.judge import _reward, judge
+from tasks.judge import judge
 
 
 def attempts(question, answers, **changes):
@@ -114,21 +112,6 @@ def test_a_check_that_timed_out_gives_no_reward_rather_than_a_wrong_mark(play):
     figures, tables = play(rows, equivalence="math", answer_pattern=None, timeout_seconds=1)
     assert [row["reward"] for row in sorted(tables["answers"], key=lambda r: r["attempt_id"])] == [1, 1, 0, None]
     assert figures["undecided"] >= 1
-
-
-@pytest.mark.parametrize(
-    ("there", "back", "reward"),
-    [
-        (Outcome.DIFFERENT, Outcome.DIFFERENT, 0.0),
-        (Outcome.EQUAL, Outcome.DIFFERENT, 0.0),
-        (Outcome.EQUAL, Outcome.UNDECIDED, None),
-        (Outcome.UNDECIDED, Outcome.UNDECIDED, None),
-        (Outcome.EQUAL, Outcome.EQUAL, None),  # it voted with another class: neither right nor wrong
-    ],
-)
-def test_only_an_answer_that_is_certainly_another_gets_no_reward(there, back, reward):
-    verdict = vote(["7", "7", "x"])
-    assert _reward(verdict, 1, "x", lambda pairs: [there, back]) == reward
 
 
 def test_a_label_in_another_unit_is_right(play):
