@@ -33,6 +33,9 @@ class Alarms(Section):
     same_answer: AlarmRule = AlarmRule(threshold=0.5, level="hold")
     """Share of the attempts, whatever the question, that give the commonest answer; a task of few answers needs a
     higher threshold."""
+    read_from_prose: AlarmRule = AlarmRule(threshold=0.2, level="warning")
+    """Share of the attempts that voted whose answer was read as the last number in the text, for want of a box, a
+    phrase or a formula: such labels are guesses. With judge.answer_pattern there are none."""
     distinct_2: AlarmRule = AlarmRule(threshold=0.5, level="warning")
     """Below: distinct word pairs of the new questions, over those of equally many pairs of the seeds."""
     near_duplicates: AlarmRule = AlarmRule(threshold=0.5, level="warning")
@@ -77,6 +80,8 @@ class Measured(Record):
     """Entropy of the answers to a new question over the greatest it could be, mean over questions."""
     same_answer: float | None
     """Share of the attempts, mean over questions, that give the commonest answer of all."""
+    read_from_prose: float | None = None
+    """Share of the attempts that voted whose answer was read as the last number in the text."""
     distinct_2: float | None
     """Distinct word pairs of the new questions over those of equally many pairs of the seeds."""
     near_duplicates: float | None

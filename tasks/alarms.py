@@ -18,6 +18,7 @@ from tasks.audit.alarms import (
     mean_length,
     mean_reward,
     near_duplicate_share,
+    read_from_prose_share,
     same_answer_share,
     unanimous_share,
 )
@@ -60,6 +61,7 @@ def _measured(draft: Draft, tables: tuple[TableRef, ...]) -> Measured:
         unanimous=unanimous_share(verdicts),
         answer_entropy=answer_entropy(verdicts),
         same_answer=same_answer_share(verdicts),
+        read_from_prose=read_from_prose_share(rows("answers")),
         distinct_2=distinct_2(questions["text"].to_pylist(), rows("inputs/seeds")["question"].to_pylist()),
         near_duplicates=near_duplicate_share(questions["text"], dropped),
         mean_tokens=mean_length(rows("attempts")),

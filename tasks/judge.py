@@ -1,7 +1,7 @@
 """Judge: majority vote. The answer most attempts agree on is the label; agreeing with it is the reward."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -201,6 +201,7 @@ def _figures(answers: list[Row], verdicts: list[Row], probed: list[Row]) -> dict
     return {
         "vote_precision": precision.model_dump() if marks else None,
         "probe_coverage": len(marks) / len(probed) if probed else 0.0,
+        "read": dict(sorted(Counter(row["source"] for row in answers).items())),
         "unparsable": sum(not row["valid"] for row in answers) / len(answers) if answers else 0.0,
         "mean_agreement": sum(row["agreement"] for row in verdicts) / len(verdicts) if verdicts else 0.0,
         "tied": sum(row["tied"] for row in verdicts),

@@ -63,6 +63,13 @@ def same_answer_share(verdicts: pa.Table) -> float | None:
     return float(pc.max(sums).as_py()) / num_questions
 
 
+def read_from_prose_share(answers: pa.Table) -> float | None:
+    """Attempts that voted by the last number in their text, as lm-evaluation-harness' `flexible-extract` reads all of
+    them (Gao et al.): they may have stated another answer, or none."""
+    voted = pc.filter(answers["source"], answers["valid"])
+    return _mean(pc.cast(pc.equal(voted, "last_number"), pa.float64()))
+
+
 def distinct_2(questions: Iterable[str], seeds: Iterable[str]) -> float | None:
     """Distinct word pairs of the questions (distinct-2, Li et al. 2016, arXiv 1510.03055) over those of the seeds: of
     equally many pairs, since the share falls as texts get longer. The first 100,000 of each are read."""
@@ -118,6 +125,7 @@ def findings(now: Measured, earlier: Sequence[Measured]) -> list[Finding]:
         Finding("unanimous", "above", "questions whose attempts all agree", now.unanimous),
         Finding("answer_entropy", "below", "entropy of a question's answers, of the greatest", now.answer_entropy),
         Finding("same_answer", "above", "attempts, whatever the question, that give one answer", now.same_answer),
+        Finding("read_from_prose", "above", "answers read as the last number in the text", now.read_from_prose),
         Finding("distinct_2", "below", "distinct word pairs of the questions, of the seeds'", now.distinct_2),
         Finding("near_duplicates", "above", "questions that were not new", now.near_duplicates),
         _length_drift(now, earlier),

@@ -9,11 +9,16 @@ MOST_WORDS = 8
 _DRESS = " \t\n\r:*_`>=：\"'“”«»„"
 _BULLET = re.compile(r"\s*\n\s*[-•]\s+")
 _AT_THE_END = " \t\n\r*_`\"'“”«»,;:，；、"
-_SKIPPED = re.compile(r"\*\*|__|`|\\[()\[\]](?!\w)|\\(?:text|math)bf(?=\s?\{)")
+_SKIPPED = re.compile(
+    r"\*\*|__|`|\\[()\[\]](?!\w)|\\(?:text|math)bf(?=\s?\{)|\\boxed\s?\{\s?\}|</?(?:b|i|u|strong|em|p|code|center)>"
+)
 _SIGN = r"(?:[-+−±]\s?)?(?:\\?\$\s?)?"
 _VALUE = rf"(?:{_SIGN}(?:\d|\.\d|\\[a-zA-Z{{]|[(\[{{√∞π]|\$)|[A-Za-z](?![A-Za-z'’])(?!\s[a-z]{{2,}}))"
 _AND = r"(?:and|or|und|oder|et|ou|y|e|o|и|или|och)\s+"
 _ITEM = re.compile(rf"\s*(?:{_AND})?{_VALUE}")
+_OTHER_CLAUSE = re.compile(
+    rf"\s*(?:{_AND})?[\d.,]+(?:\s[a-z]+)?\s+(?:are|is|was|were|remain|of\s+(?:them|which)|left)\b", re.IGNORECASE
+)
 _WORDS = re.compile(
     r"\s*(?:(?:and|or)\s+)?(?!(?:a|an|the|so|as|but|and|or|if|since|because|which|where|when|who|that|this|it|he|she|we"
     r"|they|there|with|for|not|i|you|thus|hence|therefore|meaning|in|by|after|given|assuming)\b)"
@@ -22,13 +27,13 @@ _WORDS = re.compile(
 )
 _CLAUSE = re.compile(
     r"\s+(?:because|since|so|which|who|whose|that|therefore|thus|hence|but|although|though|while|meaning|making|assuming"
-    r"|in\s+(?:total|all)\b|altogether|overall|as\s+(?:expected|required|desired|we|the|it|shown|well|there|each)"
+    r"|in\s+(?:total|all)\b|altogether|overall|as\s+(?!many\b|much\b|long\b|large\b|big\b|a\b|is\b)\S"
     r"|for\s+(?:a\s+total|the|all|this|our|both)|when\s+(?:we|rounded|you|the|she|he|it)|if\s+(?:we|she|he|you|they|it|the)"
     r"|after\s+(?:the|all|she|he|rounding)"
     r"|puisque|car|parce|donc|porque|ya\s+que|pues|weil|da|denn|perché|poiché|pois|потому|так\s+как)(?!\w)"
     r"|\s+[-–—]\s+(?=[^\W\d_]{2,})|[–—](?=\s?[^\W\d_]{2,})|\s*(?:=>|->|→|⇒|\\implies|\\Rightarrow)"
     r"|\s+\((?=(?:since|because|as|where|which|i\.?e|the|that|we|rounded|approx|about|or|not|and|in\s+total|≈|\\approx)\b"
-    r"|≈|\\approx)|</?[a-z]|\\(?:newline|par)\b",
+    r"|≈|\\approx)|</|<[a-z][\w-]{1,20}>|\\(?:newline|par)\b",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[.](?=[\"'”»*_)\]}$`]*(?:\s|$))|[?](?=\W|$)|!(?=[\"'”»*_]*(?:\s|$))|[。！？；\n]")
@@ -41,6 +46,7 @@ _NOT_AN_ANSWER = re.compile(
 )
 _FILLER = re.compile(
     r"(?:that|therefore|thus|so|then|hence|indeed|simply|just|only|exactly|clearly|actually|now|equal\s+to|given\s+by"
+    r"|(?:(?:la|a|die|das)\s+)?(?:opción|opção|opzione|letra|lettera|lettre|zahl)|(?:la|a|die)(?=\s[A-H]$)"
     r"|(?:the\s+)?(?:number|value|option|choice|fraction|integer|expression)(?:\s+(?:is|of))?)\s+(?=\S)",
     re.IGNORECASE,
 )
@@ -116,7 +122,7 @@ _LIST_WORD = re.compile(rf"\s+{_AND}(?=\S)", re.IGNORECASE)
 def _goes_on(text: str, at: int, before: str) -> bool:
     """Whether a list goes on behind its comma or "and": with a value, or, in a list of words, with words."""
     if _ITEM.match(text, at):
-        return True
+        return not _OTHER_CLAUSE.match(text, at)
     return not re.search(r"[\d\\]", before) and _WORDS.match(text, at) is not None
 
 

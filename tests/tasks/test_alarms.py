@@ -4,6 +4,7 @@ import time
 import pytest
 
 from schemas.alarms import Alarms, Measured
+from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.inputs import PROBE, SEEDS
@@ -17,7 +18,7 @@ from tasks.propose import propose
 
 COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),
-    *("distinct_2", "near_duplicates", "length_drift", "dropped"),
+    *("read_from_prose", "distinct_2", "near_duplicates", "length_drift", "dropped"),
 ]
 
 
@@ -34,6 +35,14 @@ def attempt(number, sample, tokens=30, text="#7"):
     return {
         "id": f"attempts-{number:05}-{sample:02}", "question_id": f"q{number}", "sample": sample, "num_planned": 8,
         "prompt": "p", "text": text, "num_tokens": tokens, "finish_reason": "stop", "checkpoint": "c",
+    }  # fmt: skip
+
+
+def answer(number, sample, source="boxed"):
+    return {
+        "id": f"answers-{number:05}-{sample:02}", "attempt_id": f"attempts-{number:05}-{sample:02}",
+        "question_id": f"q{number}", "answer": "7", "canonical": "7", "source": source, "valid": True,
+        "invalid_reason": None, "answer_class": 0, "reward": 1.0,
     }  # fmt: skip
 
 
@@ -54,6 +63,7 @@ def written(given):
             VERDICTS: [verdict(i) for i in range(10)],
             PROBE_VERDICTS: [verdict(i, PROBE_VERDICTS, reference=str(i), correct=i < 45) for i in range(50)],
             ATTEMPTS: [attempt(i, s) for i in range(10) for s in range(8)],
+            ANSWERS: [answer(i, s) for i in range(10) for s in range(8)],
             PROBE: [{"id": f"p{i}", "question": f"probe {i}", "reference": "1", "source_row": i} for i in range(50)],
             SEEDS: [{"id": f"s{i}", "question": f"how {i} what of {7 * i} or", "source_row": i} for i in range(10)],
             DROPPED: [],
@@ -94,7 +104,8 @@ def collapsed(draft, given, recipe, tiny, tmp_path):
     attempts = given(
         ATTEMPTS, [attempt(i, s, tokens=3) | {"question_id": asked[i]} for i in range(len(asked)) for s in range(8)]
     )
-    judge(judging, settings=recipe.judge, attempts=attempts, probe=probe)
+    guessing = recipe.judge.model_copy(update={"answer_pattern": None})
+    judge(judging, settings=guessing, attempts=attempts, probe=probe)
     return (seeds, probe, attempts, *proposed.values(), *judging.tables().values())
 
 
@@ -127,12 +138,14 @@ def test_a_collapse_of_proposer_and_solver_raises_every_alarm(draft, play, colla
         ("unanimous", 0.3),
         ("near_duplicates", 6 / 16),
         ("dropped", 6 / 16),
+        ("read_from_prose", 2 / 8),
         ("same_answer", 7 / 8 * 7 / 10 + 1 * 3 / 10),
     ],
 )
 def test_an_alarm_is_raised_above_its_threshold_and_not_at_it(play, name, figure):
     tables = {
         "verdicts": [verdict(i, votes=8 if i < 3 else 7) | {"answer": "1"} for i in range(10)],
+        "answers": [answer(i, s, "last_number" if s < 2 else "boxed") for i in range(10) for s in range(8)],
         "dropped": [
             {"id": f"x{i}", "table": "questions", "stage": "propose", "reason": "not_new", "figure": 1.0}
             | {"threshold": None, "text": None}
@@ -171,7 +184,7 @@ def test_the_recipe_says_what_an_alarm_does_and_its_figure_is_kept_either_way(pl
 
 
 def test_a_round_without_questions_has_nothing_to_raise(play):
-    empty = {name: [] for name in ("questions", "verdicts", "probe_verdicts", "attempts", "inputs/seeds")}
+    empty = {name: [] for name in ("questions", "verdicts", "probe_verdicts", "attempts", "answers", "inputs/seeds")}
     figures = play(**empty)
     assert figures["raised"] == []
     assert set(figures["figures"].values()) == {None}

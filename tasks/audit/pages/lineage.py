@@ -24,6 +24,11 @@ DIVERSITY = {  # what the alarms measure: title, what it says, form
         ".2~%",
     ),
     "same_answer": ("The commonest answer", "Share of all attempts, whatever the question, that give it.", ".2~%"),
+    "read_from_prose": (
+        "Read from prose",
+        "Share of the answers that were read as the last number in the text.",
+        ".2~%",
+    ),
     "mean_tokens": ("Length of an attempt", "Tokens, on average.", ".1~f"),
 }
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.alarms import Alarms, Measured
+from schemas.answers import ANSWERS
 from schemas.dropped import DROPPED
 from schemas.verdicts import VERDICTS
 from tasks.audit.alarms import (
@@ -15,6 +16,7 @@ from tasks.audit.alarms import (
     findings,
     mean_reward,
     near_duplicate_share,
+    read_from_prose_share,
     same_answer_share,
     unanimous_share,
 )
@@ -95,6 +97,23 @@ def test_the_same_answer_is_counted_over_questions_each_weighing_the_same():
     table = verdicts(["7", "7", "8", "8"], ["7"], ["9", "9", None], [None])
     assert same_answer_share(table) == pytest.approx((0.5 + 1 + 0) / 3)
     assert same_answer_share(verdicts(["7", "7"], [None])) is None, "one question is not many"
+
+
+def test_answers_read_from_prose_are_counted_over_the_attempts_that_voted():
+    sources = [
+        ("last_number", True),
+        ("boxed", True),
+        ("formula", True),
+        ("last_number", True),
+        ("last_number", False),
+    ]
+    rows = [
+        {"id": f"a{i}", "attempt_id": f"t{i}", "question_id": "q", "answer": "7", "canonical": "7", "source": source}
+        | {"valid": valid, "invalid_reason": None, "answer_class": 0, "reward": None}
+        for i, (source, valid) in enumerate(sources)
+    ]
+    assert read_from_prose_share(pa.Table.from_pylist(rows, schema=ANSWERS.schema)) == 2 / 4
+    assert read_from_prose_share(pa.Table.from_pylist([], schema=ANSWERS.schema)) is None
 
 
 def test_distinct_2_counts_word_pairs_on_equally_many_of_both_sides():

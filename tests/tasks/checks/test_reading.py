@@ -1,6 +1,7 @@
 """Claims about where an attempt states its final answer."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -87,3 +88,12 @@ def test_a_megabyte_of_hostile_text_is_read_in_linear_time(piece: str) -> None:
     final_answer(text + "}" * 100_000)
     final_answer("The answer is " + text[:19_000])
     assert time.perf_counter() - began < 4  # 0.2 to 1 s; a quadratic pattern would take minutes
+
+
+def test_the_documents_examples_are_read_as_it_says() -> None:
+    text = (Path(__file__).parents[3] / "docs/answers.md").read_text()
+    rows = re.findall(r"^\| (\w*) ?\|.*\| `(.+?)`(?: with `(.+?)`)? \| `(.+?)` \|$", text, re.MULTILINE)
+    assert len(rows) > 9
+    said = [(source, final_answer(attempt, pattern or None), answer) for source, attempt, pattern, answer in rows]
+    assert [read.text for _, read, _ in said] == [answer for *_, answer in said]
+    assert [read.source for source, read, _ in said if source] == [source for source, *_ in said if source]
