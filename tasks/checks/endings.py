@@ -11,12 +11,12 @@ BEHIND_INLINE = 60
 """Nor follow another formula; and no digit, no more than three words and no other sentence."""
 MAX_LINE = 2_000
 
-_CONCLUSION = re.compile(
-    r"(?:^|[.!?\n])[\s*]*(?:so|thus|therefore|hence|then|finally|consequently|in\s+(?:total|conclusion|summary|all)"
-    r"|altogether|overall|this\s+(?:means|gives|implies)|that\s+is|we\s+(?:conclude|get|have|find)|it\s+follows)\b"
-    r"[^.!?\n]*(?:\d|\$|\\\()",
-    re.IGNORECASE,
+_STATES = re.compile(r"\d|\$|\\\(")
+_COMMENT = re.compile(
+    r"[\s.,;]*\(?(?:since|because|as|where|which|who|for|when|with|if|≈|or\b|(?i:to\s+(?:check|verify)|check|verif|indeed"
+    r"|note))[^\n.!?]*(?:[.!?](?!\s)[^\n.!?]*)*"
 )
+_SYMBOL = re.compile(r"(?![A-H]$)[A-Za-z]{1,3}(?:_(?:\w|\{[^{}]*\}))?'*")  # no choice among options
 _NO_UNIT = re.compile(
     r"[^\w\n]*(?:(?:in|on|at|to|by|from|with|as|for|is|was|are|has|here|now|left|each)\s|\()", re.IGNORECASE
 )
@@ -27,19 +27,21 @@ _PIECE = re.compile(
 )
 _LATEX = re.compile(r"\\[A-Za-z]|[\^_]|[√²³{}]")
 _EDGE = " \t,.;:&~"
-_AND = re.compile(r"^(?:and|or)\s+|\s+(?:and|or)$")
 
 
 def final_formula(text: str) -> str | None:
     r"""The last displayed formula; else the formula that the last line ends with, with or without delimiters.
 
-    A displayed one counts if at most 300 characters follow, and no conclusion with a number ("So she has 7.").
+    A displayed one counts if at most 300 characters follow, without mathematics ("So she has 7.") but in a comment
+    ("since 3 + 4 = 7").
     """
     found = formulas(text)
     shown = next((formula for formula in reversed(found) if formula.display), None)
-    if shown and shown.text and len(text) - shown.end <= BEHIND_DISPLAYED and not _CONCLUSION.search(text, shown.end):
-        return shown.text
-    if found and _ends_the_text(text, found[-1].end):
+    if shown and shown.text and len(text) - shown.end <= BEHIND_DISPLAYED:
+        comment = _COMMENT.match(text, shown.end)
+        if not _STATES.search(text, comment.end() if comment else shown.end):
+            return shown.text
+    if found and _ends_the_text(text, found[-1].end) and not (len(found) > 1 and _SYMBOL.fullmatch(found[-1].text)):
         return _with_its_unit(text, _first_in_a_row(text, found), found[-1].end)
     line, offset = _last_line(text)
     if found and found[-1].end > offset:
@@ -67,7 +69,7 @@ def _first_in_a_row(text: str, found: list[Formula]) -> int:
     first = found[-1]
     for formula in reversed(found[-32:-1]):
         gap = text[formula.end : first.start] if first.start - formula.end <= 10 else "."
-        if formula.display or not gap or not _BETWEEN.fullmatch(gap):
+        if formula.display or not gap or not _BETWEEN.fullmatch(gap) or _SYMBOL.fullmatch(formula.text):
             break
         first = formula
     return first.start
@@ -126,6 +128,8 @@ def last_number(text: str) -> str | None:
     found = formulas(text)
     for number in reversed(list(_NUMBER.finditer(text))):
         formula = next((f for f in reversed(found) if f.start <= number.start() < f.end), None)
+        if formula and _SYMBOL.fullmatch(formula.text):
+            continue  # "subsets of $S_{12}$"
         if formula:
             return formula.text if _is_whole(formula.text) else None
         begin = text.rfind("\n", 0, number.start()) + 1

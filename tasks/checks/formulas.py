@@ -11,8 +11,14 @@ _CLOSES = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _IS_PROSE = re.compile(r"[.!?] |(?<![\\A-Za-z])[a-z]{2,} [a-z]{2,}")
 _IN_TEXT = re.compile(r"\\(?:text|mbox|textrm|mathrm)\s?\{[^{}]*\}")
 _INNER = re.compile(r"\\(?:begin|end)\s?\{(?:aligned|split|gathered|alignedat)\}(?:\{\d\})?")
-_NO_PART = re.compile(r"\\(?:tag|label)\*?\s?\{[^{}]*\}|\\(?:nonumber|notag|displaystyle)\b|&")
-_ROWS = re.compile(r"\\\\(?:\s?\[[^\]]{0,9}\])?")
+_NO_PART = re.compile(
+    r"\\(?:tag|label)\*?\s?\{[^{}]*\}|\\(?:nonumber|notag|displaystyle)\b|&"
+    r"|(?P<matrix>\\begin\s?\{(?P<name>\w+\*?)\}.*?\\end\s?\{(?P=name)\})",
+    re.DOTALL,
+)
+_ROW = re.compile(r"\\(?P<edge>begin|end)\s?\{\w+\*?\}|\\\\(?:\s?\[[^\]]{0,9}\])?|\\.", re.DOTALL)
+_AROUND = re.compile(r"\s+|=(?!=)|\\(?:q?quad\b|[,;:!])")
+_BEHIND = re.compile(r"(?:[\s.,;]|\\(?:q?quad\b|[,;:!]))+$")
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,25 @@ def _formula(opened: tuple[str, int, int], token: re.Match[str], content: str) -
 
 def _last_row(content: str) -> str:
     """What a displayed formula states: of several rows the last, without its tag and full stop."""
-    content = _INNER.sub("", content)
-    if "\\begin" not in content:
-        rows = [row for row in _ROWS.split(content) if _NO_PART.sub("", row).strip(" \t\n.,;=")]
-        content = rows[-1] if rows else ""
-        content = _NO_PART.sub("", content)
-    content = " ".join(content.split()).removeprefix("=").strip()
-    return content.removesuffix("\\,").removesuffix("\\;").rstrip(" .,;")
+    rows = [_NO_PART.sub(lambda part: part["matrix"] or "", row) for row in _rows(_INNER.sub("", content))]
+    rows = [row for row in map(_trimmed, rows) if row]
+    return rows[-1] if rows else ""
+
+
+def _rows(content: str) -> list[str]:
+    """Rows of the formula itself: those of a matrix in it stay together."""
+    rows, begin, depth = [], 0, 0
+    for token in _ROW.finditer(content):
+        edge = token["edge"]
+        depth = max(0, depth + (edge == "begin") - (edge == "end"))
+        if token.group().startswith("\\\\") and depth == 0:
+            rows.append(content[begin : token.start()])
+            begin = token.end()
+    return [*rows, content[begin:]]
+
+
+def _trimmed(row: str) -> str:
+    row = " ".join(row.split())
+    while found := _AROUND.match(row):
+        row = row[found.end() :]
+    return _BEHIND.sub("", row)
