@@ -11,7 +11,7 @@ from collections import deque
 from functools import lru_cache
 from typing import Any
 
-MAX_CHARS = 50_000
+MAX_CHARS = 32_000
 """A last match is looked for in so much of the text's end: each match may look ahead to the end once more."""
 MAX_MEMORY = 32 << 20
 

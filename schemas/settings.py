@@ -107,10 +107,12 @@ class Judge(Section):
     """classes: equivalent answers vote together, ties give no verdict; string and serl_pivot: for parity with SeRL;
     random: a control, the answer of a random attempt where the classes have a leader."""
     equivalence: Literal["canonical", "math"]
-    """canonical: equal normal forms; math: math-verify besides."""
+    """canonical: equal normal forms; math: equal values, sets, equations and words too (docs/answers.md)."""
     answer_pattern: Pattern | None = None
     """Regular expression whose last match (group 1, if any) is the answer, behind the thinking; without it,
     \\boxed{} and its kin. Run by RE2: no lookaround, no backreference."""
+    decimal_comma: bool = False
+    """Attempts and references write 3,5 for 3.5, and 1.234 for 1234."""
     timeout_seconds: Annotated[float, Field(gt=0, le=3600)]
     """Longest check of one pair of answers; beyond it the pair is undecided, never wrong."""
 

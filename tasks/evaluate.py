@@ -10,8 +10,8 @@ from schemas.manifest import CheckpointRef, TableRef
 from schemas.settings import Evaluate as Settings
 from schemas.settings import Judge, Sampling
 from tasks.audit.scores import majorities, score
+from tasks.checks.answers import answer_of, stated
 from tasks.checks.equality import Compare, equality
-from tasks.checks.reading import final_answer
 from tasks.checks.verify import Outcome
 from tasks.engines import Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
@@ -96,13 +96,13 @@ def answered(
 ) -> list[Row]:
     """Complete each item (id, question, reference) n times, read the answer, hold it against the reference: columns
     of `evaluations`, without ids of their own."""
-    item_of = {item["id"]: item for item in items}
+    item_of = {item["id"]: item | {"reference": stated(item["reference"], checks)} for item in items}
     requests = [
         Request(item["id"], prompt.render(question=item["question"]), sampling, _noise(item["question"]), n)
         for item in items
     ]
     completions = completed(generator, requests, progress)
-    answers = [final_answer(c.text, checks.answer_pattern).text for c in completions]
+    answers = [answer_of(c.text, checks).text for c in completions]
     outcomes = compare(
         [(item_of[c.request_id]["reference"], a or "") for c, a in zip(completions, answers, strict=True)]
     )

@@ -11,7 +11,7 @@ from schemas.manifest import TableRef
 from schemas.settings import Judge as Settings
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.audit.statistics import wilson
-from tasks.checks.answers import canonical
+from tasks.checks.answers import canonical, stated
 from tasks.checks.equality import equality
 from tasks.checks.judging import Groups, Judged, Row, by_question, is_right, votes_on, why_invalid
 from tasks.cluster import on_the_cluster
@@ -27,7 +27,7 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
     The vote sees responses only: neither the prompt, nor which questions are the probe's. The truth is read
     afterwards, to measure `vote_precision`: the share of probe verdicts that are right.
     """
-    references = {row["id"]: row["reference"] for row in draft.read(probe).to_pylist()}
+    references = {row["id"]: stated(row["reference"], settings) for row in draft.read(probe).to_pylist()}
     groups = by_question(draft.read(attempts).to_pylist())
     shards = [groups[i : i + QUESTIONS_PER_SHARD] for i in range(0, len(groups), QUESTIONS_PER_SHARD)] or [[]]
     tables = (PROBE_VERDICTS, VERDICTS, ANSWERS)

@@ -9,8 +9,7 @@ from schemas.engines import AnyEngine
 from schemas.manifest import CheckpointRef, TableRef, Teacher
 from schemas.settings import Judge, Select
 from schemas.settings import Solve as Settings
-from tasks.checks.answers import usable_answer
-from tasks.checks.reading import final_answer
+from tasks.checks.answers import answer_of, usable_answer
 from tasks.checks.stopping import Stopping
 from tasks.engines import Completion, Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
@@ -105,8 +104,5 @@ def _attempted(
 
 def _settled(attempts: list[Completion], wanted: int, judge: Judge, select: Select) -> bool:
     stopping = Stopping(wanted, select.min_agreement, select.max_agreement, joins=judge.equivalence == "math")
-    answers = [
-        usable_answer(final_answer(a.text, judge.answer_pattern), a.finish_reason, judge.equivalence)
-        for a in attempts
-    ]
+    answers = [usable_answer(answer_of(a.text, judge), a.finish_reason, judge) for a in attempts]
     return stopping.settled(answers)

@@ -8,9 +8,8 @@ from typing import Any
 from schemas.manifest import Score
 from schemas.settings import Judge
 from tasks.audit.statistics import pass_at_k, sampled_score, wilson
-from tasks.checks.answers import usable_answer
+from tasks.checks.answers import answer_of, usable_answer
 from tasks.checks.equality import Compare
-from tasks.checks.reading import final_answer
 from tasks.checks.verify import NUM_WORKERS, Outcome
 from tasks.checks.vote import vote
 
@@ -60,10 +59,7 @@ def majorities(rows: list[Row], benchmark: str, checks: Judge, compare: Compare)
         return compare([(first, second)])[0]
 
     def right(drawn: list[Row]) -> bool | None:
-        usable = [
-            usable_answer(final_answer(a["text"], checks.answer_pattern), a["finish_reason"], checks.equivalence)
-            for a in drawn
-        ]
+        usable = [usable_answer(answer_of(a["text"], checks), a["finish_reason"], checks) for a in drawn]
         answer = vote(usable, checks.rule, same if checks.equivalence == "math" else None).answer
         outcome = same(drawn[0]["reference"], answer) if answer is not None else Outcome.DIFFERENT
         return None if outcome is Outcome.UNDECIDED else outcome is Outcome.EQUAL

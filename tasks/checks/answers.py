@@ -3,13 +3,16 @@ r"""Final answers: the normal form that votes are counted by.
 The text is a model's and may be hostile: nothing here raises, and the work on one answer is bounded.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 
+from schemas.settings import Judge
 from tasks.checks.characters import plain_characters, plain_digits_and_signs
 from tasks.checks.forms import read
 from tasks.checks.known import MAX_CHECKED_CHARS, compared
+from tasks.checks.languages import with_points_alone
 from tasks.checks.outcomes import Outcome
-from tasks.checks.reading import Answer
+from tasks.checks.reading import Answer, final_answer
 from tasks.checks.written import written
 
 MAX_CANONICAL_CHARS = MAX_CHECKED_CHARS
@@ -17,9 +20,20 @@ MAX_CANONICAL_CHARS = MAX_CHECKED_CHARS
 MAX_PASSES = 4
 
 
-def usable_answer(answer: Answer, finish_reason: str, equivalence: str) -> str | None:
+def answer_of(text: str, checks: Judge) -> Answer:
+    """The final answer of an attempt, by the recipe's pattern and decimal sign."""
+    found = final_answer(text, checks.answer_pattern)
+    return found if found.text is None else replace(found, text=stated(found.text, checks))
+
+
+def stated(answer: str, checks: Judge) -> str:
+    """An answer or a reference as a file or an attempt has it, with a decimal point."""
+    return with_points_alone(answer) if checks.decimal_comma else answer
+
+
+def usable_answer(answer: Answer, finish_reason: str, checks: Judge) -> str | None:
     """The form in which an answer votes; None for a truncated or unparsable attempt, which never does."""
-    form = value_form(answer.text) if equivalence == "canonical" else canonical(answer.text)
+    form = value_form(answer.text) if checks.equivalence == "canonical" else canonical(answer.text)
     return form if finish_reason == "stop" and form else None
 
 

@@ -13,8 +13,12 @@ _VALUE = (
     r"|-?\\[dt]?frac\s?(?:\d\s?\d|\{[^{}]{1,80}\}\s?\{[^{}]{1,80}\})"
     r"|\\(?:text(?:bf)?|math(?:rm|bf))\s?\{[^{}]{1,80}\}|-?\d{0,9}\\(?:sqrt\s?(?:\d|\{[^{}]{1,80}\})|pi\b))"
 )
-_TOKEN = re.compile(rf"(?P<box>{_NAMES}{_WIDTH}\s{{0,4}}\{{)|{_COMMAND}\s{{0,2}}(?:{_VALUE})|\\.|[{{}}]", re.DOTALL)
+_TOKEN = re.compile(
+    rf"(?=[\\{{}}b\x08\x0c])(?:(?P<box>{_NAMES}{_WIDTH}\s{{0,4}}\{{)|{_COMMAND}\s{{0,2}}(?:{_VALUE})|\\.|[{{}}])",
+    re.DOTALL,
+)
 _ANY_BOX = re.compile(_NAMES)
+_IN_BOXES = ("box", "Boxed", "\x08oxed", "\x0cramebox")  # looked for first: a pattern is many times slower
 _NOT_BLANK = re.compile(r"\S")
 _BLANK = re.compile(r"(?:[\s$*.,;:…?_{}]|\\(?:[,;:! _]|q?quad|l?dots|cdots|text))*")
 _LABEL = r"(?:[A-Za-z](?:_\{?\w{1,3}\}?)?)"
@@ -42,7 +46,9 @@ def last_box(text: str) -> str | None:
 
     One pass, one stack, however unbalanced. A box that never closes counts only where its formula or line does.
     """
-    if not (first := _ANY_BOX.search(text)):
+    begins = [at for name in _IN_BOXES if (at := text.find(name)) >= 0]
+    first = _ANY_BOX.search(text, max(0, min(begins) - len("\\frame"))) if begins else None
+    if not first:
         return None
     boxes, unclosed = _boxes(text, first.start())
     while boxes and _is_blank(text, boxes[-1]):

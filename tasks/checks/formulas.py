@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 _ENVIRONMENTS = "equation|align|alignat|gather|multline|eqnarray|displaymath|math|flalign"
 _TOKEN = re.compile(
-    rf"\$\$?|\\[()\[\]]|\\(?P<edge>begin|end)\s?\{{(?P<name>{_ENVIRONMENTS})\*?\}}|\\.|\n(?:[ \t]*\n)?", re.DOTALL
+    rf"(?=[$\\\n])(?:\$\$?|\\[()\[\]]|\\(?P<edge>begin|end)\s?\{{(?P<name>{_ENVIRONMENTS})\*?\}}|\\."
+    r"|\n(?:[ \t]*\n)?)",
+    re.DOTALL,
 )
 _CLOSES = {"$": "$", "$$": "$$", "\\(": "\\)", "\\[": "\\]"}
 _IS_PROSE = re.compile(r"[.!?] |(?<![\\A-Za-z])[a-z]{2,} [a-z]{2,}")

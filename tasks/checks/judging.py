@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.settings import Judge as Settings
-from tasks.checks.answers import canonical, usable_answer
+from tasks.checks.answers import answer_of, canonical, usable_answer
 from tasks.checks.equality import Compare
-from tasks.checks.reading import Answer, final_answer
+from tasks.checks.reading import Answer
 from tasks.checks.verify import NUM_WORKERS, Outcome
 from tasks.checks.vote import Verdict, vote
 
@@ -57,10 +57,9 @@ def _vote_on(question: str, attempts: list[Row], settings: Settings, compare: Co
     def same(first: str, second: str) -> Outcome:
         return compare([(first, second)])[0]
 
-    found = [final_answer(row["text"], settings.answer_pattern) for row in attempts]
+    found = [answer_of(row["text"], settings) for row in attempts]
     usable = [
-        usable_answer(answer, row["finish_reason"], settings.equivalence)
-        for answer, row in zip(found, attempts, strict=True)
+        usable_answer(answer, row["finish_reason"], settings) for answer, row in zip(found, attempts, strict=True)
     ]
     draw = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8])  # the recipe's seed is in the id
     verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None, draw)

@@ -1,9 +1,12 @@
 """Statements: what stands behind "the answer is", on an answer line or in an answer tag."""
 
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from tasks.checks.clauses import stated
-from tasks.checks.languages import LINE, PHRASE, with_decimal_points
+from tasks.checks.languages import announcements, with_decimal_points
 
 MOST_TRIED = 32
 MAX_CHARS = 1_000
@@ -13,26 +16,41 @@ _TAG = re.compile(r"<(answer|final[_ -]?answer|ans)\s?>|\[(answer|final[_ -]answ
 _CORRECT = re.compile(
     r"(?:\b(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s*\(?([A-J])\)?|\(([A-J])\))[^\w\n]{0,12}\s?is\s+(?:the\s+)?(?:correct|right|best)\b"
 )
-_SOURCES = {PHRASE: "phrase", LINE: "line", _TAG: "tag", _CORRECT: "phrase"}
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    start: int
+    end: int
+    source: str
+    read: Callable[[str], str | None]
+    """The answer, of what stands behind `end`."""
 
 
 def last_statement(text: str) -> tuple[str | None, str]:
     """The answer that is announced last, and how: "tag", "line" (by a colon or a heading) or "phrase" (by a verb)."""
-    found = [said for pattern in _SOURCES for said in pattern.finditer(text)]
-    found.sort(key=lambda said: (said.end(), -said.start()))
-    for said in found[: -MOST_TRIED - 1 : -1]:
-        if answer := _answer(said, text[said.end() : said.end() + MAX_CHARS]):
-            return answer, _SOURCES[said.re]
+    for candidate in sorted(_candidates(text), key=lambda c: (c.end, -c.start))[: -MOST_TRIED - 1 : -1]:
+        if answer := candidate.read(text[candidate.end : candidate.end + MAX_CHARS]):
+            return answer, candidate.source
     return None, "none"
 
 
-def _answer(said: re.Match[str], behind: str) -> str | None:
-    if said.re is _CORRECT:
-        return said[1] or said[2]
-    if said.re is _TAG:
-        return _tagged(behind, said[1] or said[2])
+def _candidates(text: str) -> Iterator[_Candidate]:
+    for said in announcements(text):
+        yield _Candidate(said.start, said.end, said.source, _in_points if said.decimal_comma else stated)
+    for tag in _TAG.finditer(text):
+        yield _Candidate(*tag.span(), "tag", partial(_tagged, name=tag[1] or tag[2]))
+    for choice in _CORRECT.finditer(text):
+        yield _Candidate(*choice.span(), "phrase", partial(_letter, choice[1] or choice[2]))
+
+
+def _letter(letter: str, behind: str) -> str:
+    return letter
+
+
+def _in_points(behind: str) -> str | None:
     answer = stated(behind)
-    return with_decimal_points(answer) if answer and said["comma"] else answer
+    return with_decimal_points(answer) if answer else None
 
 
 def _tagged(behind: str, name: str) -> str | None:

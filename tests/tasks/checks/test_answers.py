@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.checks.answers import MAX_CANONICAL_CHARS, canonical, value_form
+from schemas.settings import Judge
+from tasks.checks.answers import MAX_CANONICAL_CHARS, answer_of, canonical, stated, value_form
 
 LATEX = st.lists(
     st.sampled_from(
@@ -201,3 +202,18 @@ def test_a_megabyte_of_hostile_text_is_read_in_linear_time(piece: str) -> None:
     canonical(text)
     canonical(text[:MAX_CANONICAL_CHARS])
     assert time.perf_counter() - started < 3  # 0.1 to 0.5 s; a quadratic pattern would take minutes
+
+
+@pytest.mark.parametrize(("written", "form"), [("3,5", "3.5"), ("1.234", "1234"), ("1.234,56", "1234.56"), ("x = -0,5", "x=-0.5"), ("2; 3,5", "\\{2,3.5\\}")])  # fmt: skip
+def test_a_recipe_of_a_language_with_decimal_commas_reads_them(written: str, form: str) -> None:
+    german = Judge(rule="classes", equivalence="math", timeout_seconds=5, decimal_comma=True)
+    assert (
+        canonical(answer_of(f"Also \\boxed{{{written}}}.", german).text) == canonical(stated(written, german)) == form
+    )
+    english = german.model_copy(update={"decimal_comma": False})
+    assert stated(written, english) == written
+
+
+@pytest.mark.parametrize(("answer", "form"), [("\\$18", "18"), ("18 books", "18"), ("18 cm", "18 centimeter"), ("45^\\circ", "45"), ("x > 2", "(2,\\infty)"), ("Yes", "yes")])  # fmt: skip
+def test_the_value_alone_leaves_out_what_only_says_what_was_asked_for(answer: str, form: str) -> None:
+    assert value_form(answer) == form

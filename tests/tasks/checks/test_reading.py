@@ -87,7 +87,7 @@ def test_a_megabyte_of_hostile_text_is_read_in_linear_time(piece: str) -> None:
     final_answer(text)
     final_answer(text + "}" * 100_000)
     final_answer("The answer is " + text[:19_000])
-    assert time.perf_counter() - began < 4  # 0.2 to 1 s; a quadratic pattern would take minutes
+    assert time.perf_counter() - began < 6  # 0.2 to 1 s; a quadratic pattern would take minutes
 
 
 def test_the_documents_examples_are_read_as_it_says() -> None:
