@@ -198,13 +198,16 @@ def test_a_form_is_its_own_form_and_nothing_raises(text: str) -> None:
 )  # fmt: skip
 def test_a_megabyte_of_hostile_text_is_read_in_linear_time(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     canonical(text)
     canonical(text[:MAX_CANONICAL_CHARS])
-    assert time.perf_counter() - started < 3  # 0.1 to 0.5 s; a quadratic pattern would take minutes
+    assert time.process_time() - started < 3  # 0.1 to 0.5 s; a quadratic pattern would take minutes
 
 
-@pytest.mark.parametrize(("written", "form"), [("3,5", "3.5"), ("1.234", "1234"), ("1.234,56", "1234.56"), ("x = -0,5", "x=-0.5"), ("2; 3,5", "\\{2,3.5\\}")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [("3,5", "3.5"), ("1.234", "1234"), ("1.234,56", "1234.56"), ("x = -0,5", "x=-0.5"), ("2; 3,5", "\\{2,3.5\\}")],
+)
 def test_a_recipe_of_a_language_with_decimal_commas_reads_them(written: str, form: str) -> None:
     german = Judge(rule="classes", equivalence="math", timeout_seconds=5, decimal_comma=True)
     assert (
@@ -214,6 +217,16 @@ def test_a_recipe_of_a_language_with_decimal_commas_reads_them(written: str, for
     assert stated(written, english) == written
 
 
-@pytest.mark.parametrize(("answer", "form"), [("\\$18", "18"), ("18 books", "18"), ("18 cm", "18 centimeter"), ("45^\\circ", "45"), ("x > 2", "(2,\\infty)"), ("Yes", "yes")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "form"),
+    [
+        ("\\$18", "18"),
+        ("18 books", "18"),
+        ("18 cm", "18 centimeter"),
+        ("45^\\circ", "45"),
+        ("Yes", "yes"),
+        ("x > 2", "(2,\\infty)"),
+    ],
+)
 def test_the_value_alone_leaves_out_what_only_says_what_was_asked_for(answer: str, form: str) -> None:
     assert value_form(answer) == form

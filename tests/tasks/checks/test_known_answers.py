@@ -12,7 +12,7 @@ from schemas.settings import Judge
 from tasks.checks.equality import equality
 from tasks.checks.known_answers import STAND_INS, fault, few, kind_of, known_answers, mark, tally
 from tasks.checks.outcomes import Outcome
-from tasks.collect import read_sources
+from tasks.sources import read_sources
 
 RECIPES = sorted((Path(__file__).resolve().parents[3] / "deployments/recipes").glob("*.toml"))
 CANONICAL = Judge(rule="classes", equivalence="canonical", timeout_seconds=5)

@@ -208,10 +208,10 @@ def test_parsing_never_raises_and_gives_tidy_items(text: str) -> None:
 @pytest.mark.parametrize("piece", ["\n", "9. ", "9.\n", " ", "1", "\0", "10. a\n", "image ", "{"])
 def test_a_megabyte_is_parsed_and_ruled_on_in_linear_time(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     for item in [*parse_numbered_list(text, 9), text]:
         rule_violation(item, SERL.model_copy(update={"max_words": 10**9}))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

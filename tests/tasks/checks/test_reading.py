@@ -57,9 +57,9 @@ def test_a_recipes_pattern_sees_what_stands_behind_the_thinking_alone() -> None:
 
 
 def test_hostile_text_does_not_hold_a_recipes_pattern() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     assert final_answer("#" + "1 " * 50_000 + "x", r"#((?:\d+ ?)+)$") == Answer(None, "none")
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @settings(max_examples=500, deadline=None)
@@ -68,7 +68,7 @@ def test_reading_never_raises_and_no_answer_has_no_source(text: str) -> None:
     answer = final_answer(text)
     assert (answer.text is None) == (answer.source == "none")
     assert answer.text is None or answer.text.strip()
-    canonical(answer)
+    canonical(answer.text)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def test_reading_never_raises_and_no_answer_has_no_source(text: str) -> None:
 )  # fmt: skip
 def test_a_megabyte_of_hostile_text_is_read_in_linear_time(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
-    began = time.perf_counter()
+    began = time.process_time()
     final_answer(text)
     final_answer(text + "}" * 100_000)
     final_answer("The answer is " + text[:19_000])
-    assert time.perf_counter() - began < 6  # 0.2 to 1 s; a quadratic pattern would take minutes
+    assert time.process_time() - began < 6  # 0.2 to 1 s; a quadratic pattern would take minutes
 
 
 def test_the_documents_examples_are_read_as_it_says() -> None:
