@@ -145,8 +145,8 @@ def _spelled_amount(flat: str) -> Node | None:
             unit = unit_of(rest.removeprefix("an ").removeprefix("of a "), True)
             if unit is not None:
                 return ("amount", ("num", value, 0), unit)
-            known = all(word.isalpha() for word in rest.split()) and not phrases.changes_the_value(rest)
-            return ("amount", ("num", value, 0), rest) if known else None
+            counted = len(rest.split()) < 4 and all(word.isalpha() for word in rest.split())
+            return ("amount", ("num", value, 0), rest) if counted and not phrases.changes_the_value(rest) else None
     return None
 
 

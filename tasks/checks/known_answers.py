@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from tasks.checks.answers import canonical
+from tasks.checks.answers import value_form
 from tasks.checks.equality import Compare
 from tasks.checks.outcomes import Outcome
 from tasks.checks.reading import final_answer
@@ -140,7 +140,7 @@ def worded(found: Marked) -> str:
 
 def kind_of(reference: str) -> str:
     """number, choice, words, formula, other; or "nothing", for a reference without a normal form."""
-    form = canonical(reference)
+    form = value_form(reference)
     if not form:
         return "nothing"
     if _parts_of_number(form):
@@ -156,7 +156,7 @@ def kind_of(reference: str) -> str:
 _CHOICE = re.compile(r"[A-J]")
 _WORDS = re.compile(r"[^\W\d_]{2,}(?:[ '’-][^\W\d_]+)*")
 _FORMULA = re.compile(r"(?:\\(?:frac|sqrt|pi|cdot)(?![A-Za-z])|(?<![A-Za-z])[A-Za-z](?![A-Za-z])|[\d.{}()^+\-*/ ])+")
-_BY_ZERO = re.compile(r"/0+(?![\d.])")
+_BY_ZERO = re.compile(r"/0+(?![\d.])|\}\{0+(?:\.0*)?\}")
 _NUMBER = re.compile(r"(-?)(\d+)(\.\d+|/\d+)?(%?)")
 
 
@@ -167,8 +167,8 @@ def _shapes(rows: Sequence[Row], pattern: str) -> tuple[Dress, ...]:
 
 def _is_read(dress: Dress, text: str, pattern: str | None) -> bool:
     """Whether an answer in this dress is read as it stands."""
-    read, form = final_answer(_dressed(dress, text), pattern).text, canonical(text)
-    return bool(form) and read is not None and canonical(read) == form
+    read, form = final_answer(_dressed(dress, text), pattern).text, value_form(text)
+    return bool(form) and read is not None and value_form(read) == form
 
 
 def _dressed(dress: Dress, text: str) -> str:
@@ -182,9 +182,10 @@ def _of_row(rows: Sequence[Row], place: int, row: Row, pattern: str | None, shap
         right = _as_promised(row["reference"], wrong)
         said = [_dressed(BOX, text) for text in wrong]
         if _is_balanced(row["reference"]):
-            said += [f"<think>{_dressed(BOX, row['reference'])}</think>\n{text}" for text in said[:1]]
+            thought = f"<think>{_dressed(BOX, row['reference'])}"
+            said += [thought, *(f"{thought}</think>\n{text}" for text in said[:1])]
     elif shapes:
-        spellings = (row["reference"], canonical(row["reference"]))
+        spellings = (row["reference"], value_form(row["reference"]))
         tries = [(dress, text) for text in spellings for dress in shapes]
         fits = [(dress, text) for dress, text in tries if _is_read(dress, text, pattern)] or tries
         right = [_dressed(*fits[0])]
@@ -227,7 +228,7 @@ def _goes_into_a_sentence(text: str) -> bool:
 
 def _neighbours(reference: str, others: list[str]) -> list[str]:
     """Answers that are certainly another: of a kind of reference that has no such neighbour, none."""
-    form = canonical(reference)
+    form = value_form(reference)
     if number := _parts_of_number(form):
         return _other_numbers(*number)
     kind = kind_of(reference)
@@ -237,7 +238,7 @@ def _neighbours(reference: str, others: list[str]) -> list[str]:
         return [f"{form}+1"]
     if kind == "words":
         words = _words(form)
-        return [other for other in others if kind_of(other) == "words" and not words & _words(canonical(other))][:1]
+        return [other for other in others if kind_of(other) == "words" and not words & _words(value_form(other))][:1]
     return []
 
 

@@ -83,6 +83,7 @@ def test_known_answers_are_boxed_said_and_thought_of_and_the_wrong_ones_near():
         "": False,
         "\\boxed{11}": False,
         "\\boxed{-10}": False,
+        "<think>\\boxed{10}": False,
         "<think>\\boxed{10}</think>\n\\boxed{11}": False,
     }
 
