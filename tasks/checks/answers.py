@@ -45,7 +45,12 @@ def canonical(text: str | None) -> str:
     name (`5 cm` is `5 centimeter`), and a counted noun stays (`18 books`). Empty if nothing usable is left. Different
     forms may still be equal: that is for `equivalent` to say. A form is its own form.
     """
-    return _form(text) if text else ""
+    if not text:
+        return ""
+    try:
+        return _form(text)
+    except Exception:  # a reader's fault is no end of a night: the answer keeps its spelling
+        return plain_digits_and_signs(text)
 
 
 def value_form(text: str | None) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tasks.checks.known import asked_of
-from tasks.checks.outcomes import Outcome, Outcomes
+from tasks.checks.outcomes import Outcome, Outcomes, Pair
 from tasks.checks.worker import Gone, Killed, Worker
 
 __all__ = ["NUM_WORKERS", "OUTCOMES", "Outcome", "equivalent", "start_workers"]
@@ -28,7 +28,7 @@ def equivalent(pairs: Sequence[tuple[str, str]], timeout_seconds: float = 5.0) -
     for a worker or for its start is no part of it. A check that takes too much memory is UNDECIDED too. Safe to call
     from several threads. Raises OSError or RuntimeError if the workers cannot start, or if the interpreter is ending.
     """
-    compared = [asked_of(first, second) for first, second in pairs]
+    compared = [_asked_of(first, second) for first, second in pairs]
     outcomes = {texts: OUTCOMES.get(texts) for texts in compared if not isinstance(texts, Outcome)}
     unknown = [forms for forms, outcome in outcomes.items() if outcome is None]
     if len(unknown) == 1:
@@ -41,6 +41,13 @@ def equivalent(pairs: Sequence[tuple[str, str]], timeout_seconds: float = 5.0) -
         finally:
             threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts it does not wait for the checks
     return [texts if isinstance(texts, Outcome) else outcomes[texts] or Outcome.UNDECIDED for texts in compared]
+
+
+def _asked_of(first: str, second: str) -> Pair | Outcome:
+    try:
+        return asked_of(first, second)
+    except Exception:  # whatever it was, it says nothing about the answers
+        return Outcome.UNDECIDED
 
 
 def start_workers() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.settings import Judge
+from tasks.checks import answers
 from tasks.checks.answers import MAX_CANONICAL_CHARS, answer_of, canonical, stated, value_form
 
 LATEX = st.lists(
@@ -173,6 +174,11 @@ def test_different_answers_keep_different_forms() -> None:
 
 def test_no_answer_has_no_form() -> None:
     assert canonical(None) == ""
+
+
+def test_an_answer_keeps_its_spelling_if_reading_it_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "_form", lambda text: 1 / 0)
+    assert canonical("２/3 of it") == "2/3 of it"
 
 
 def test_a_huge_integer_stays_a_string() -> None:

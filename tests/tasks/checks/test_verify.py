@@ -252,6 +252,11 @@ def test_an_endless_answer_is_undecided_without_a_worker() -> None:
     assert time.perf_counter() - started < 1
 
 
+def test_what_raises_inside_a_comparison_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "asked_of", lambda first, second: 1 / 0)
+    assert equivalent([("1", "2")]) == [UNDECIDED]
+
+
 def test_a_repeated_pair_is_not_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert equivalent([("\\frac{2}{1}", limit(2))]) == [EQUAL]
     monkeypatch.setattr(verify, "_check", None)
