@@ -129,6 +129,7 @@ def hostile(rounds: int = 16, timeout_seconds: float = 0.25) -> None:
     for line in (CHECKS / "hostile.jsonl").read_text().splitlines():
         row = json.loads(line)
         texts[row["name"]] = row["head"] * row["times"] + row["middle"] + row["tail"] * row["times"] + row["end"]
+    equivalent([(f"\\lim_{{x\\to 0}} {n}", "1") for n in range(NUM_WORKERS)])  # the workers are up
     slowest, outcomes, honest_lost, number = 0.0, Counter[str](), 0, 0
     for partner in (1009 + 2 * n for n in range(rounds)):
         for text in texts.values():
@@ -137,7 +138,7 @@ def hostile(rounds: int = 16, timeout_seconds: float = 0.25) -> None:
             (outcome,) = equivalent([(str(partner), text)], timeout_seconds)
             slowest = max(slowest, time.perf_counter() - began)
             outcomes[outcome] += 1
-            honest_lost += equivalent([(f"{number}", f"\\lim_{{x\\to 0}} (x+{number})")]) != [Outcome.EQUAL]
+            honest_lost += equivalent([(f"{number}", f"\\lim_{{x\\to 0}} {number}")]) != [Outcome.EQUAL]
     family = psutil.Process().children(recursive=True)
     memory = sum(process.memory_info().rss for process in family)
     print(f"\n### {number:,} hostile pairs ({len(texts)} texts, {rounds} partners), timeout {timeout_seconds} s\n")
