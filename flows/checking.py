@@ -105,18 +105,17 @@ def check_answers(asked: AnsweredRows, checks: Judge, report: Report) -> Checked
 
 def _read(found: Checked, source: Source, asked: AnsweredRows, report: Report) -> tuple[list[Row], list[Row]]:
     """The rows that a run would use, each with its kind; and those whose question stands in an earlier one."""
-    used = {row["source_row"] for row in source.rows}
     read: Counter[str] = Counter()
     unusable, usable, repeated = defaultdict[str, list[int]](list), list[Row](), list[Row]()
     for number, _, row, reason in rows_of(KEY, asked, source.path):
         found.rows = number + 1
-        report(number + 1, len(used) + sum(source.unusable.values()), "rows read")
-        if row is None or number not in used:
-            unusable[reason or "repeated"].append(number)
+        report(number + 1, len(source.rows) + sum(source.unusable.values()), "rows read")
+        if reason:
+            unusable[reason].append(number)
         if row is None:
             continue
         row |= {"source_row": number}
-        if number not in used:
+        if reason:
             repeated.append(row)
             continue
         read[row["how"]] += 1

@@ -83,7 +83,7 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
         raise BadInput(
             f"{key}.path = '{asked.path}': no such file ({path}); expected JSONL, CSV, Parquet or a folder"
         )
-    read = list(rows_of(key, asked, path))
+    read = list(rows_of(key, asked, path, leave))
     found = [raw for _, raw, _, _ in read if raw is not None]
     columns = {column for row in found for column in row}
     for column in (asked.question, *_beside_the_question(asked)):
@@ -95,10 +95,6 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
     unusable: Counter[str] = Counter()
     usable: dict[str, Row] = {}
     for number, _, row, reason in read:
-        if row and row["question"] in leave:
-            reason = leave[row["question"]]
-        elif row and (first := usable.get(row["question"])):
-            reason = "repeated" if _same_reference(first, row) else "the same question with another answer"
         if row and not reason:
             usable[row["question"]] = row | {"source_row": number}
         else:
@@ -115,11 +111,19 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
     return Source(key, path, tuple(rows), dict(sorted(unusable.items())), digest, dict(sorted(read_as.items())))
 
 
-def rows_of(key: str, asked: Rows, path: Path) -> Iterator[tuple[int, Row | None, Row | None, str]]:
-    """Each row of a file: its number, as it stands (None: no object), as it is used, and why it is not. A used row
-    with a reference says under `how` how that was read."""
+def rows_of(
+    key: str, asked: Rows, path: Path, leave: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[int, Row | None, Row | None, str]]:
+    """Each row of a file: its number, as it stands (None: no object), as it was read, and why it is not used ("": it
+    is). A row with a reference says under `how` how that was read."""
+    seen: dict[str, Row] = {}
     for number, raw in enumerate(raw_rows(key, path)):
-        yield (number, None, None, "not a JSON object") if raw is None else (number, raw, *_usable(raw, asked))
+        row, reason = _usable(raw, asked) if raw is not None else (None, "not a JSON object")
+        if row and row["question"] in leave:
+            reason = leave[row["question"]]
+        elif row and (first := seen.setdefault(row["question"], row)) is not row:
+            reason = "repeated" if _same_reference(first, row) else "the same question with another answer"
+        yield number, raw, row, reason
 
 
 def _check_column(key: str, path: Path, asked: AnsweredRows, rows: Sequence[Row]) -> None:

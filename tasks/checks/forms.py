@@ -29,6 +29,8 @@ def read(text: str) -> Node:
     """What an answer of bounded length says. Never raises; ("words", "") for one that says nothing."""
     plain = _LABEL.sub("", bare(plain_latex(plain_characters(text))))
     flat = without_text_macros(plain)
+    if not flat.replace("\\dollar", "").strip("$ "):  # a sign without an amount
+        return ("words", "")
     return _phrase(flat) or _mathematics(plain, flat)
 
 

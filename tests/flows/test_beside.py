@@ -22,7 +22,7 @@ beside = Beside(partial(judge_ahead, judge, Path(sys.argv[1])))
 for part in range(4):
     rows = []
     for question in range(5 * part, 5 * part + 5):
-        texts = [*["\\\\sqrt{16}x", "4x"] * 2, f"9^{{9^{{9^{question + 9}}}}}"]
+        texts = [*["\\\\lim_{x\\\\to 0} 4", "4"] * 2, f"9^{{9^{{9^{question + 9}}}}}"]
         rows += [{"question_id": f"{question}", "sample": n, "text": f"\\\\boxed{{{text}}}", "finish_reason": "stop"}
                  for n, text in enumerate(texts)]
     beside.take(rows)

@@ -106,7 +106,7 @@ def test_memory_of_the_server_is_said_once(tmp_path, write_recipe):
         ),
         (
             {"data__probe__answer": "question"},
-            r"data\.probe: the checker errs: 16 of 16 rows' answers known to be right",
+            r"data\.probe\.answer = 'question': \S+ holds the questions there; 'answer' reads as answers",
         ),
     ],
 )

@@ -25,7 +25,7 @@ from schemas.settings import RuleFilters
 from tasks.audit.alarms import distinct_2
 from tasks.audit.markdown import LONGEST_TEXT, as_code, as_markdown
 from tasks.audit.report import embedded
-from tasks.checks.answers import MAX_CANONICAL_CHARS, canonical, value_form
+from tasks.checks.answers import MAX_CANONICAL_CHARS, _form, canonical, value_form
 from tasks.checks.contamination import ProtectedTexts
 from tasks.checks.copies import ExactIndex
 from tasks.checks.known import asked_of, outcome_of
@@ -65,7 +65,8 @@ def answers(first: str, second: str) -> None:
 
 
 def forms(first: str, second: str) -> None:
-    for text in (first, second):
+    for text in filter(None, (first, second)):
+        _form(text)  # `canonical` would hide what it raises
         for form_of in (canonical, value_form):
             form = form_of(text)
             assert form_of(form) == form
