@@ -15,12 +15,12 @@ from schemas.errors import BadInput
 from schemas.manifest import Score
 from schemas.recipe import AnsweredRows
 from schemas.settings import Judge
+from tasks.answers.canonical import canonical
+from tasks.answers.equality import Compare, equality
+from tasks.answers.outcomes import Outcome
 from tasks.audit.statistics import wilson
-from tasks.checks.answers import canonical
-from tasks.checks.equality import Compare, equality
 from tasks.checks.known_answers import Tally, fault, few, kind_of, known_answers, mark, tally, worded
-from tasks.checks.outcomes import Outcome
-from tasks.checks.references import DOUBTFUL
+from tasks.reading.references import DOUBTFUL
 from tasks.sources import Source, read_source, rows_of
 
 Row = dict[str, Any]

@@ -13,9 +13,9 @@ from schemas.gate import Comparison, Gate
 from schemas.inputs import BENCHMARK_ITEMS
 from schemas.manifest import CheckpointRef, Manifest, Score
 from schemas.recipe import AnsweredRows, Recipe
+from tasks.answers.equality import equality
 from tasks.audit.comparison import Marks, compared, marks_of
 from tasks.audit.scores import majorities, score
-from tasks.checks.equality import equality
 from tasks.engines import Checkpoint, close_engine, open_engine
 from tasks.evaluate import answered, shards
 from tasks.prompts import Prompt

@@ -16,16 +16,16 @@ import psutil
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
 from schemas.settings import Judge
-from tasks.checks.reading import final_answer
-from tasks.checks.verify import NUM_WORKERS, Outcome, equivalent
+from tasks.answers.verify import NUM_WORKERS, Outcome, equivalent
 from tasks.checks.vote import vote
 from tasks.judge import judge
+from tasks.reading.attempts import final_answer
 from tasks.store.draft import Draft
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import table_ref, write_part
 
 ROOT = Path(__file__).resolve().parents[1]
-CHECKS = ROOT / "tests/tasks/checks"
+CHECKS = ROOT / "tests/tasks/answers"
 SOLUTIONS = [json.loads(line) for line in (ROOT / "scripts/data/solutions.jsonl").read_text().splitlines()]
 NUM_SAMPLES = 16
 MATH = Judge(rule="classes", equivalence="math", timeout_seconds=5)

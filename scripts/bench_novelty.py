@@ -26,7 +26,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import Indel, LCSseq
 from rouge_score.rouge_scorer import RougeScorer
 
-from tasks.checks.novelty import NoveltyIndex, rouge_l_f1
+from tasks.novelty.index import NoveltyIndex, rouge_l_f1
 
 SIZES = (5_000, 10_000, 20_000, 40_000)
 NUM_NEW, NUM_PAIRS, THRESHOLD = 1_000, 10_000, 0.7

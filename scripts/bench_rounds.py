@@ -102,8 +102,8 @@ def sealed_gain(lineage: Lineage, champion: CheckpointRef, base: CheckpointRef) 
     """The one look at the sealed benchmark: base and last champion, greedy."""
     from schemas.engines import TransformersEngine
     from schemas.settings import Sampling
-    from tasks.checks.reading import final_answer
     from tasks.engines import Checkpoint, Request, completed, open_engine
+    from tasks.reading.attempts import final_answer
 
     engine = TransformersEngine(kind="transformers", batch_rows=1000)
     rows = [json.loads(line) for line in (ROOT / "deployments/data/sums/sealed.jsonl").open()]

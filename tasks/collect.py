@@ -7,8 +7,8 @@ from schemas.errors import ValidationFailed
 from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
 from schemas.manifest import CheckpointRef
 from schemas.selections import CONTAMINATION
-from tasks.checks.contamination import ProtectedTexts
 from tasks.files import Row
+from tasks.novelty.contamination import ProtectedTexts
 from tasks.prompts import Prompt
 from tasks.sources import Sources
 from tasks.store.draft import Draft

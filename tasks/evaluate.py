@@ -9,10 +9,10 @@ from schemas.evaluations import EVALUATIONS
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.settings import Evaluate as Settings
 from schemas.settings import Judge, Sampling
+from tasks.answers.canonical import answer_of, stated
+from tasks.answers.equality import Compare, equality
+from tasks.answers.verify import Outcome
 from tasks.audit.scores import majorities, score
-from tasks.checks.answers import answer_of, stated
-from tasks.checks.equality import Compare, equality
-from tasks.checks.verify import Outcome
 from tasks.engines import Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.prompts import Prompt

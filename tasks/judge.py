@@ -10,9 +10,9 @@ from schemas.engines import RayExecutor
 from schemas.manifest import TableRef
 from schemas.settings import Judge as Settings
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
+from tasks.answers.canonical import canonical, stated
+from tasks.answers.equality import equality
 from tasks.audit.statistics import wilson
-from tasks.checks.answers import canonical, stated
-from tasks.checks.equality import equality
 from tasks.checks.judging import Groups, Judged, Row, by_question, is_right, votes_on, why_invalid
 from tasks.cluster import on_the_cluster
 from tasks.store.draft import Draft

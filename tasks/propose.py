@@ -17,13 +17,13 @@ from schemas.manifest import CheckpointRef, TableRef, Teacher
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.settings import Propose as Settings
-from tasks.checks.blocks import levelled
-from tasks.checks.copies import ExactIndex
-from tasks.checks.novelty import NoveltyIndex
-from tasks.checks.proposals import parse_numbered_list, rule_violation, tidy
 from tasks.engines import Request, completed
 from tasks.engines.staged import engine_of_stage
+from tasks.novelty.copies import ExactIndex
+from tasks.novelty.index import NoveltyIndex
 from tasks.prompts import Prompt
+from tasks.reading.blocks import levelled
+from tasks.reading.proposals import parse_numbered_list, rule_violation, tidy
 from tasks.store.draft import Draft
 from tasks.store.parquet import logical_digest
 

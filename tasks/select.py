@@ -8,7 +8,7 @@ from schemas.questions import QUESTIONS
 from schemas.selections import CONTAMINATION, SELECTIONS
 from schemas.settings import Select as Settings
 from tasks.checks.band import ADMITTED, Admission, off_band
-from tasks.checks.contamination import ProtectedTexts
+from tasks.novelty.contamination import ProtectedTexts
 from tasks.store.draft import Draft
 from tasks.waves import Wave, in_wave
 

@@ -9,7 +9,7 @@ from schemas.engines import AnyEngine
 from schemas.manifest import CheckpointRef, TableRef, Teacher
 from schemas.settings import Judge, Select
 from schemas.settings import Solve as Settings
-from tasks.checks.answers import answer_of, usable_answer
+from tasks.answers.canonical import answer_of, usable_answer
 from tasks.checks.stopping import Stopping
 from tasks.engines import Completion, Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage

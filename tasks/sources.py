@@ -10,10 +10,10 @@ from typing import Any
 
 from schemas.errors import BadInput
 from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows, SolvedRows
-from tasks.checks.answers import canonical
-from tasks.checks.columns import column_meant, no_references
-from tasks.checks.references import read_reference
+from tasks.answers.canonical import canonical
 from tasks.files import Row, raw_rows
+from tasks.reading.columns import column_meant, no_references
+from tasks.reading.references import read_reference
 from tasks.store.objects import digest_of, file_digest
 
 

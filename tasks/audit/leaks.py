@@ -9,7 +9,7 @@ from schemas.manifest import StageRecord
 from tasks.audit.closure import Shelf
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
-from tasks.checks.contamination import ProtectedTexts
+from tasks.novelty.contamination import ProtectedTexts
 
 TRAINING = ("sft_examples", "preference_pairs", "advantages")
 

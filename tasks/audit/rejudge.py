@@ -20,12 +20,12 @@ from schemas.manifest import Manifest, Score, TableRef
 from schemas.recipe import load_recipe
 from schemas.rejudged import AnswerFlip, LabelFlip, ProbeFlip, Reading, Rejudged, SelectionFlip
 from schemas.settings import Judge, Select
+from tasks.answers.canonical import canonical
+from tasks.answers.equality import Compare, equality
+from tasks.answers.outcomes import Outcome
 from tasks.audit.statistics import wilson
-from tasks.checks.answers import canonical
 from tasks.checks.band import ADMITTED, Admission
-from tasks.checks.equality import Compare, equality
 from tasks.checks.judging import Judged, by_question, is_right, votes_on
-from tasks.checks.outcomes import Outcome
 from tasks.checks.vote import Verdict
 from tasks.store.lineage import Lineage
 from tasks.store.objects import whole_file

@@ -7,10 +7,10 @@ from typing import Any
 
 from schemas.manifest import Score
 from schemas.settings import Judge
+from tasks.answers.canonical import answer_of, usable_answer
+from tasks.answers.equality import Compare
+from tasks.answers.verify import NUM_WORKERS, Outcome
 from tasks.audit.statistics import pass_at_k, sampled_score, wilson
-from tasks.checks.answers import answer_of, usable_answer
-from tasks.checks.equality import Compare
-from tasks.checks.verify import NUM_WORKERS, Outcome
 from tasks.checks.vote import vote
 
 Row = dict[str, Any]

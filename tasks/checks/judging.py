@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.settings import Judge as Settings
-from tasks.checks.answers import answer_of, canonical, usable_answer
-from tasks.checks.equality import Compare
-from tasks.checks.reading import Answer
-from tasks.checks.verify import NUM_WORKERS, Outcome
+from tasks.answers.canonical import answer_of, canonical, usable_answer
+from tasks.answers.equality import Compare
+from tasks.answers.verify import NUM_WORKERS, Outcome
 from tasks.checks.vote import Verdict, vote
+from tasks.reading.attempts import Answer
 
 Row = dict[str, Any]
 Groups = Sequence[tuple[str, list[Row]]]  # question, its attempts

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from tasks.checks.answers import value_form
-from tasks.checks.equality import Compare
-from tasks.checks.outcomes import Outcome
-from tasks.checks.reading import final_answer
+from tasks.answers.canonical import value_form
+from tasks.answers.equality import Compare
+from tasks.answers.outcomes import Outcome
+from tasks.reading.attempts import final_answer
 
 Row = dict[str, Any]
 Dress = tuple[str, str]

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.checks.answers import canonical
+from tasks.answers.canonical import canonical
 
 
 @dataclass(frozen=True)

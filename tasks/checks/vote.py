@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from tasks.checks.answers import canonical
-from tasks.checks.verify import Outcome
+from tasks.answers.canonical import canonical
+from tasks.answers.verify import Outcome
 
 Same = Callable[[str, str], Outcome]
 

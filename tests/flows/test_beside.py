@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from flows.beside import Beside
 from schemas.settings import Judge
-from tasks.checks import verify
+from tasks.answers import verify
 from tasks.judge import judge_ahead
 
 for _ in range(verify.NUM_WORKERS - 1):

@@ -126,7 +126,7 @@ def test_a_label_in_another_unit_is_right(play):
 
 
 def test_hostile_attempts_cost_a_judge_their_timeouts_and_honest_attempts_nothing(play):
-    lines = (Path(__file__).parent / "checks/hostile.jsonl").read_text().splitlines()
+    lines = (Path(__file__).parent / "answers/hostile.jsonl").read_text().splitlines()
     rows = []
     for number, line in enumerate(lines):
         h = json.loads(line)

@@ -9,10 +9,10 @@ from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.selections import SELECTIONS
 from schemas.settings import Novelty
-from tasks.checks.novelty import NoveltyIndex, rouge_l_f1
-from tasks.checks.proposals import parse_numbered_list
+from tasks.novelty.index import NoveltyIndex, rouge_l_f1
 from tasks.prompts import load_prompt
 from tasks.propose import propose
+from tasks.reading.proposals import parse_numbered_list
 
 
 def question(draft, text, position=0):

@@ -22,22 +22,22 @@ from schemas.errors import BadInput
 from schemas.pattern import checked, full_match, last_match
 from schemas.recipe import AnsweredRows
 from schemas.settings import RuleFilters
+from tasks.answers.canonical import MAX_CANONICAL_CHARS, _form, canonical, value_form
+from tasks.answers.known import asked_of, outcome_of
+from tasks.answers.verify import Outcome, equivalent
 from tasks.audit.alarms import distinct_2
 from tasks.audit.markdown import LONGEST_TEXT, as_code, as_markdown
 from tasks.audit.report import embedded
-from tasks.checks.answers import MAX_CANONICAL_CHARS, _form, canonical, value_form
-from tasks.checks.contamination import ProtectedTexts
-from tasks.checks.copies import ExactIndex
-from tasks.checks.known import asked_of, outcome_of
-from tasks.checks.novelty import NoveltyIndex, rouge_l_f1
-from tasks.checks.proposals import MAX_ITEMS, parse_numbered_list, rule_violation, tidy
-from tasks.checks.reading import final_answer
-from tasks.checks.references import Reference, read_reference
-from tasks.checks.runs import WordRuns
 from tasks.checks.stopping import Stopping
-from tasks.checks.verify import Outcome, equivalent
 from tasks.checks.vote import vote
-from tasks.checks.words import level, num_words, spans_of, words_and_signs_of, words_of
+from tasks.novelty.contamination import ProtectedTexts
+from tasks.novelty.copies import ExactIndex
+from tasks.novelty.index import NoveltyIndex, rouge_l_f1
+from tasks.novelty.runs import WordRuns
+from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, words_of
+from tasks.reading.attempts import final_answer
+from tasks.reading.proposals import MAX_ITEMS, parse_numbered_list, rule_violation, tidy
+from tasks.reading.references import Reference, read_reference
 from tasks.sources import read_source
 
 from .hostile import FAULTS, JSON, TEXTS

@@ -2,9 +2,9 @@ import pytest
 
 from schemas.inputs import PROBE
 from schemas.questions import QUESTIONS
-from tasks.checks.reading import final_answer
 from tasks.checks.vote import vote
 from tasks.prompts import load_prompt
+from tasks.reading.attempts import final_answer
 from tasks.solve import solve
 
 SUMS = ["1+2+3+4", "9+9+9+9+9+9", "2+2+2+2", "8+7+9+6+8+7", "5+9+8+7+6", "9+8+9+8+9+8"]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tasks.answers.outcomes import Outcome
 from tasks.checks.judging import by_question, reward
-from tasks.checks.outcomes import Outcome
 from tasks.checks.vote import vote
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from schemas.recipe import load_recipe
 from schemas.settings import Judge
-from tasks.checks.equality import equality
+from tasks.answers.equality import equality
+from tasks.answers.outcomes import Outcome
 from tasks.checks.known_answers import STAND_INS, fault, few, kind_of, known_answers, mark, tally
-from tasks.checks.outcomes import Outcome
 from tasks.sources import read_sources
 
 RECIPES = sorted((Path(__file__).resolve().parents[3] / "deployments/recipes").glob("*.toml"))

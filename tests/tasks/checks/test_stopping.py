@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.answers.verify import Outcome
 from tasks.checks.stopping import Stopping
-from tasks.checks.verify import Outcome
 from tasks.checks.vote import Verdict, vote
 
 FORMS = ["1", "2", "3", None]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.checks.verify import Outcome, equivalent
+from tasks.answers.verify import Outcome, equivalent
 from tasks.checks.vote import Verdict, vote
 
 RULES = ("classes", "serl_pivot", "string")

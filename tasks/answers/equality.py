@@ -1,0 +1,27 @@
+"""Whether two answers are the same, as the recipe wants it decided. One meaning for votes, probe and benchmarks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from schemas.settings import Judge
+from tasks.answers.canonical import value_form
+from tasks.answers.verify import OUTCOMES, Outcome, equivalent
+
+Compare = Callable[[Sequence[tuple[str, str]]], list[Outcome]]
+
+
+@contextmanager
+def equality(checks: Judge, cache: Path) -> Iterator[Compare]:
+    """A function from pairs (reference, answer) to outcomes: equal normal forms, or math-verify besides. What
+    math-verify said before, in this lineage, is read from its `cache` folder, and what it says now is left there."""
+    if checks.equivalence == "canonical":
+        yield lambda pairs: [_canonically(*pair) for pair in pairs]
+    else:
+        with OUTCOMES.kept_in(cache):
+            yield lambda pairs: equivalent(pairs, timeout_seconds=checks.timeout_seconds)
+
+
+def _canonically(reference: str, answer: str) -> Outcome:
+    form = value_form(reference)
+    return Outcome.EQUAL if form and form == value_form(answer) else Outcome.DIFFERENT

@@ -1,0 +1,118 @@
+"""Proposals: the questions in what the proposer wrote, and SeRL's rules for them (arXiv 2505.20347)."""
+
+import re
+import string
+from functools import lru_cache
+
+from schemas.pattern import full_match
+from schemas.settings import RuleFilters
+from tasks.reading.asked import opens_answer, question_alone
+from tasks.reading.blocks import blocks, inside, levelled
+from tasks.reading.numbering import numbered
+from tasks.reading.preambles import without_preamble
+from tasks.reading.turns import own_turn
+
+MAX_ITEMS = 64
+"""Most questions read from one completion; a model that counts on for ever gives no more."""
+MAX_LINES = 1_000
+"""Lines of an item in which a solution is looked for; a longer one is no question."""
+
+
+def parse_numbered_list(text: str, first: int) -> list[str]:
+    """Split a completion into its questions; the prompt ended with an open "`first`.".
+
+    Read is the model's own turn behind its thoughts. A new item begins only where a line starts with the number
+    that is next, in any dress, outside code and displayed mathematics; the steps of a solution begin none.
+    Preambles, and what follows a question (its answer, another task), are no part of it. Spaces and line breaks
+    become single spaces, but for the breaks that mean something. A number with nothing behind it is an empty item; a
+    blank completion has none.
+
+    SeRL splits at every "number-dot-space" and so loses an item that begins without its number, and breaks
+    an item that has, say, "3. " in it. Here the unnumbered start is item `first`, and other numbers split
+    nothing. A completion that does repeat "`first`." begins there, and what stood before it is taken for a
+    preamble; one that begins with "1." counts from there.
+    """
+    text = "\n".join(own_turn(text).splitlines())
+    if not text.strip():
+        return []
+    text = without_preamble(text)
+    if (whole := _IN_A_FENCE.fullmatch(text)) and "```" not in whole[1]:
+        text = without_preamble(whole[1])
+    return [levelled(question_alone(without_preamble(item))) for item in _split(text, first)]
+
+
+_IN_A_FENCE = re.compile(r"```(?:text|txt|plaintext|markdown|md|latex|tex)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
+
+
+def _split(text: str, first: int) -> list[str]:
+    protected = blocks(text)
+    items: list[list[str]] = [[]]
+    place, step = 0, -1  # step: the last of a solution's, 0 before the first, -1 outside a solution
+    opening = numbered(text.partition("\n")[0])
+    if opening and opening[0] == 1:
+        first = 1
+    for line in text.split("\n"):
+        found = None if inside(protected, place) else numbered(line)
+        if found and step >= 0 and found[0] == step + 1:
+            items[-1].append(line)
+            step += 1
+        elif found and found[0] == first and len(items) == 1:
+            items[0], step = [found[1]], -1
+        elif found and found[0] == first + len(items):
+            if len(items) == MAX_ITEMS:
+                break
+            items.append([found[1]])
+            step = -1
+        else:
+            items[-1].append(line)
+            if step < 0 and line and len(items[-1]) < MAX_LINES and opens_answer(line[:200]):
+                step = 0
+        place += len(line) + 1
+    return ["\n".join(lines) for lines in items]
+
+
+def tidy(text: str, filters: RuleFilters) -> str:
+    """Level spaces and, with SeRL's switch, capitalise: that lower-cases all but the first letter."""
+    text = levelled(text)
+    return text.capitalize() if filters.capitalise else text
+
+
+def rule_violation(text: str, filters: RuleFilters) -> tuple[str, float, float] | None:
+    """Return the first rule that a question breaks as (reason, figure, threshold); None if it passes all.
+
+    Reasons, in the order they are tried: empty, answered (its answer stands in it), too_short and too_long (words
+    against the bound), keyword (how often), program, punctuation, nonascii, pattern (1 for a break, against 0).
+    """
+    words = len(text.split())
+    if words == 0:
+        return "empty", 0.0, 1.0
+    if _ANSWERED.search(text):
+        return "answered", 1.0, 0.0
+    if words < filters.min_words:
+        return "too_short", float(words), float(filters.min_words)
+    if words > filters.max_words:
+        return "too_long", float(words), float(filters.max_words)
+    hits = len(_keyword_pattern(filters.keywords).findall(text)) if filters.keywords else 0
+    if hits:
+        return "keyword", float(hits), 0.0
+    opening = text.lstrip()
+    if filters.forbid_programs and opening.casefold().startswith("write a program"):
+        return "program", 1.0, 0.0
+    if filters.forbid_leading_punctuation and opening[0] in string.punctuation:
+        return "punctuation", 1.0, 0.0
+    if filters.forbid_leading_nonascii and not opening[0].isascii():
+        return "nonascii", 1.0, 0.0
+    if filters.pattern is not None and not full_match(filters.pattern, text):
+        return "pattern", 1.0, 0.0
+    return None
+
+
+_ANSWERED = re.compile(
+    r"\\boxed\s?\{(?![\s_?~.\\]{0,20}(?:\}|\\phantom|\\q?quad|\\hspace|\\square))|<<[^<>\n]{0,100}=[^<>\n]{0,100}>>"
+    r"|####[ \t]*[-$]?\d"
+)
+
+
+@lru_cache(maxsize=8)
+def _keyword_pattern(keywords: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, keywords))})\b", re.IGNORECASE)
