@@ -127,7 +127,8 @@ class Select(Section):
     max_per_answer: Count | None = None
     """Most questions with the same answer: keeps a task of few answers from falling for one. Without it, all."""
     ngram: Annotated[int, Field(ge=2)] | None = None
-    """A question that shares this many words in a row with a benchmark or probe row is dropped; without it, off."""
+    """A question that shares this many words in a row with a benchmark or probe row is dropped; without it, off. In
+    scripts without spaces two characters (Han, kana) or four (Thai, Khmer ...) count as a word."""
     near: Share | None = None
     """A question with a ROUGE-L F1 above this against such a row is dropped; without it, off."""
 
