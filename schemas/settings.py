@@ -29,7 +29,8 @@ class RuleFilters(Section):
     """Switches of the rule filters; SeRL's own values (arXiv 2505.20347) stand in `serl_math.toml`."""
 
     min_words: Annotated[int, Field(ge=0)]
-    """Fewest words, between spaces, that a question may have; SeRL: 4."""
+    """Fewest words that a question may have; SeRL: 4. A script without spaces has so many characters a word
+    (tasks/novelty/words.py)."""
     max_words: Count
     """Most words a question may have; SeRL: 150."""
     keywords: tuple[str, ...]
@@ -127,7 +128,8 @@ class Select(Section):
     max_per_answer: Count | None = None
     """Most questions with the same answer: keeps a task of few answers from falling for one. Without it, all."""
     ngram: Annotated[int, Field(ge=2)] | None = None
-    """A question that shares this many words in a row with a benchmark or probe row is dropped; without it, off."""
+    """A question that shares this many words in a row with a benchmark or probe row is dropped; without it, off. In
+    scripts without spaces two characters (Han, kana) or four (Thai, Khmer ...) count as a word."""
     near: Share | None = None
     """A question with a ROUGE-L F1 above this against such a row is dropped; without it, off."""
 

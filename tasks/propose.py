@@ -130,7 +130,7 @@ class Admission:
         self.questions: list[dict[str, Any]] = []
         self.dropped: list[dict[str, Any]] = []
         self.num_parsed = 0
-        self.copies = ExactIndex()  # ROUGE sees no words in some scripts: a copy is never new
+        self.copies = ExactIndex()  # a text of signs alone has no words: its copy is not new either
         for _, pool in known:
             for row_id, text in pool:
                 self.copies.add(text, row_id)

@@ -104,11 +104,15 @@ def _phrase(at: Cursor, node: Node) -> Node | None:
     return None
 
 
+MAX_PHRASE = 24
+"""Tokens of the longest phrase behind a number."""
+
+
 def _phrase_parts(at: Cursor) -> list[str]:
     """The tokens of a phrase, with the spaces between its words."""
     parts: list[str] = []
     depth = 0
-    while (token := at.next()) is not None:
+    while (token := at.next()) is not None and len(parts) <= MAX_PHRASE:
         if token.text in _ENDS and not depth:
             break
         if token.kind == "command" and token.text not in _IN_UNITS:

@@ -86,7 +86,8 @@ def _form(text: str) -> str:
         again = read(form)
         if written(again) == form and compared(node, again) is Outcome.EQUAL:
             return form
-    return _settled(text)  # what cannot be written so that it reads the same keeps its spelling
+    settled = _settled(text)  # what cannot be written so that it reads the same keeps its spelling
+    return settled if len(settled) <= MAX_CANONICAL_CHARS else plain
 
 
 def _settled(plain: str) -> str:

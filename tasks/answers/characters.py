@@ -28,6 +28,7 @@ _ROOT = re.compile(r"([√∛])\s?(\d+(?:\.\d+)?)")  # √13 is the root of 13, 
 
 _RAISED, _LOWERED = ("\ue000", "\ue001"), ("\ue002", "\ue003")  # around raised and lowered characters
 
+MOST_LETTERS = 4
 MONEY = "€£¥₹₩₽"
 _SYMBOLS = {
     "−": "-", "–": "-", "—": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "√": "\\sqrt ",
@@ -64,6 +65,9 @@ def _plain_character(character: str) -> str:
     if category == "Nd":
         return str(unicodedata.decimal(character))
     plain = unicodedata.normalize("NFKC", character)
+    if len(plain) > MOST_LETTERS:
+        return ""  # a whole sentence in one character
+    plain = "".join(_SYMBOLS.get(part, part) for part in plain)  # ℃ has a degree sign
     kind = unicodedata.decomposition(character).partition(" ")[0]
     if kind in ("<super>", "<sub>"):
         return plain.join(_RAISED if kind == "<super>" else _LOWERED)

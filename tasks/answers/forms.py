@@ -201,10 +201,8 @@ def _mathematics(plain: str, flat: str) -> Node:
         return ("words", flat) if node[0] == "sym" and node[1].isalpha() and len(node[1]) > 1 else node  # YES, AB
     except (NotMathematics, Unknown, RecursionError):
         pass
-    if found := re.fullmatch(
-        r"([A-Za-z][A-Za-z ]{1,40}?)(?:\s?[=:]\s?|\sis\s)(.+)", flat, re.DOTALL
-    ):  # `area = 12`, `Total: 5`
-        value = read(found[2])
+    if found := _LABELLED.fullmatch(flat):
+        value = read(found[2]) if " is " not in found[2] else ("words", "")
         if value[0] not in ("words", "raw"):
             return value
     if _is_mathematics(flat):
@@ -222,6 +220,9 @@ def _names(flat: str) -> Node | None:
     ):
         return None
     return ("set", tuple(sorted((("words", name) for name in names), key=repr)))
+
+
+_LABELLED = re.compile(r"([A-Za-z][A-Za-z ]{1,40}?)(?:\s?[=:]\s?|\sis\s)([^=:]{1,200})", re.DOTALL)  # area = 12
 
 
 def _with_remark(plain: str, flat: str, remark: re.Match[str]) -> Node | None:

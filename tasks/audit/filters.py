@@ -3,6 +3,8 @@
 from itertools import takewhile
 from typing import Any
 
+from tasks.novelty.words import num_words
+
 Row = dict[str, Any]
 Filter = tuple[str, float | None, float | None]  # named as the reason that it drops for
 
@@ -53,7 +55,7 @@ def _entry(stage: str, tried: Filter, outcome: str) -> Row:
 
 
 def _of_propose(settings: Row, text: str, question: Row | None) -> list[Filter]:
-    rules, words = settings["filters"], len(text.split())
+    rules, words = settings["filters"], num_words(text)
     switches = {
         "keyword": "keywords",
         "program": "forbid_programs",

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from schemas.pattern import full_match
 from schemas.settings import RuleFilters
+from tasks.novelty.words import num_words
 from tasks.reading.asked import opens_answer, question_alone
 from tasks.reading.blocks import blocks, inside, levelled
 from tasks.reading.numbering import numbered
@@ -83,7 +84,7 @@ def rule_violation(text: str, filters: RuleFilters) -> tuple[str, float, float] 
     Reasons, in the order they are tried: empty, answered (its answer stands in it), too_short and too_long (words
     against the bound), keyword (how often), program, punctuation, nonascii, pattern (1 for a break, against 0).
     """
-    words = len(text.split())
+    words = num_words(text)
     if words == 0:
         return "empty", 0.0, 1.0
     if _ANSWERED.search(text):

@@ -70,7 +70,7 @@ def forms(first: str, second: str) -> None:
         for form_of in (canonical, value_form):
             form = form_of(text)
             assert form_of(form) == form
-            assert len(form) <= max(MAX_CANONICAL_CHARS, 4 * len(text))
+            assert len(form) <= max(MAX_CANONICAL_CHARS, 20 * len(text))
 
 
 def comparing(first: str, second: str) -> None:
