@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from tasks.answers import phrases
 from tasks.answers.characters import plain_characters
-from tasks.answers.cursor import Node, NotMathematics
+from tasks.answers.cursor import MEMORISED, Node, NotMathematics
 from tasks.answers.exact import Unknown, exact
 from tasks.answers.expressions import parse
 from tasks.answers.latex import plain_latex
@@ -24,9 +24,17 @@ from tasks.answers.tokens import tokens_of
 from tasks.answers.units import unit_of
 
 
-@lru_cache(maxsize=1 << 15)
 def read(text: str) -> Node:
     """What an answer of bounded length says. Never raises; ("words", "") for one that says nothing."""
+    return _read_short(text) if len(text) <= MEMORISED else _read(text)
+
+
+@lru_cache(maxsize=1 << 15)
+def _read_short(text: str) -> Node:
+    return _read(text)
+
+
+def _read(text: str) -> Node:
     plain = _LABEL.sub("", bare(plain_latex(plain_characters(text))))
     flat = without_text_macros(plain)
     if not flat.replace("\\dollar", "").strip("$ "):  # a sign without an amount

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from tasks.answers import phrases
-from tasks.answers.cursor import Node
+from tasks.answers.cursor import Node, is_small
 from tasks.answers.exact import Unknown, exact
 from tasks.answers.forms import read
 from tasks.answers.measures import (
@@ -33,32 +33,39 @@ MAX_CHECKED_CHARS = 4_000
 
 def outcome_of(first: str, second: str) -> Outcome | None:
     """The outcome for two answers, if what they say shows it, else None. Symmetric; never raises."""
-    if not first.strip() or not second.strip():
-        return DIFFERENT
-    if first == second:
-        return EQUAL if read_bounded(first) != ("words", "") else DIFFERENT
-    if max(len(first), len(second)) > MAX_CHECKED_CHARS:
-        return UNDECIDED
-    one, other = read(first), read(second)
-    if ("words", "") in (one, other):
-        return DIFFERENT
-    return compared(*sorted((one, other), key=repr))
+    found = _unread(first, second)
+    return found if found is not None else _outcome(read(first), read(second))
 
 
 def asked_of(first: str, second: str) -> Pair | Outcome:
     """The outcome for two answers, or the two texts for a checker: only such as cannot go wrong in it."""
-    outcome = outcome_of(first, second)
-    if outcome is not None:
+    if (found := _unread(first, second)) is not None:
+        return found
+    nodes = read(first), read(second)
+    if (outcome := _outcome(*nodes)) is not None:
         return outcome
-    texts = written(read(first)), written(read(second))
+    texts = written(nodes[0]), written(nodes[1])
     letters = [frozenset(_LETTER.findall(text)) for text in texts]
     if letters[0] != letters[1] and not any(_BINDS.search(text) for text in texts):
         return DIFFERENT
     if "i" in letters[0] or len({letter.lower() for letter in letters[0]}) < len(letters[0]):
         return UNDECIDED  # it takes i for what it likes, and R for r
-    if any(_is_tiny(read(text)) for text in (first, second)):
-        return UNDECIDED  # it rounds to some decimals
-    return texts
+    return UNDECIDED if any(map(_is_tiny, nodes)) else texts  # it rounds to some decimals
+
+
+def _unread(first: str, second: str) -> Outcome | None:
+    """The outcome for texts of which one says nothing, is too long, or is the other."""
+    if not first.strip() or not second.strip():
+        return DIFFERENT
+    if max(len(first), len(second)) > MAX_CHECKED_CHARS:
+        return EQUAL if first == second else UNDECIDED
+    return None
+
+
+def _outcome(one: Node, other: Node) -> Outcome | None:
+    if ("words", "") in (one, other):
+        return DIFFERENT
+    return compared(*sorted((one, other), key=repr))
 
 
 _LETTER = re.compile(r"(?<!\\)(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])")
@@ -72,13 +79,17 @@ def _is_tiny(node: Node) -> bool:
     return size is not None and 0 < abs(size) < 1e-4
 
 
-def read_bounded(text: str) -> Node:
-    return read(text) if len(text) <= MAX_CHECKED_CHARS else ("raw", text)
+def compared(one: Node, other: Node) -> Outcome | None:
+    """The outcome for two answers that were read."""
+    return _compared_small(one, other) if is_small(one) and is_small(other) else _compared_once(one, other)
 
 
 @lru_cache(maxsize=1 << 16)
-def compared(one: Node, other: Node) -> Outcome | None:
-    """The outcome for two answers that were read."""
+def _compared_small(one: Node, other: Node) -> Outcome | None:
+    return _compared_once(one, other)
+
+
+def _compared_once(one: Node, other: Node) -> Outcome | None:
     try:
         return _compared(one, other)
     except RecursionError:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from tasks.answers.cursor import Node
+from tasks.answers.cursor import Node, is_small
 from tasks.answers.exact import Unknown, exact
 
 DIGITS = 100
@@ -237,9 +237,17 @@ def _called(node: Node) -> str:
     return f"{node[1]}({node[2]!r})"
 
 
-@lru_cache(maxsize=1 << 14)
 def same_value(first: Node, second: Node) -> bool | None:
     """Whether two expressions are the same wherever both are defined; None if that cannot be worked out."""
+    return _same_small(first, second) if is_small(first) and is_small(second) else _same(first, second)
+
+
+@lru_cache(maxsize=1 << 14)
+def _same_small(first: Node, second: Node) -> bool | None:
+    return _same(first, second)
+
+
+def _same(first: Node, second: Node) -> bool | None:
     if first == second:
         return True
     try:
@@ -309,7 +317,6 @@ def _is_real(value: Any) -> bool:
     return bool(abs(mpmath.im(value)) <= abs(value) * 1e-20)
 
 
-@lru_cache(maxsize=1 << 12)
 def proportional(first: Node, second: Node) -> Any:
     """The constant ratio of two expressions with letters, as a number of mpmath; None if there is none."""
     names = symbols(first) | symbols(second)
@@ -326,9 +333,17 @@ def proportional(first: Node, second: Node) -> Any:
         return None
 
 
-@lru_cache(maxsize=1 << 14)
 def size_of(node: Node) -> Any:
     """The real value of an expression without letters, as a number of mpmath; None if it has none."""
+    return _size_of_small(node) if is_small(node) else _size_of(node)
+
+
+@lru_cache(maxsize=1 << 14)
+def _size_of_small(node: Node) -> Any:
+    return _size_of(node)
+
+
+def _size_of(node: Node) -> Any:
     import mpmath
 
     if node == ("const", "infty"):

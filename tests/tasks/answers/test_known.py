@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.answers.known import asked_of, outcome_of
+from tasks.answers.canonical import _short_form, canonical
+from tasks.answers.forms import _read_short
+from tasks.answers.known import _compared_small, asked_of, outcome_of
 from tasks.answers.outcomes import Outcome
+from tasks.answers.units import unit_of
+from tasks.answers.values import _same_small, _size_of_small
 
 EQUAL, DIFFERENT, UNDECIDED = Outcome.EQUAL, Outcome.DIFFERENT, Outcome.UNDECIDED
 FILES = {
@@ -109,3 +113,16 @@ def _documented() -> list[tuple[str, str, Outcome]]:
 @pytest.mark.parametrize(("first", "second", "outcome"), _documented())
 def test_the_examples_of_the_documentation_hold(first: str, second: str, outcome: Outcome) -> None:
     assert outcome_of(first, second) is outcome
+
+
+def test_long_answers_leave_nothing_in_memory() -> None:
+    """A model that repeats itself writes thousands of long answers, all different."""
+    held = (_short_form, _read_short, _compared_small, _same_small, _size_of_small)
+    for memory in held:
+        memory.cache_clear()
+    for number in range(20):
+        long = "+".join(f"{number}x^{{{term}}}" for term in range(100, 300))
+        canonical(long)
+        outcome_of(long, f"{long}+1")
+        unit_of(f"{number}" * 81, True)
+    assert sum(memory.cache_info().currsize for memory in held) < 20
