@@ -289,10 +289,7 @@ def _unordered(one: Node, other: Node) -> Outcome | _NoRule | None:
         return _NO_RULE
     if other[0] not in ("set", "several"):
         return compared(*sorted((one[1][0], other), key=repr)) if len(one[1]) == 1 else DIFFERENT
-    ours, theirs = list(one[1]), list(other[1])
-    if one[0] != other[0]:
-        ours, theirs = list(dict.fromkeys(ours)), list(dict.fromkeys(theirs))
-    return _matched(ours, theirs)
+    return _matched(list(one[1]), list(other[1]))  # 3,3,4 are three sides, and 3,4 are two
 
 
 MAX_ELEMENTS = 64

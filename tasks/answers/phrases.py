@@ -95,13 +95,10 @@ _JOINING = ("the", "a", "an", "due", "to", "of", "units", "angled")
 
 
 def _stem(word: str) -> str:
-    return (
-        _ENDING.sub("", word)
-        if len(word) > 6
-        else word.removesuffix("s")
-        if len(word) > 4 and word[-2:] != "ss"
-        else word
-    )
+    stem = _ENDING.sub("", word)
+    if len(stem) > 4:
+        return stem
+    return word.removesuffix("s") if len(word) > 4 and word[-2:] != "ss" else word
 
 
 _MONTH = "|".join((*MONTHS, *(name[:3] for name in MONTHS), "sept"))

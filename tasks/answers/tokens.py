@@ -143,8 +143,10 @@ def _number(text: str, at: int, depth: int, spaced: bool, boxed: bool, found: li
     power = 0
     if exponent := _EXPONENT.match(text, end):
         sign, size = exponent.groups()
-        # 2e-3 might be Euler's number: an exponent is told by a decimal before it, two digits, or no sign
-        if (text[end] == "E" or "." in figure or len(size) > 1 or not sign) and int(size) <= MAX_EXPONENT:
+        # 2e-3 might be Euler's number: an exponent is told by a decimal or a 1 before it, two digits, or no sign
+        if (text[end] == "E" or "." in figure or figure == "1" or len(size) > 1 or not sign) and int(
+            size
+        ) <= MAX_EXPONENT:
             power, end = int(sign + size), exponent.end()
     written = figure.replace(".", "").lstrip("0")
     value = Fraction(figure.rstrip(".") or 0) * Fraction(10) ** power

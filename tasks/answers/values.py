@@ -22,8 +22,8 @@ AGREEING = 75
 MAX_STEPS = 20_000
 MAX_TERMS = 2_000
 """Longest sum or product that is added up."""
-FLOAT_DIGITS = 15
-"""A decimal with so many significant digits may be the float of another number."""
+FLOAT_DIGITS = range(15, 18)
+"""A decimal with so many significant digits may be the float of another number; one with more was meant so."""
 
 
 def symbols(node: Any) -> frozenset[str]:
@@ -267,9 +267,9 @@ def _same(first: Node, second: Node) -> bool | None:
 def _is_float_of(node: Node, value: Fraction) -> bool:
     """Whether a decimal is a value to all digits of a float."""
     node = node[1] if node[0] == "neg" else node
-    if node[0] != "num" or node[2] < FLOAT_DIGITS:
+    if not _is_long(node):
         return False
-    return bool(value) and abs(abs(node[1] / value) - 1) < Fraction(4, 10**FLOAT_DIGITS * 10)
+    return bool(value) and abs(abs(node[1] / value) - 1) < Fraction(4, 10**16)
 
 
 def _divides_by_zero(node: Node) -> bool:
@@ -297,7 +297,7 @@ def _agree(first: Node, second: Node) -> bool | None:
 
 def _is_long(node: Node) -> bool:
     node = node[1] if node[0] == "neg" else node
-    return bool(node[0] == "num" and node[2] >= FLOAT_DIGITS)
+    return bool(node[0] == "num" and node[2] in FLOAT_DIGITS and node[1].denominator > 1)
 
 
 def _close(one: Any, other: Any, digits: int = AGREEING) -> bool:
