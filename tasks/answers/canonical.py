@@ -71,7 +71,7 @@ def _value(form: str) -> str:
         return written(node[1])
     if node[0] == "reals":
         return written(("reals", "", node[2]))
-    return form.lower() if node[0] == "words" else form
+    return form.lower() if node[0] == "words" and form[1:] == form[1:].lower() else form
 
 
 @lru_cache(maxsize=1 << 16)

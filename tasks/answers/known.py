@@ -1,6 +1,7 @@
 """What two answers say of each other without a checker: exact values first, and never equal what a careful person
 would tell apart."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -122,7 +123,9 @@ def _by_kind(one: Node, other: Node) -> Outcome | _NoRule | None:
         return _choices(one, other)
     if kind == "words":
         if theirs == "words":
-            return outcome_if(phrases.same_words(phrases.words_form(one[1]), phrases.words_form(other[1])))
+            names = one[1][:1].isupper() and other[1][:1].isupper()  # Williams is not William
+            first, second = phrases.words_form(one[1]), phrases.words_form(other[1])
+            return outcome_if(phrases.same_words(first, second, endings=not names))
         if theirs == "set" and one[1].isupper() and all(item[0] == "sym" for item in other[1]):  # ACD
             return outcome_if(sorted(one[1]) == sorted(item[1] for item in other[1]))
         return DIFFERENT if theirs != "raw" else _NO_RULE
@@ -184,6 +187,8 @@ _ANALYSIS = re.compile(r"\\(?:lim|i*int|oint|sum|prod)(?![a-z])|\\frac\{d\}|\\pa
 def _choices(one: Node, other: Node) -> Outcome | None:
     _, letter, text = one
     if other[0] == "choice":
+        if letter == other[1] and text and other[2] and compared(read(text), read(other[2])) is DIFFERENT:
+            return UNDECIDED
         return outcome_if(letter == other[1])
     if other[0] == "sym" and other[1] == letter.lower() and not text:
         return EQUAL
@@ -220,10 +225,22 @@ def _named(one: Node, other: Node) -> Outcome | None:
     if len(pairs) == 1:
         return compared(*sorted((values[0], other), key=repr))
     if other[0] == "seq" and other[1] + other[2] == "()" and len(other[3]) == len(values):
+        if len(one) > 2:  # (m,b)=(1,2) has its own order
+            values = list(one[2])
+        elif not _adjacent([name for name, _ in pairs]):
+            return UNDECIDED
         return _all([compared(a, b) for a, b in zip(values, other[3], strict=True)])
     if other[0] in ("set", "several"):
         return UNDECIDED if _matched(values, list(other[1])) is EQUAL else DIFFERENT
     return DIFFERENT
+
+
+def _adjacent(names: list[Node]) -> bool:
+    """Whether names follow one another in the alphabet, or in their numbers: then a point has their order."""
+    letters = [str(name[1]) for name in names]
+    if all(len(letter) == 1 for letter in letters):
+        return all(ord(b) - ord(a) == 1 for a, b in itertools.pairwise(letters))
+    return len({letter[0] for letter in letters}) == 1
 
 
 def _relations(one: Node, other: Node) -> Outcome | None:
@@ -257,8 +274,15 @@ def _only_names(node: Node) -> bool:
     if node[0] == "/":
         return is_name(node[1]) and is_name(node[2])
     if node[0] == "call":
-        return len(node[2]) == 1 and _only_names(node[2][0])
+        return _asks_for_its_value(node)
     return node[0] == "^" and is_name(node[1]) is False and _only_names(node[1]) and node[1][0] == "call"
+
+
+def _asks_for_its_value(node: Node) -> bool:
+    """`\\sin\\theta`, `|AB|`, `f(3)`: what may be asked for; `\\log x = 2` and `|x| = 3` ask for x."""
+    if len(node[2]) != 1 or not _only_names(node[2][0]) or node[1] in ("log", "ln", "lg", "exp"):
+        return False
+    return node[1] != "abs" or node[2][0][0] != "sym" or str(node[2][0][1])[:1].isupper()
 
 
 def _reals(one: Node, other: Node) -> Outcome | None:

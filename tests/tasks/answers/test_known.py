@@ -20,7 +20,7 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"attacked"}))
 def test_a_file_of_pairs_is_told_as_a_careful_person_would(name: str) -> None:
     counts: Counter[str] = Counter()
     for line in FILES[name].read_text().splitlines():
@@ -34,6 +34,11 @@ def test_a_file_of_pairs_is_told_as_a_careful_person_would(name: str) -> None:
     assert counts["wrongly equal"] == 0, "a poisoned label costs more than every missed spelling"
     assert counts["right"] >= 0.98 * counts["pairs"]
     assert counts["undecided"] + counts["for a checker"] <= 0.01 * counts["pairs"]
+
+
+def test_what_an_attack_called_equal_is_equal_no_more() -> None:
+    pairs = [json.loads(line) for line in FILES["attacked"].read_text().splitlines()]
+    assert [pair for pair in pairs if outcome_of(pair["first"], pair["second"]) is EQUAL] == []
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
