@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from schemas.settings import Judge
 from tasks.answers.characters import plain_characters, plain_digits_and_signs
+from tasks.answers.cursor import MEMORISED
 from tasks.answers.forms import read
 from tasks.answers.known import MAX_CHECKED_CHARS, compared
 from tasks.answers.outcomes import Outcome
@@ -48,7 +49,7 @@ def canonical(text: str | None) -> str:
     if not text:
         return ""
     try:
-        return _form(text)
+        return _short_form(text) if len(text) <= MEMORISED else _form(text)
     except Exception:  # a reader's fault is no end of a night: the answer keeps its spelling
         return plain_digits_and_signs(text)
 
@@ -70,10 +71,14 @@ def _value(form: str) -> str:
         return written(node[1])
     if node[0] == "reals":
         return written(("reals", "", node[2]))
-    return form.lower() if node[0] == "words" else form
+    return form.lower() if node[0] == "words" and form[1:] == form[1:].lower() else form
 
 
 @lru_cache(maxsize=1 << 16)
+def _short_form(text: str) -> str:
+    return _form(text)
+
+
 def _form(text: str) -> str:
     plain = plain_digits_and_signs(text)
     if len(plain) > MAX_CANONICAL_CHARS:

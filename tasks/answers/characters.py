@@ -60,8 +60,8 @@ def _plain_character(character: str) -> str:
     if character in MONEY:
         return character
     category = unicodedata.category(character)
-    if category in ("Cc", "Cf", "Co", "Cs", "Sc"):
-        return ""  # controls, direction marks, private characters, lone surrogates, money signs
+    if category in ("Cc", "Cf", "Co", "Cs"):
+        return ""  # controls, direction marks, private characters, lone surrogates
     if category == "Nd":
         return str(unicodedata.decimal(character))
     plain = unicodedata.normalize("NFKC", character)

@@ -7,6 +7,21 @@ from tasks.answers.tokens import Token
 Node = tuple[Any, ...]
 
 
+MEMORISED = 200
+"""Characters of a text, or nodes of a tree, up to which what was found is kept: long ones would fill the memory."""
+
+
+def is_small(node: Any) -> bool:
+    """Whether a tree has at most MEMORISED nodes."""
+    left, waiting = MEMORISED, [node]
+    while waiting and left >= 0:
+        left -= 1
+        inner = waiting.pop()
+        if isinstance(inner, tuple):
+            waiting += inner
+    return left >= 0
+
+
 class NotMathematics(ValueError):
     """The tokens are no expression that is known here."""
 

@@ -41,7 +41,6 @@ _JOINS = {"cup": "union", "cap": "inter", "setminus": "minus"}
 _CLOSING = {"(": ")]", "[": ")]", "\\{": "\\}"}
 _WHOLE_NUMBERS = ("sum", "prod")
 _ALWAYS_CALLED = frozenset("fgO")
-_SOMETIMES_CALLED = frozenset("hFGHPQpqTuvVSCRyx")  # before one name or number in brackets, and a relation or the end
 _OPAQUE = frozenset(
     [
         "overline",
@@ -123,10 +122,18 @@ def _modulo(at: Cursor, node: Node) -> Node:
 
 
 def joined(at: Cursor) -> Node:
-    node = added(at)
+    node = _ratio(at)
     while (token := at.next()) is not None and token.text in _JOINS:
         at.place += 1
-        node = ("join", _JOINS[token.text], node, added(at))
+        node = ("join", _JOINS[token.text], node, _ratio(at))
+    return node
+
+
+def _ratio(at: Cursor) -> Node:
+    node = added(at)
+    while (token := at.next()) is not None and token.text in (":", "to") and token.kind != "number" and not at.bars:
+        at.place += 1
+        node = ("ratio", node, added(at))
     return node
 
 
@@ -163,9 +170,6 @@ def product(at: Cursor) -> Node:
         elif token.text in ("/", "div") and token.kind != "number":
             at.place += 1
             node = ("/", node, _signed_power(at))
-        elif token.text in (":", "to") and token.kind != "number" and not at.bars:
-            at.place += 1
-            node = ("ratio", node, _signed_power(at))
         elif token.text == "choose":
             at.place += 1
             node = ("call", "binom", (node, product(at)))
@@ -221,7 +225,10 @@ def _begins_a_factor(at: Cursor, token: Token) -> bool:
     if token.kind == "letter":
         return True
     if token.kind == "number":
-        return at.tokens[at.place - 1].kind != "number"
+        before = at.tokens[at.place - 1]
+        if before.kind == "letter" and not token.spaced:
+            raise NotMathematics("a name with a number")  # x1, C2H6
+        return before.kind != "number"
     if _is_capitals(token) and not token.spaced:
         return True
     if token.kind == "word" or token.text in RELATIONS or token.text in _PARTING:
@@ -249,6 +256,8 @@ def power(at: Cursor) -> Node:
                 node = ("amount", node, temperature(at), True)
                 break
             exponent = signed_group(at)
+            while at.take("^"):  # 2^3^2 is 2^9
+                exponent = ("^", exponent, signed_group(at))
             node = powered(node, exponent)
         elif token.text == "circ":
             at.place += 1
@@ -256,6 +265,8 @@ def power(at: Cursor) -> Node:
             break
         elif token.text == "!":
             at.place += 1
+            if at.sees("!"):
+                raise NotMathematics("a double factorial")
             node = ("!", node)
         else:
             break
@@ -346,9 +357,7 @@ def _name(at: Cursor, letter: str) -> Node:
     name = letter + at.subscript() + at.primes() + _inverse(at, letter)
     if letter in "CP" and name == letter and (counted := _counted(at, letter)):
         return counted
-    if at.sees("(") and (
-        letter in _ALWAYS_CALLED or "'" in name or "^" in name or (letter in _SOMETIMES_CALLED and _is_called(at))
-    ):
+    if at.sees("(") and (letter in _ALWAYS_CALLED or "'" in name or "^" in name or _is_called(at, letter)):
         at.place += 1
         node = listed(at)
         at.must(")")
@@ -377,10 +386,14 @@ def _counted(at: Cursor, letter: str) -> Node | None:
     return chosen if letter == "C" else ("*", (chosen, ("!", ("num", below.value, 0))))
 
 
-def _is_called(at: Cursor) -> bool:
+def _is_called(at: Cursor, letter: str) -> bool:
+    """Whether a letter before brackets is a function: `P(0)`, `P(A)`, `F(b)`, `h(t)`; `n(n+1)` is a product."""
     inside, close, then = at.next(1), at.next(2), at.next(3)
-    one = inside is not None and inside.kind in ("letter", "number") and close is not None and close.text == ")"
-    return one and then is not None and then.text in RELATIONS
+    if inside is None or close is None or close.text != ")" or inside.kind not in ("letter", "number"):
+        return False
+    if inside.kind == "number" or letter in "FGHPQ" or (letter.isupper() and inside.text.isupper()):
+        return True
+    return (letter in "hyuvsp" and inside.text in "xtsz") or (then is not None and then.text in RELATIONS)
 
 
 def _bracketed(at: Cursor, opening: str) -> Node:
@@ -417,7 +430,8 @@ def _command(at: Cursor, name: str) -> Node:
         return ("const", _CONSTANTS[name])
     if name == "frac":
         above, below = signed_group(at), signed_group(at)
-        if above == ("sym", "d") and below[0] == "*" and below[1][0] == ("sym", "d"):
+        over_d = below[0] == "*" and below[1][0] == ("sym", "d")
+        if over_d and (above == ("sym", "d") or (above[0] == "*" and above[1][0] == ("sym", "d"))):
             raise NotMathematics("a derivative")
         return ("/", above, below)
     if name == "sqrt":

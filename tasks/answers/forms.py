@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from tasks.answers import phrases
 from tasks.answers.characters import plain_characters
-from tasks.answers.cursor import Node, NotMathematics
+from tasks.answers.cursor import MEMORISED, Node, NotMathematics
 from tasks.answers.exact import Unknown, exact
 from tasks.answers.expressions import parse
 from tasks.answers.latex import plain_latex
@@ -24,16 +24,25 @@ from tasks.answers.tokens import tokens_of
 from tasks.answers.units import unit_of
 
 
-@lru_cache(maxsize=1 << 15)
 def read(text: str) -> Node:
     """What an answer of bounded length says. Never raises; ("words", "") for one that says nothing."""
-    plain = _LABEL.sub("", bare(plain_latex(plain_characters(text))))
+    return _read_short(text) if len(text) <= MEMORISED else _read(text)
+
+
+@lru_cache(maxsize=1 << 15)
+def _read_short(text: str) -> Node:
+    return _read(text)
+
+
+def _read(text: str) -> Node:
+    plain = _MINUS.sub("-", _LABEL.sub("", bare(plain_latex(plain_characters(text)))))
     flat = without_text_macros(plain)
     if not flat.replace("\\dollar", "").strip("$ "):  # a sign without an amount
         return ("words", "")
     return _phrase(flat) or _mathematics(plain, flat)
 
 
+_MINUS = re.compile(r"^(?:negative|minus) (?=[\d\\$(])", re.IGNORECASE)
 _LABEL = re.compile(
     r"^(?:(?:in )?(?:the )?year (?=\d)|in (?=\d{4}$)|#{2,} ?|(?:about|approximately|approx\.|roughly|around) (?=\S)"
     r"|(?:the )?(?:final )?(?:answer|ans|答案|答|respuesta|réponse|antwort|ответ)\s?(?::|=|\bis\b|是|为)\s?)",
@@ -177,12 +186,17 @@ def _phrase_of_amounts(parts: list[tuple[str, str]]) -> Node | None:
     if len({unit.powers for unit in known}) > 1 or any(a.factor <= b.factor for a, b in itertools.pairwise(known)):
         return None
     total = Fraction(0)
+    sign = -1 if parts[0][0].startswith("-") else 1  # of the whole
     for (figure, _), unit in zip(parts, known, strict=True):
-        value = exact(shaped(parse(tokens_of(figure) or [])))
-        if value is None:
+        try:
+            value = exact(shaped(parse(tokens_of(figure) or [])))
+        except (NotMathematics, Unknown):
             return None
+        if value is None or (value < 0 and figure is not parts[0][0]):
+            return None
+        value = abs(value)
         total += value * unit.factor / known[-1].factor
-    return ("amount", ("num", total, 0), known[-1])
+    return ("amount", ("num", sign * total, 0), known[-1])
 
 
 def _mathematics(plain: str, flat: str) -> Node:
@@ -202,9 +216,11 @@ def _mathematics(plain: str, flat: str) -> Node:
     except (NotMathematics, Unknown, RecursionError):
         pass
     if found := _LABELLED.fullmatch(flat):
-        value = read(found[2]) if " is " not in found[2] else ("words", "")
-        if value[0] not in ("words", "raw"):
-            return value
+        label = found[1].strip()
+        plain_label = not _REFUSED_LABEL.search(label) and not phrases.changes_the_value(label)
+        value = read(found[2]) if plain_label and " is " not in found[2] else ("words", "")
+        if value[0] not in ("words", "raw", "named"):
+            return ("named", ((("opaque", label.casefold().removeprefix("the ")), value),))
     if _is_mathematics(flat):
         return ("raw", flat)
     return _names(flat) or ("words", flat)
@@ -225,6 +241,15 @@ def _names(flat: str) -> Node | None:
 _LABELLED = re.compile(r"([A-Za-z][A-Za-z ]{1,40}?)(?:\s?[=:]\s?|\sis\s)([^=:]{1,200})", re.DOTALL)  # area = 12
 
 
+_REFUSED_LABEL = re.compile(
+    r"(?i)\b(?:not?|neither|none|never|except|but|other|undefined|than|at|if|when|for|yes|true|false|solutions?)\b"
+)
+_HARMLESS = re.compile(
+    r"(?i)(?:(?:double|triple|repeated|single) ?(?:root|solution)?|(?:with |of )?multiplicity \w+|exact(?:ly)?"
+    r"|simplified|approx(?:imately|\.)?|in simplest form)"
+)
+
+
 def _with_remark(plain: str, flat: str, remark: re.Match[str]) -> Node | None:
     """`2 (double root)`, `5 (feet)`, `8 N (to the right)`: what stands in brackets behind a value is a remark, unless
     it changes the value."""
@@ -234,7 +259,7 @@ def _with_remark(plain: str, flat: str, remark: re.Match[str]) -> Node | None:
         return ("words", f"{flat[: remark.start()]} {remark[1]}")
     node = _mathematics(plain[: plain.rfind("(")].rstrip(" {~\\").removesuffix("\\text"), flat[: remark.start()])
     unit = unit_of(remark[1], True)
-    if node[0] in ("words", "raw"):
+    if node[0] in ("words", "raw") or (unit is None and not _HARMLESS.fullmatch(remark[1])):
         return None
     return ("amount", node, unit) if unit and node[0] not in ("amount", "named") else node
 

@@ -1,13 +1,14 @@
 """What two answers say of each other without a checker: exact values first, and never equal what a careful person
 would tell apart."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
 from tasks.answers import phrases
-from tasks.answers.cursor import Node
+from tasks.answers.cursor import Node, is_small
 from tasks.answers.exact import Unknown, exact
 from tasks.answers.forms import read
 from tasks.answers.measures import (
@@ -33,32 +34,39 @@ MAX_CHECKED_CHARS = 4_000
 
 def outcome_of(first: str, second: str) -> Outcome | None:
     """The outcome for two answers, if what they say shows it, else None. Symmetric; never raises."""
-    if not first.strip() or not second.strip():
-        return DIFFERENT
-    if first == second:
-        return EQUAL if read_bounded(first) != ("words", "") else DIFFERENT
-    if max(len(first), len(second)) > MAX_CHECKED_CHARS:
-        return UNDECIDED
-    one, other = read(first), read(second)
-    if ("words", "") in (one, other):
-        return DIFFERENT
-    return compared(*sorted((one, other), key=repr))
+    found = _unread(first, second)
+    return found if found is not None else _outcome(read(first), read(second))
 
 
 def asked_of(first: str, second: str) -> Pair | Outcome:
     """The outcome for two answers, or the two texts for a checker: only such as cannot go wrong in it."""
-    outcome = outcome_of(first, second)
-    if outcome is not None:
+    if (found := _unread(first, second)) is not None:
+        return found
+    nodes = read(first), read(second)
+    if (outcome := _outcome(*nodes)) is not None:
         return outcome
-    texts = written(read(first)), written(read(second))
+    texts = written(nodes[0]), written(nodes[1])
     letters = [frozenset(_LETTER.findall(text)) for text in texts]
     if letters[0] != letters[1] and not any(_BINDS.search(text) for text in texts):
         return DIFFERENT
     if "i" in letters[0] or len({letter.lower() for letter in letters[0]}) < len(letters[0]):
         return UNDECIDED  # it takes i for what it likes, and R for r
-    if any(_is_tiny(read(text)) for text in (first, second)):
-        return UNDECIDED  # it rounds to some decimals
-    return texts
+    return UNDECIDED if any(map(_is_tiny, nodes)) else texts  # it rounds to some decimals
+
+
+def _unread(first: str, second: str) -> Outcome | None:
+    """The outcome for texts of which one says nothing, is too long, or is the other."""
+    if not first.strip() or not second.strip():
+        return DIFFERENT
+    if max(len(first), len(second)) > MAX_CHECKED_CHARS:
+        return EQUAL if first == second else UNDECIDED
+    return None
+
+
+def _outcome(one: Node, other: Node) -> Outcome | None:
+    if ("words", "") in (one, other):
+        return DIFFERENT
+    return compared(*sorted((one, other), key=repr))
 
 
 _LETTER = re.compile(r"(?<!\\)(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])")
@@ -72,13 +80,17 @@ def _is_tiny(node: Node) -> bool:
     return size is not None and 0 < abs(size) < 1e-4
 
 
-def read_bounded(text: str) -> Node:
-    return read(text) if len(text) <= MAX_CHECKED_CHARS else ("raw", text)
+def compared(one: Node, other: Node) -> Outcome | None:
+    """The outcome for two answers that were read."""
+    return _compared_small(one, other) if is_small(one) and is_small(other) else _compared_once(one, other)
 
 
 @lru_cache(maxsize=1 << 16)
-def compared(one: Node, other: Node) -> Outcome | None:
-    """The outcome for two answers that were read."""
+def _compared_small(one: Node, other: Node) -> Outcome | None:
+    return _compared_once(one, other)
+
+
+def _compared_once(one: Node, other: Node) -> Outcome | None:
     try:
         return _compared(one, other)
     except RecursionError:
@@ -111,7 +123,9 @@ def _by_kind(one: Node, other: Node) -> Outcome | _NoRule | None:
         return _choices(one, other)
     if kind == "words":
         if theirs == "words":
-            return outcome_if(phrases.same_words(phrases.words_form(one[1]), phrases.words_form(other[1])))
+            names = one[1][:1].isupper() and other[1][:1].isupper()  # Williams is not William
+            first, second = phrases.words_form(one[1]), phrases.words_form(other[1])
+            return outcome_if(phrases.same_words(first, second, endings=not names))
         if theirs == "set" and one[1].isupper() and all(item[0] == "sym" for item in other[1]):  # ACD
             return outcome_if(sorted(one[1]) == sorted(item[1] for item in other[1]))
         return DIFFERENT if theirs != "raw" else _NO_RULE
@@ -173,6 +187,8 @@ _ANALYSIS = re.compile(r"\\(?:lim|i*int|oint|sum|prod)(?![a-z])|\\frac\{d\}|\\pa
 def _choices(one: Node, other: Node) -> Outcome | None:
     _, letter, text = one
     if other[0] == "choice":
+        if letter == other[1] and text and other[2] and compared(read(text), read(other[2])) is DIFFERENT:
+            return UNDECIDED
         return outcome_if(letter == other[1])
     if other[0] == "sym" and other[1] == letter.lower() and not text:
         return EQUAL
@@ -209,10 +225,22 @@ def _named(one: Node, other: Node) -> Outcome | None:
     if len(pairs) == 1:
         return compared(*sorted((values[0], other), key=repr))
     if other[0] == "seq" and other[1] + other[2] == "()" and len(other[3]) == len(values):
+        if len(one) > 2:  # (m,b)=(1,2) has its own order
+            values = list(one[2])
+        elif not _adjacent([name for name, _ in pairs]):
+            return UNDECIDED
         return _all([compared(a, b) for a, b in zip(values, other[3], strict=True)])
     if other[0] in ("set", "several"):
         return UNDECIDED if _matched(values, list(other[1])) is EQUAL else DIFFERENT
     return DIFFERENT
+
+
+def _adjacent(names: list[Node]) -> bool:
+    """Whether names follow one another in the alphabet, or in their numbers: then a point has their order."""
+    letters = [str(name[1]) for name in names]
+    if all(len(letter) == 1 for letter in letters):
+        return all(ord(b) - ord(a) == 1 for a, b in itertools.pairwise(letters))
+    return len({letter[0] for letter in letters}) == 1
 
 
 def _relations(one: Node, other: Node) -> Outcome | None:
@@ -246,8 +274,15 @@ def _only_names(node: Node) -> bool:
     if node[0] == "/":
         return is_name(node[1]) and is_name(node[2])
     if node[0] == "call":
-        return len(node[2]) == 1 and _only_names(node[2][0])
+        return _asks_for_its_value(node)
     return node[0] == "^" and is_name(node[1]) is False and _only_names(node[1]) and node[1][0] == "call"
+
+
+def _asks_for_its_value(node: Node) -> bool:
+    """`\\sin\\theta`, `|AB|`, `f(3)`: what may be asked for; `\\log x = 2` and `|x| = 3` ask for x."""
+    if len(node[2]) != 1 or not _only_names(node[2][0]) or node[1] in ("log", "ln", "lg", "exp"):
+        return False
+    return node[1] != "abs" or node[2][0][0] != "sym" or str(node[2][0][1])[:1].isupper()
 
 
 def _reals(one: Node, other: Node) -> Outcome | None:
@@ -278,10 +313,7 @@ def _unordered(one: Node, other: Node) -> Outcome | _NoRule | None:
         return _NO_RULE
     if other[0] not in ("set", "several"):
         return compared(*sorted((one[1][0], other), key=repr)) if len(one[1]) == 1 else DIFFERENT
-    ours, theirs = list(one[1]), list(other[1])
-    if one[0] != other[0]:
-        ours, theirs = list(dict.fromkeys(ours)), list(dict.fromkeys(theirs))
-    return _matched(ours, theirs)
+    return _matched(list(one[1]), list(other[1]))  # 3,3,4 are three sides, and 3,4 are two
 
 
 MAX_ELEMENTS = 64

@@ -38,7 +38,7 @@ _SIGNS = {
 
 
 _CURRENCY = re.compile(
-    r"(?<![a-zA-Z\\])(Rs|INR|USD|EUR|GBP|JPY)\.?\s?(?=[\d.])|(?<![a-zA-Z\\])(US|U\.S\.|HK|CA)\s?(?=\\?\$)", re.I
+    r"(?<![a-zA-Z\\])(Rs|INR|USD|EUR|GBP|JPY)\.?\s?(?=[\d.])|(?<![a-zA-Z\\])(US|U\.S\.)\s?(?=\\?\$)", re.I
 )
 
 

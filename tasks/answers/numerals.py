@@ -44,7 +44,9 @@ _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4} | {
 def number_in_words(text: str) -> Fraction | None:
     """`twenty-one`, `fifteen hundred`, `negative three`, `a thousand`, `one and a half`, `two thirds`, `6th`; None
     for others."""
-    words = text.lower().replace("-", " ").split()
+    spelled = text.lower().strip()
+    words = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", spelled.removeprefix("-")).split()
+    words = ["minus", *words] if spelled.startswith("-") and words[:1] != ["minus"] else words
     if not 0 < len(words) <= 16:
         return None
     sign = -1 if words[0] in ("minus", "negative") else 1
@@ -67,6 +69,9 @@ def is_ordinal(word: str) -> bool:
 def _fraction(words: list[str]) -> Fraction | None:
     part = _PARTS.get(words[-1]) or _PARTS[words[-1].removesuffix("s")]
     before = words[:-1]
+    if before and words[-1] in _ORDINALS and (before[-1] in _TENS or before[-1] in SCALES):
+        whole = _whole(before)
+        return None if whole is None else whole + _ORDINALS[words[-1]]  # twenty-third
     if not before:
         return Fraction(1, 2) if part == 2 else None  # `third` alone is an ordinal
     if "and" in before:

@@ -31,7 +31,7 @@ _CHANGES = re.compile(
     r"|even|max\w*|min(?:imum|ima)?|dozens?|scores?|pairs?|half|halves|thirds?|quarters? of|tenths?|hundredths?"
     r"|thousandths?|millionths?|per|infinity|pi|sqrt|frac|text|remainder|wins?|won|los[et]s?|lost|heads?|tails?|ago|later|fast|slow"
     r"|before|after|early|late|faster|slower|older|younger|taller|shorter|higher|lower|warmer|colder|ahead|behind|forward"
-    r"|forwards|backward|backwards|clockwise|counterclockwise|anticlockwise|inside|outside|increase|decrease|increased"
+    r"|forwards|backward|backwards|clockwise|squared|cubed|cubic|twice|fold|gross|tens?|mil|mio|short|missing|too|under|off|debt|deficit|surplus|shortfall|owed|owing|reduction|discount|counterclockwise|anticlockwise|inside|outside|increase|decrease|increased"
     r"|decreased|rise|fall|deposit|withdrawal|debit|credit|positive|negative|bc|bce|ad|ce|upstream|downstream|inward|outward)\b"
 )  # fmt: skip
 
@@ -68,40 +68,51 @@ _ENDING = re.compile(r"(?:ence|ents?|ing|es|ed|e|s)$")
 
 def words_form(text: str) -> str:
     """Words without case, articles, closing marks and endings that only fit a sentence. Linear in the length."""
-    plain = " ".join(re.sub(r"[\"“”*_`]|\\[a-zA-Z]+", " ", text).split()).strip(" .!?,;:()").casefold()
+    words = re.sub(r"[\"“”*_`]|\\[a-zA-Z]+", " ", text).split()
+    named = (_SHORT.get(word.strip(".,").lower(), word) if word[:1].isupper() else word for word in words)
+    plain = " ".join(named).strip(" .!?,;:()").casefold()
     plain = _LEADING.sub("", plain)
-    plain = " ".join(_SHORT.get(word.strip(".,"), word) for word in plain.split())
     return _SAME.get(plain, plain)
 
 
-def same_words(first: str, second: str) -> bool:
+def same_words(first: str, second: str, endings: bool = True) -> bool:
     """Whether two forms of words are one but for spaces, hyphens and endings: `converges` is `convergent`."""
+    if _figures(first) != _figures(second):
+        return False
     one, other = (re.sub(r"[\s'’.,-]+", " ", form).strip() for form in (first, second))
     if one.replace(" ", "") == other.replace(" ", ""):
         return True
     ours, theirs = (_telling(form) for form in (one, other))
-    if sum(any(map(str.isdigit, word)) for word in ours) == 1:
+    if len(ours) == 2 and sum(any(map(str.isdigit, word)) for word in ours) == 1:
         ours, theirs = sorted(ours), sorted(theirs)  # 9 up, up 9
-    return len(ours) == len(theirs) and all(a == b or _stem(a) == _stem(b) for a, b in zip(ours, theirs, strict=True))
+    alike = zip(ours, theirs, strict=len(ours) == len(theirs))
+    return len(ours) == len(theirs) and all(a == b or (endings and _stem(a) == _stem(b)) for a, b in alike)
+
+
+def _figures(form: str) -> list[str]:
+    """The numbers in a text, with their signs and points, in their order."""
+    return [figure.rstrip(".,:/") for figure in re.findall(r"[-+]?\d[\d.,:/]*", form)]
 
 
 def _telling(form: str) -> list[str]:
     """The words without those that only join others."""
     words = form.split()
-    return [word for word in words if word not in _JOINING] or words
+    kept = [word for word, then in zip(words, [*words[1:], ""], strict=True) if not _joins(word, then)]
+    return kept or words
+
+
+def _joins(word: str, then: str) -> bool:
+    return word in _JOINING and not (word == "a" and len(then) < 2)  # from a to b
 
 
 _JOINING = ("the", "a", "an", "due", "to", "of", "units", "angled")
 
 
 def _stem(word: str) -> str:
-    return (
-        _ENDING.sub("", word)
-        if len(word) > 6
-        else word.removesuffix("s")
-        if len(word) > 4 and word[-2:] != "ss"
-        else word
-    )
+    stem = _ENDING.sub("", word)
+    if len(stem) > 4:
+        return stem
+    return word.removesuffix("s") if len(word) > 4 and word[-2:] != "ss" else word
 
 
 _MONTH = "|".join((*MONTHS, *(name[:3] for name in MONTHS), "sept"))
@@ -147,6 +158,7 @@ def clock_of(text: str) -> tuple[int, str, int] | None:
         return None
     hour, half = int(hours), (half or "").lower()
     written = 0 if half else hour
+    hour = hour % 24 if hour == 24 else hour
     if hour > 24 or (half and not 1 <= hour <= 12):
         return None
     if hour > 12 or hour == 0:
@@ -160,7 +172,7 @@ _ALONE = re.compile(
 )
 _SMALL = re.compile(r"(?:(?i:graph|option|choice|answer)\s?)\(?([a-j])\)?[.:]?|\(([a-ej])\)\.?")
 _WITH_TEXT = re.compile(
-    rf"(?:\(({_LETTER})\)[.:]?|({_LETTER})\)|({_LETTER})[.:])\s+?(?=\S)(.+)|\(({_LETTER})\)\s?([\d\\$].*)", re.DOTALL
+    rf"(?:\(({_LETTER})\)[.:]?|({_LETTER})\)|([A-E])[.:])\s+?(?=\S)(.+)|\(({_LETTER})\)\s?([\d\\$].*)", re.DOTALL
 )
 
 

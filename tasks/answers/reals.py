@@ -42,7 +42,8 @@ def from_relation(signs: tuple[str, ...], sides: tuple[Node, ...]) -> Node | Non
             (sides[0], sides[1], signs[0][0] == "<"),
             (sides[1], sides[0], signs[0][0] == ">"),
         ):
-            if distance[:2] == ("call", "abs") and distance[2][0][0] == "sym" and _ends(end):
+            size = size_of(end) if distance[:2] == ("call", "abs") and distance[2][0][0] == "sym" else None
+            if size is not None and size >= 0:
                 closed, minus = signs[0].endswith("="), ("neg", end) if end[0] != "num" else ("num", -end[1], end[2])
                 inside = ((minus, closed, end, closed),)
                 outside = ((None, False, minus, closed), (end, closed, None, False))

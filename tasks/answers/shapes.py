@@ -1,6 +1,7 @@
 """Shapes: a parsed tree brought to one of few shapes, so that the spellings of one answer are one tree."""
 
 import itertools
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -208,8 +209,14 @@ def _amount(node: Node) -> Node:
     unit = PERCENT if phrase == "%" else unit_of(phrase, node[3])
     if unit is None:
         noun = " ".join(phrase.split()).strip(" .")
-        return value if is_generic(noun) else ("amount", value, noun)
+        if is_generic(noun):
+            power = re.search(r"square|sq|cubic|cu|[23]", noun)
+            return ("amount", value, f"{_POWERS[power[0]]} units") if power else value
+        return ("amount", value, noun)
     return ("amount", value, unit)
+
+
+_POWERS = {"square": "square", "sq": "square", "2": "square", "cubic": "cubic", "cu": "cubic", "3": "cubic"}
 
 
 def _seq(node: Node) -> Node:
@@ -273,9 +280,12 @@ def _equation(sides: tuple[Node, ...]) -> Node:
     if len(sides) == 2 and sides[0][0] == sides[1][0] == "seq" and len(sides[0][3]) == len(sides[1][3]):
         names = sides[0][3]
         if all(is_name(name) for name in names):
-            return _named([(name, _shape(value)) for name, value in zip(names, sides[1][3], strict=True)])
+            values = tuple(_shape(value) for value in sides[1][3])
+            return (*_named(list(zip(names, values, strict=True))), values)
     shaped = tuple(_shape(side) for side in sides)
     if not any(_letters(side) - {"=..."} for side in shaped) and not _letters(shaped[-1]):
+        if sides[0][0] == "num" and sides[0] != shaped[-1]:
+            raise NotMathematics("two numbers that are not equal")
         return shaped[-1]  # 3 + 12 = 15 states its last term
     if len(shaped) == 2:
         for name, value in (shaped, shaped[::-1]):
@@ -345,7 +355,8 @@ def _total(items: list[Node]) -> Node | None:
     """`3 hours and 20 minutes`: amounts of one dimension, the larger units first."""
     units = [item[2] for item in items]
     falling = all(a.factor > b.factor for a, b in itertools.pairwise(units))
-    if len({unit.powers for unit in units}) > 1 or not falling:
+    negative = any(item[1][0] == "neg" or (item[1][0] == "num" and item[1][1] < 0) for item in items)
+    if len({unit.powers for unit in units}) > 1 or not falling or negative:
         return None
     terms = tuple(("*", (item[1], ("num", item[2].factor / units[-1].factor, 0))) for item in items)
     return ("amount", _folded(("+", terms)), units[-1])
@@ -368,6 +379,8 @@ def _inequalities(items: list[Node], joiner: str) -> Node | None:
 def _family(items: list[Node]) -> Node:
     """`2k, k in Z`: the letter may have any name."""
     letter = items[-1][2][0]
+    if letter != ("sym", "n") and any("n" in symbols(item) for item in items):
+        return ("family", _several(items[:-1]) if len(items) > 2 else items[0], items[-1])
     alike = [renamed(item, letter, ("sym", "n")) for item in items]
     return ("family", _several(alike[:-1]) if len(alike) > 2 else alike[0], alike[-1])
 
@@ -381,7 +394,7 @@ def renamed(node: Any, letter: Node, new: Node) -> Any:
 
 def _several(items: list[Node], is_set: bool = False) -> Node:
     """A set, or a list with repeats: 3,3,4 are three sides. A single element stands for itself."""
-    flat = [inner for item in items for inner in (item[1] if item[0] == "set" and not is_set else (item,))]
+    flat = items
     distinct = sorted(dict.fromkeys(flat), key=repr)
     if len(distinct) < len(flat) and not is_set:
         return ("several", tuple(sorted(flat, key=repr)))

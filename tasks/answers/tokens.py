@@ -55,7 +55,7 @@ _SYNONYMS = {
     "colon": ":", "degree": "circ", "degrees": "circ", "lbrace": "{", "rbrace": "}", "lbrack": "[", "rbrack": "]",
     "tg": "tan", "ctg": "cot", "cosec": "csc", "arctg": "arctan", "R": "reals", "iff": "=", "coloneqq": "=",
     "setminus": "setminus", "smallsetminus": "setminus", "backslash": "setminus", "thickapprox": "approx",
-    "simeq": "approx", "sim": "approx", "doteq": "approx", "infin": "infty", "langle": "(", "rangle": ")",
+    "simeq": "approx", "doteq": "approx", "infin": "infty", "langle": "(", "rangle": ")",
 }  # fmt: skip
 _TEXT_NAMES = """
 text textbf textit textrm textsf texttt textnormal mbox hbox mathrm mathbf mathit mathsf mathtt
@@ -69,8 +69,8 @@ _NUMBER = re.compile(
     r"(?P<repeated>\d*\.\d{0,40}(?:\\(?:overline|bar)\s?(?:\{\d{1,40}\}|\d)|\(\d{1,40}\)|(?:\\dot\s?(?:\{\d\}|\d)\d*){1,40}))"
     r"|(?P<going_on>\d+\.\d{1,40}(?=\.\.\.|\s?\\ldots|\s?\\dots|\s?\\cdots))(?:\.\.\.|\s?\\[lc]?dots)"
     r"|(?P<european>\d{1,3}(?:\.\d{3})+,\d+(?![\d,])|\d{1,3}(?:\.\d{3}){2,}(?![\d.]))"
-    r"|(?P<grouped>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?!\d)(?:\.\d+)?)"
-    r"|(?P<spaced>\d{1,3}(?:(?P<mark>['’_ ])\d{3})(?:(?P=mark)\d{3})*(?!\d)(?:\.\d+)?)"
+    r"|(?P<grouped>[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|[1-9]\d?(?:,\d{2})+,\d{3}(?!\d)(?:\.\d+)?)"
+    r"|(?P<spaced>[1-9]\d{0,2}(?:(?P<mark>['’_ ])\d{3})(?:(?P=mark)\d{3})*(?!\d)(?:\.\d+)?)"
     r"|(?P<plain>\d+(?:\.\d*)?(?!\d)|\.\d+)"
 )
 _EXPONENT = re.compile(r"[eE]([+-]?)(\d{1,9})(?![\d.])")
@@ -143,8 +143,10 @@ def _number(text: str, at: int, depth: int, spaced: bool, boxed: bool, found: li
     power = 0
     if exponent := _EXPONENT.match(text, end):
         sign, size = exponent.groups()
-        # 2e-3 might be Euler's number: an exponent is told by a decimal before it, two digits, or no sign
-        if (text[end] == "E" or "." in figure or len(size) > 1 or not sign) and int(size) <= MAX_EXPONENT:
+        # 2e-3 might be Euler's number: an exponent is told by a decimal or a 1 before it, two digits, or no sign
+        if (text[end] == "E" or "." in figure or figure == "1" or len(size) > 1 or not sign) and int(
+            size
+        ) <= MAX_EXPONENT:
             power, end = int(sign + size), exponent.end()
     written = figure.replace(".", "").lstrip("0")
     value = Fraction(figure.rstrip(".") or 0) * Fraction(10) ** power

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def unit_of(phrase: str, marked: bool) -> Unit | None:
     return _read(phrase, marked)
 
 
-@cache
+@lru_cache(maxsize=1 << 12)
 def _read(phrase: str, marked: bool) -> Unit | None:
     plain = re.sub(r"[{}\\]", "", phrase).replace("·", " ").replace("⋅", " ").replace("*", " ").strip(" .")
     plain = re.sub(r"\b(nautical) (mile)", r"\1\2", plain)

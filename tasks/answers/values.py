@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from tasks.answers.cursor import Node
+from tasks.answers.cursor import Node, is_small
 from tasks.answers.exact import Unknown, exact
 
 DIGITS = 100
@@ -22,8 +22,8 @@ AGREEING = 75
 MAX_STEPS = 20_000
 MAX_TERMS = 2_000
 """Longest sum or product that is added up."""
-FLOAT_DIGITS = 15
-"""A decimal with so many significant digits may be the float of another number."""
+FLOAT_DIGITS = range(15, 18)
+"""A decimal with so many significant digits may be the float of another number; one with more was meant so."""
 
 
 def symbols(node: Any) -> frozenset[str]:
@@ -41,15 +41,18 @@ def symbols(node: Any) -> frozenset[str]:
     return frozenset().union(*(symbols(part) for part in node)) if node else frozenset()
 
 
-def points(names: frozenset[str], whole: frozenset[str] = frozenset()) -> Iterator[dict[str, Fraction]]:
+def points(
+    names: frozenset[str], whole: frozenset[str] = frozenset(), far: bool = False
+) -> Iterator[dict[str, Fraction]]:
     """Numbers for letters: between 0 and 1, above 1, all negative, of both signs. Fixed by the names alone. Bounds of
-    sums, `whole`, are small whole numbers."""
-    for point in range(4):
+    sums, `whole`, are small whole numbers. `far`: also numbers of tens and thousands, where pieces may part."""
+    for point in range(4 + 6 * far):
         found = {}
         for place, name in enumerate(sorted(names)):
             drawn = int.from_bytes(hashlib.sha256(f"{point} {name}".encode(errors="surrogatepass")).digest()[:6])
             value = Fraction(drawn, 2**48) * Fraction(9, 10) + Fraction(1, 20)
-            sign = -1 if point == 2 or (point == 3 and place % 2) else 1
+            sign = -1 if point == 2 or (point == 3 and place % 2) or (point > 3 and point % 2) else 1
+            value *= _SCALES[point]
             found[name] = Fraction(point + 3) if name in whole else sign * (value if point == 0 else value + point)
         yield found
 
@@ -64,6 +67,23 @@ def _precise(digits: int = DIGITS) -> Iterator[None]:
 
     with _one_at_a_time, mpmath.workdps(digits):
         yield
+
+
+_SCALES = (1, 1, 1, 1, 12, 12, 150, 150, 9_000, 9_000)
+_IN_PIECES = ("abs", "floor", "ceil", "min", "max")
+
+
+def _has_pieces(node: Any) -> bool:
+    """Whether an expression may have another rule further out: bars, steps, and roots of squares."""
+    if not isinstance(node, tuple):
+        return False
+    if node and ((node[0] == "call" and node[1] in _IN_PIECES) or (node[0] == "^" and _is_root(node[2]))):
+        return True
+    return any(map(_has_pieces, node))
+
+
+def _is_root(exponent: Node) -> bool:
+    return bool(exponent[0] == "num" and exponent[1].denominator % 2 == 0)
 
 
 def _bounds(node: Any) -> frozenset[str]:
@@ -237,9 +257,17 @@ def _called(node: Node) -> str:
     return f"{node[1]}({node[2]!r})"
 
 
-@lru_cache(maxsize=1 << 14)
 def same_value(first: Node, second: Node) -> bool | None:
     """Whether two expressions are the same wherever both are defined; None if that cannot be worked out."""
+    return _same_small(first, second) if is_small(first) and is_small(second) else _same(first, second)
+
+
+@lru_cache(maxsize=1 << 14)
+def _same_small(first: Node, second: Node) -> bool | None:
+    return _same(first, second)
+
+
+def _same(first: Node, second: Node) -> bool | None:
     if first == second:
         return True
     try:
@@ -259,9 +287,9 @@ def same_value(first: Node, second: Node) -> bool | None:
 def _is_float_of(node: Node, value: Fraction) -> bool:
     """Whether a decimal is a value to all digits of a float."""
     node = node[1] if node[0] == "neg" else node
-    if node[0] != "num" or node[2] < FLOAT_DIGITS:
+    if not _is_long(node):
         return False
-    return bool(value) and abs(abs(node[1] / value) - 1) < Fraction(4, 10**FLOAT_DIGITS * 10)
+    return bool(value) and abs(abs(node[1] / value) - 1) < Fraction(4, 10**16)
 
 
 def _divides_by_zero(node: Node) -> bool:
@@ -274,26 +302,48 @@ def _divides_by_zero(node: Node) -> bool:
 
 def _agree(first: Node, second: Node) -> bool | None:
     names = symbols(first) | symbols(second)
-    for place, point in enumerate(points(names, _bounds(first) | _bounds(second))):
-        if place and not names:
-            break
-        one, other = numeric(first, point), numeric(second, point)
-        if _close(one, other) or (not names and (_is_long(first) or _is_long(second)) and _close(one, other, 15)):
-            continue
-        if _vanish(first, second, point):
+    if not names:
+        return _agree_for_certain(first, second)
+    far = _has_pieces(first) or _has_pieces(second)
+    for place, point in enumerate(points(names, _bounds(first) | _bounds(second), far)):
+        try:
+            one, other = numeric(first, point), numeric(second, point)
+        except Unknown:
+            if place < 4:
+                raise
+            continue  # far out it may be too large
+        if _close(one, other) or _vanish(first, second, point):
             continue
         if place < 2 or (_is_real(one) and _is_real(other)):  # negative letters may leave what is real
             return False
     return True
 
 
+def _agree_for_certain(first: Node, second: Node) -> bool:
+    """Two values: what agrees must go on agreeing with four times the digits; 1-e^{-200} is not 1."""
+    one, other = numeric(first, {}), numeric(second, {})
+    if (_is_long(first) or _is_long(second)) and _close(one, other, 15):
+        return True
+    if not _close(one, other) and not _vanish(first, second, {}):
+        return False
+    with _precise(4 * DIGITS):
+        one, other = numeric(first, {}, 4 * DIGITS), numeric(second, {}, 4 * DIGITS)
+        return _close(one, other, 4 * AGREEING) or _vanish(first, second, {})
+
+
 def _is_long(node: Node) -> bool:
     node = node[1] if node[0] == "neg" else node
-    return bool(node[0] == "num" and node[2] >= FLOAT_DIGITS)
+    return bool(node[0] == "num" and node[2] in FLOAT_DIGITS and node[1].denominator > 1)
 
 
 def _close(one: Any, other: Any, digits: int = AGREEING) -> bool:
-    return bool(abs(one - other) <= max(abs(one), abs(other)) * 10.0**-digits)
+    return bool(abs(one - other) <= max(abs(one), abs(other)) * _tenth(digits))
+
+
+def _tenth(digits: int) -> Any:
+    import mpmath
+
+    return mpmath.mpf(10) ** -digits
 
 
 def _vanish(first: Node, second: Node, point: dict[str, Fraction]) -> bool:
@@ -309,7 +359,6 @@ def _is_real(value: Any) -> bool:
     return bool(abs(mpmath.im(value)) <= abs(value) * 1e-20)
 
 
-@lru_cache(maxsize=1 << 12)
 def proportional(first: Node, second: Node) -> Any:
     """The constant ratio of two expressions with letters, as a number of mpmath; None if there is none."""
     names = symbols(first) | symbols(second)
@@ -326,9 +375,17 @@ def proportional(first: Node, second: Node) -> Any:
         return None
 
 
-@lru_cache(maxsize=1 << 14)
 def size_of(node: Node) -> Any:
     """The real value of an expression without letters, as a number of mpmath; None if it has none."""
+    return _size_of_small(node) if is_small(node) else _size_of(node)
+
+
+@lru_cache(maxsize=1 << 14)
+def _size_of_small(node: Node) -> Any:
+    return _size_of(node)
+
+
+def _size_of(node: Node) -> Any:
     import mpmath
 
     if node == ("const", "infty"):

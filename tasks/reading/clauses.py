@@ -26,7 +26,7 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(
-    r"\s+(?:because|since|so|which|who|whose|that|therefore|thus|hence|but|although|though|while|meaning|making|assuming"
+    r"\s+(?:because|since|so|which|who|whose|that|therefore|thus|hence|but|although|though|while|meaning|making|assuming|i\.\s?e\.|namely"
     r"|in\s+(?:total|all)\b|altogether|overall|as\s+(?!many\b|much\b|long\b|large\b|big\b|a\b|is\b)\S"
     r"|for\s+(?:a\s+total|the|all|this|our|both)|when\s+(?:we|rounded|you|the|she|he|it)|if\s+(?:we|she|he|you|they|it|the)"
     r"|after\s+(?:the|all|she|he|rounding)"

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.answers.known import asked_of, outcome_of
+from tasks.answers.canonical import _short_form, canonical
+from tasks.answers.forms import _read_short
+from tasks.answers.known import _compared_small, asked_of, outcome_of
 from tasks.answers.outcomes import Outcome
+from tasks.answers.units import unit_of
+from tasks.answers.values import _same_small, _size_of_small
 
 EQUAL, DIFFERENT, UNDECIDED = Outcome.EQUAL, Outcome.DIFFERENT, Outcome.UNDECIDED
 FILES = {
@@ -16,7 +20,7 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(FILES))
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"attacked"}))
 def test_a_file_of_pairs_is_told_as_a_careful_person_would(name: str) -> None:
     counts: Counter[str] = Counter()
     for line in FILES[name].read_text().splitlines():
@@ -30,6 +34,11 @@ def test_a_file_of_pairs_is_told_as_a_careful_person_would(name: str) -> None:
     assert counts["wrongly equal"] == 0, "a poisoned label costs more than every missed spelling"
     assert counts["right"] >= 0.98 * counts["pairs"]
     assert counts["undecided"] + counts["for a checker"] <= 0.01 * counts["pairs"]
+
+
+def test_what_an_attack_called_equal_is_equal_no_more() -> None:
+    pairs = [json.loads(line) for line in FILES["attacked"].read_text().splitlines()]
+    assert [pair for pair in pairs if outcome_of(pair["first"], pair["second"]) is EQUAL] == []
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -56,6 +65,11 @@ def test_the_order_of_two_answers_does_not_matter(name: str) -> None:
         ("\\sqrt{x^2}", "x", DIFFERENT),
         ("2^{100}+1", "2^{100}", DIFFERENT),
         ("\\cos(10^{-30})", "1", DIFFERENT),
+        ("3, 3, 4", "3, 4", DIFFERENT),
+        ("moments", "mom", DIFFERENT),
+        ("123456789.123456789", "123456789.1234567891", DIFFERENT),
+        ("10000000000000001.0", "10000000000000000", DIFFERENT),
+        ("1e-3", "0.001", EQUAL),
         # one value
         ("\\ln(x^2)", "2\\ln x", EQUAL),
         ("\\sqrt{x^3}", "x\\sqrt{x}", EQUAL),
@@ -109,3 +123,16 @@ def _documented() -> list[tuple[str, str, Outcome]]:
 @pytest.mark.parametrize(("first", "second", "outcome"), _documented())
 def test_the_examples_of_the_documentation_hold(first: str, second: str, outcome: Outcome) -> None:
     assert outcome_of(first, second) is outcome
+
+
+def test_long_answers_leave_nothing_in_memory() -> None:
+    """A model that repeats itself writes thousands of long answers, all different."""
+    held = (_short_form, _read_short, _compared_small, _same_small, _size_of_small)
+    for memory in held:
+        memory.cache_clear()
+    for number in range(20):
+        long = "+".join(f"{number}x^{{{term}}}" for term in range(100, 300))
+        canonical(long)
+        outcome_of(long, f"{long}+1")
+        unit_of(f"{number}" * 81, True)
+    assert sum(memory.cache_info().currsize for memory in held) < 20
