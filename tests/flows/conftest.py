@@ -13,11 +13,6 @@ QUICKSTARTS = {  # its own sizes, which gain
     "solve__num_samples": 8,
     "train__sft__steps": 200,
 }
-GAINS = QUICKSTARTS | {  # half of them: a lenient gate sees the gain
-    "propose__target": 400,
-    "train__sft__steps": 80,
-    "train__sft__learning_rate": 5e-4,
-}
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tasks.store.chain import sealed
 from tasks.store.records import add_record
 
 from . import recomputed, refiltered, reread
-from .conftest import GAINS
+from .conftest import QUICKSTARTS
 from .recomputed import Recomputed
 from .reread import Lineage
 
@@ -46,7 +46,7 @@ def store(tmp_path_factory, prefect_server, quickstart, written_recipe):
     store = folder / "store"
     same = BOTH | {"benchmarks": [benchmark | {"sample": 1000} for benchmark in quickstart["benchmarks"]]}
     (first,) = run_recipe(
-        written_recipe(folder, quickstart, "small", **same, **GAINS), store, 1, Console(to_stderr=True)
+        written_recipe(folder, quickstart, "small", **same, **QUICKSTARTS), store, 1, Console(to_stderr=True)
     )
     assert first.gate.awaiting_approval
     add_record(store / "small", "approve", 1, "as good as any")
