@@ -4,34 +4,13 @@ import re
 from fractions import Fraction
 
 from tasks.answers.cursor import Cursor, Node, NotMathematics
+from tasks.answers.numerals import CHINESE_SCALES, SCALES
 from tasks.answers.phrases import changes_the_value
 from tasks.answers.tokens import Token
 from tasks.answers.units import UNNAMED, unit_of
 
 MONEY_SIGNS = {"€": "euro", "£": "poundsterling", "¥": "yen", "₹": "rupee", "₩": "won", "₽": "ruble", "¢": "cent"}
-SCALE_LETTERS = {
-    "K": 1_000,
-    "M": 10**6,
-    "B": 10**9,
-    "k": 1_000,
-    "万": 10**4,
-    "萬": 10**4,
-    "亿": 10**8,
-    "億": 10**8,
-    "만": 10**4,
-    "억": 10**8,
-}
-CHINESE_LETTERS = frozenset("万萬亿億만억")
-SCALE_WORDS = {
-    "hundred": 100,
-    "thousand": 1_000,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
-    "lakh": 10**5,
-    "crore": 10**7,
-    "dozen": 12,
-}
+SCALE_LETTERS = {"K": 1_000, "M": 10**6, "B": 10**9, "k": 1_000, "만": 10**4, "억": 10**8} | CHINESE_SCALES
 
 
 def with_unit(at: Cursor, node: Node) -> Node | None:
@@ -49,9 +28,9 @@ def with_unit(at: Cursor, node: Node) -> Node | None:
     if token.kind == "letter" and token.text in SCALE_LETTERS and not token.spaced and _scales(at, token):
         at.place += 1
         return multiplied(node, ("num", Fraction(SCALE_LETTERS[token.text]), 0))
-    if token.kind == "word" and token.text.lower().removesuffix("s") in SCALE_WORDS:
+    if token.kind == "word" and token.text.lower().removesuffix("s") in SCALES:
         at.place += 1
-        scaled = multiplied(node, ("num", Fraction(SCALE_WORDS[token.text.lower().removesuffix("s")]), 0))
+        scaled = multiplied(node, ("num", Fraction(SCALES[token.text.lower().removesuffix("s")]), 0))
         return with_unit(at, scaled) or scaled
     if token.text in ("and", "or", "to", "mod") or (token.kind == "command" and token.text not in ("circ", "Omega")):
         return None
@@ -66,7 +45,7 @@ def _scales(at: Cursor, token: Token) -> bool:
     before = at.tokens[at.place - 1]
     return (
         before.kind == "number"
-        and (before.digits > 0 or token.text in CHINESE_LETTERS or token.text == "K")
+        and (before.digits > 0 or not token.text.isascii() or token.text == "K")
         and (at.next(1) is None)
     )
 
@@ -140,6 +119,7 @@ def _is_figure(node: Node) -> bool:
 
 
 def temperature(at: Cursor) -> str:
+    """The scale behind a degree sign: C, F, or none of them."""
     scale = at.next()
     if scale is not None and scale.text in ("C", "F") and at.next(1) is None:
         at.place += 1
@@ -165,12 +145,14 @@ def is_generic(phrase: str) -> bool:
 
 
 def mixed_number(whole: Token, above: Fraction, below: Fraction) -> Node | None:
+    """A whole number and a proper fraction in one number; None if the fraction is none."""
     if not below or above < 0 or below < 0:
         return None
     return ("num", whole.value + above / below, 0)
 
 
 def multiplied(first: Node, second: Node) -> Node:
+    """A product, flat; a unit on one of the factors is that of the whole. Raises NotMathematics for two."""
     if first[0] == "amount" and second[0] == "amount":
         raise NotMathematics("units in a product")
     if second[0] == "amount":
@@ -182,6 +164,7 @@ def multiplied(first: Node, second: Node) -> Node:
 
 
 def powered(base: Node, exponent: Node) -> Node:
+    """A power; raises NotMathematics for one of an amount."""
     if base[0] == "amount":
         raise NotMathematics("power of a unit")
     return ("^", base, exponent)

@@ -20,27 +20,14 @@ from tasks.answers.amounts import (
     with_unit,
 )
 from tasks.answers.cursor import Cursor, Node, NotMathematics
+from tasks.answers.names import ALWAYS_CALLED, RELATIONS, counted, inverse, is_called, is_capitals
 from tasks.answers.tokens import FUNCTIONS, GREEK, Token
 
 MAX_DEPTH = 40
-RELATIONS = {
-    "=": "=",
-    "<": "<",
-    ">": ">",
-    "le": "<=",
-    "ge": ">=",
-    "ne": "!=",
-    "approx": "=",
-    "equiv": "=",
-    "≈": "=",
-    "in": "in",
-}
 _CONSTANTS = {"pi": "pi", "infty": "infty", "imath": "i", "mathrm{i}": "i"}
 _PARTING = {",": ",", ";": ",", "and": "and", "or": "or"}
 _JOINS = {"cup": "union", "cap": "inter", "setminus": "minus"}
-_CLOSING = {"(": ")]", "[": ")]", "\\{": "\\}"}
 _WHOLE_NUMBERS = ("sum", "prod")
-_ALWAYS_CALLED = frozenset("fgO")
 _OPAQUE = frozenset(
     [
         "overline",
@@ -56,7 +43,6 @@ _OPAQUE = frozenset(
         "overleftrightarrow",
     ]
 )
-_SETS = {"mathbb": True, "reals": True}
 
 
 def parse(tokens: list[Token]) -> Node:
@@ -69,6 +55,7 @@ def parse(tokens: list[Token]) -> Node:
 
 
 def listed(at: Cursor) -> Node:
+    """Statements that commas, "and" or "or" join."""
     at.depth += 1
     if at.depth > MAX_DEPTH:
         raise NotMathematics("too deep")
@@ -89,6 +76,7 @@ def listed(at: Cursor) -> Node:
 
 
 def statement(at: Cursor) -> Node:
+    """A relation, a chain of them, or what stands without one; and a modulus behind it."""
     signs: list[str] = []
     sides: list[Node] = []
     if (token := at.next()) is not None and token.text in ("<", ">", "le", "ge", "ne"):
@@ -122,6 +110,7 @@ def _modulo(at: Cursor, node: Node) -> Node:
 
 
 def joined(at: Cursor) -> Node:
+    """Sets joined by unions, intersections and differences."""
     node = _ratio(at)
     while (token := at.next()) is not None and token.text in _JOINS:
         at.place += 1
@@ -138,6 +127,7 @@ def _ratio(at: Cursor) -> Node:
 
 
 def added(at: Cursor) -> Node:
+    """A sum."""
     terms = [signed_term(at)]
     while at.sees("+", "-", "pm", "mp"):
         terms.append(signed_term(at))
@@ -145,6 +135,7 @@ def added(at: Cursor) -> Node:
 
 
 def signed_term(at: Cursor) -> Node:
+    """A term with the signs before it."""
     signs: list[str] = []
     while token := at.take("+", "-", "pm", "mp"):
         signs.append(token.text)
@@ -160,6 +151,7 @@ def signed_term(at: Cursor) -> Node:
 
 
 def product(at: Cursor) -> Node:
+    """Factors, divisions, and a unit at the end."""
     node = _mixed(at) or power(at)
     while (token := at.next()) is not None:
         if token.text in ("cdot", "times", "*", "·", "×") and token.kind != "number":
@@ -211,16 +203,6 @@ def _mixed(at: Cursor) -> Node | None:
     return None
 
 
-def _is_capitals(token: Token) -> bool:
-    return (
-        token.kind == "word"
-        and token.text.isupper()
-        and token.text.isascii()
-        and len(token.text) < 5
-        and not token.boxed
-    )
-
-
 def _begins_a_factor(at: Cursor, token: Token) -> bool:
     if token.kind == "letter":
         return True
@@ -229,7 +211,7 @@ def _begins_a_factor(at: Cursor, token: Token) -> bool:
         if before.kind == "letter" and not token.spaced:
             raise NotMathematics("a name with a number")  # x1, C2H6
         return before.kind != "number"
-    if _is_capitals(token) and not token.spaced:
+    if is_capitals(token) and not token.spaced:
         return True
     if token.kind == "word" or token.text in RELATIONS or token.text in _PARTING:
         return False
@@ -247,6 +229,7 @@ def _begins_a_factor(at: Cursor, token: Token) -> bool:
 
 
 def power(at: Cursor) -> Node:
+    """An atom with its powers, factorials and degree sign."""
     node = atom(at)
     while (token := at.next()) is not None and token.kind != "number":
         if token.text == "^":
@@ -293,6 +276,7 @@ def signed_group(at: Cursor) -> Node:
 
 
 def atom(at: Cursor) -> Node:
+    """A number, a name, a bracket, or a command with its arguments."""
     token = at.next()
     if token is None:
         raise NotMathematics("it ends")
@@ -323,7 +307,7 @@ def _atom(at: Cursor, token: Token) -> Node:
         return _absolute(at)
     if token.kind == "command":
         return _command(at, text)
-    if _is_capitals(token):  # AB is a segment by itself, and a product in a formula
+    if is_capitals(token):  # AB is a segment by itself, and a product in a formula
         return ("sym", text) if len(at.tokens) == 1 else ("*", tuple(("sym", letter) for letter in text))
     raise NotMathematics(text)
 
@@ -354,46 +338,15 @@ def _name(at: Cursor, letter: str) -> Node:
         return ("const", "e")
     if letter == "i":
         return ("const", "i")
-    name = letter + at.subscript() + at.primes() + _inverse(at, letter)
-    if letter in "CP" and name == letter and (counted := _counted(at, letter)):
-        return counted
-    if at.sees("(") and (letter in _ALWAYS_CALLED or "'" in name or "^" in name or _is_called(at, letter)):
+    name = letter + at.subscript() + at.primes() + inverse(at, letter)
+    if letter in "CP" and name == letter and (ways := counted(at, letter)):
+        return ways
+    if at.sees("(") and (letter in ALWAYS_CALLED or "'" in name or "^" in name or is_called(at, letter)):
         at.place += 1
         node = listed(at)
         at.must(")")
         return ("call", name, node[1] if node[0] == "list" else (node,))
     return ("sym", name)
-
-
-def _inverse(at: Cursor, letter: str) -> str:
-    """`^{-1}` between a function's name and its argument."""
-    if letter not in "fgh" or [getattr(at.next(i), "text", "") for i in range(6)] != ["^", "{", "-", "1", "}", "("]:
-        return ""
-    at.place += 5
-    return "^{-1}"
-
-
-def _counted(at: Cursor, letter: str) -> Node | None:
-    """`C(5,2)` and `P(5,2)`: ways to choose and to arrange."""
-    if [getattr(at.next(i), "text", "") for i in (0, 2, 4)] != ["(", ",", ")"]:
-        return None
-    above, below = at.next(1), at.next(3)
-    assert above is not None and below is not None
-    if above.kind != "number" or below.kind != "number":
-        return None
-    at.place += 5
-    chosen: Node = ("call", "binom", (("num", above.value, 0), ("num", below.value, 0)))
-    return chosen if letter == "C" else ("*", (chosen, ("!", ("num", below.value, 0))))
-
-
-def _is_called(at: Cursor, letter: str) -> bool:
-    """Whether a letter before brackets is a function: `P(0)`, `P(A)`, `F(b)`, `h(t)`; `n(n+1)` is a product."""
-    inside, close, then = at.next(1), at.next(2), at.next(3)
-    if inside is None or close is None or close.text != ")" or inside.kind not in ("letter", "number"):
-        return False
-    if inside.kind == "number" or letter in "FGHPQ" or (letter.isupper() and inside.text.isupper()):
-        return True
-    return (letter in "hyuvsp" and inside.text in "xtsz") or (then is not None and then.text in RELATIONS)
 
 
 def _bracketed(at: Cursor, opening: str) -> Node:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from tasks.answers import phrases
 from tasks.answers.cursor import Node, is_small
+from tasks.answers.evaluation import symbols
 from tasks.answers.exact import Unknown, exact
 from tasks.answers.forms import read
 from tasks.answers.measures import (
@@ -22,11 +23,10 @@ from tasks.answers.measures import (
     outcome_if,
     values_compared,
 )
-from tasks.answers.outcomes import Outcome, Pair
+from tasks.answers.outcomes import Outcome
 from tasks.answers.reals import of_interval
 from tasks.answers.shapes import is_name
-from tasks.answers.values import proportional, same_value, size_of, symbols
-from tasks.answers.written import written
+from tasks.answers.values import proportional, same_value
 
 MAX_CHECKED_CHARS = 4_000
 """Longer answers are undecided without a look."""
@@ -34,27 +34,11 @@ MAX_CHECKED_CHARS = 4_000
 
 def outcome_of(first: str, second: str) -> Outcome | None:
     """The outcome for two answers, if what they say shows it, else None. Symmetric; never raises."""
-    found = _unread(first, second)
-    return found if found is not None else _outcome(read(first), read(second))
+    found = unread(first, second)
+    return found if found is not None else outcome_of_read(read(first), read(second))
 
 
-def asked_of(first: str, second: str) -> Pair | Outcome:
-    """The outcome for two answers, or the two texts for a checker: only such as cannot go wrong in it."""
-    if (found := _unread(first, second)) is not None:
-        return found
-    nodes = read(first), read(second)
-    if (outcome := _outcome(*nodes)) is not None:
-        return outcome
-    texts = written(nodes[0]), written(nodes[1])
-    letters = [frozenset(_LETTER.findall(text)) for text in texts]
-    if letters[0] != letters[1] and not any(_BINDS.search(text) for text in texts):
-        return DIFFERENT
-    if "i" in letters[0] or len({letter.lower() for letter in letters[0]}) < len(letters[0]):
-        return UNDECIDED  # it takes i for what it likes, and R for r
-    return UNDECIDED if any(map(_is_tiny, nodes)) else texts  # it rounds to some decimals
-
-
-def _unread(first: str, second: str) -> Outcome | None:
+def unread(first: str, second: str) -> Outcome | None:
     """The outcome for texts of which one says nothing, is too long, or is the other."""
     if not first.strip() or not second.strip():
         return DIFFERENT
@@ -63,21 +47,11 @@ def _unread(first: str, second: str) -> Outcome | None:
     return None
 
 
-def _outcome(one: Node, other: Node) -> Outcome | None:
+def outcome_of_read(one: Node, other: Node) -> Outcome | None:
+    """The outcome for two answers that were read, if what they say shows it."""
     if ("words", "") in (one, other):
         return DIFFERENT
     return compared(*sorted((one, other), key=repr))
-
-
-_LETTER = re.compile(r"(?<!\\)(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])")
-
-
-_BINDS = re.compile(r"\\(?:lim|int|sum|prod)(?![a-z])")  # its letter is no part of the value
-
-
-def _is_tiny(node: Node) -> bool:
-    size = size_of(node) if node[0] != "raw" and not symbols(node) else None
-    return size is not None and 0 < abs(size) < 1e-4
 
 
 def compared(one: Node, other: Node) -> Outcome | None:

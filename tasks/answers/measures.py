@@ -4,11 +4,12 @@ from fractions import Fraction
 
 from tasks.answers import phrases
 from tasks.answers.cursor import Node
+from tasks.answers.evaluation import symbols
 from tasks.answers.exact import Unknown, exact
+from tasks.answers.folded import DEGREE, PERCENT
 from tasks.answers.outcomes import Outcome
-from tasks.answers.shapes import DEGREE, PERCENT
 from tasks.answers.units import Unit, unit_of
-from tasks.answers.values import proportional, same_value, symbols
+from tasks.answers.values import proportional, same_value
 
 EXPRESSIONS = ("num", "sym", "const", "+", "*", "/", "^", "neg", "call", "!", "opaque", "big", "det")
 """Kinds of nodes that have a value."""
@@ -16,6 +17,7 @@ EQUAL, DIFFERENT, UNDECIDED = Outcome.EQUAL, Outcome.DIFFERENT, Outcome.UNDECIDE
 
 
 def outcome_if(equal: bool) -> Outcome:
+    """EQUAL or DIFFERENT."""
     return EQUAL if equal else DIFFERENT
 
 
@@ -47,6 +49,7 @@ def difference(node: Node) -> Node | None:
 
 
 def equations_compared(one: Node | None, other: Node | None) -> Outcome | None:
+    """Two equations, each as left side minus right side: one curve if those are proportional."""
     if one is None or other is None:
         return DIFFERENT
     if symbols(one) != symbols(other):
@@ -59,6 +62,7 @@ def _parts(node: Node) -> tuple[Node, Unit | str | None]:
 
 
 def amounts_compared(one: Node, other: Node) -> Outcome | None:
+    """Two values of which one or both have a unit or a noun."""
     (value, unit), (their_value, their_unit) = _parts(one), _parts(other)
     if unit is None or their_unit is None:
         return _without_unit(value, their_value, unit, their_unit)

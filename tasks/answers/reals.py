@@ -103,6 +103,7 @@ def union(first: Node, second: Node) -> Node | None:
 
 
 def intersection(first: Node, second: Node | None) -> Node | None:
+    """What two sets have in common; None if ends cannot be put in order."""
     if second is None:
         return None
     name = first[1] or second[1]
@@ -120,6 +121,7 @@ def intersection(first: Node, second: Node | None) -> Node | None:
 
 
 def complement(reals: Node) -> Node | None:
+    """All other real numbers; None if ends cannot be put in order."""
     pieces = _sorted(list(reals[2]))
     if pieces is None:
         return None

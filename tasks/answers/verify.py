@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from tasks.answers.known import asked_of
+from tasks.answers.asking import asked_of
 from tasks.answers.outcomes import Outcome, Outcomes, Pair
 from tasks.answers.worker import Gone, Killed, Worker
 

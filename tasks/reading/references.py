@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from tasks.novelty.words import num_words
 from tasks.reading.attempts import final_answer
 
 MANY_WORDS = 12
@@ -82,7 +83,7 @@ _BLANK = ("", "nan", "null", "n/a", "<na>")
 def _text(text: str) -> Reference:
     if text.lower() in _BLANK:
         return Reference(None, "no answer")
-    words = len(text.split())
+    words = num_words(text)
     if "\\boxed" in text or "\\fbox" in text:
         if (found := final_answer(text)).text and found.source.startswith("box"):
             return Reference(found.text, "a box")

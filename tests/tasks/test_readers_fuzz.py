@@ -22,8 +22,9 @@ from schemas.errors import BadInput
 from schemas.pattern import checked, full_match, last_match
 from schemas.recipe import AnsweredRows
 from schemas.settings import RuleFilters
+from tasks.answers.asking import asked_of
 from tasks.answers.canonical import MAX_CANONICAL_CHARS, _form, canonical, value_form
-from tasks.answers.known import asked_of, outcome_of
+from tasks.answers.known import outcome_of
 from tasks.answers.verify import Outcome, equivalent
 from tasks.audit.alarms import distinct_2
 from tasks.audit.markdown import LONGEST_TEXT, as_code, as_markdown

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tasks.answers.asking import asked_of
 from tasks.answers.canonical import _short_form, canonical
 from tasks.answers.forms import _read_short
-from tasks.answers.known import _compared_small, asked_of, outcome_of
+from tasks.answers.known import _compared_small, outcome_of
 from tasks.answers.outcomes import Outcome
 from tasks.answers.units import unit_of
 from tasks.answers.values import _same_small, _size_of_small
@@ -136,3 +137,10 @@ def test_long_answers_leave_nothing_in_memory() -> None:
         outcome_of(long, f"{long}+1")
         unit_of(f"{number}" * 81, True)
     assert sum(memory.cache_info().currsize for memory in held) < 20
+
+
+@pytest.mark.parametrize("first", ["3 hours and 2/0 minutes", "x units + 1", "2/0 feet 3 inches", "(1,2)\\cap(3,4)"])
+def test_what_cannot_be_worked_out_is_an_answer_like_any_other(first: str) -> None:
+    assert outcome_of(first, first) is EQUAL
+    assert outcome_of(first, "3") is DIFFERENT
+    assert outcome_of(first, canonical(first)) is EQUAL
