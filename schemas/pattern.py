@@ -7,6 +7,7 @@ script, as in `re`; `\b` alone knows only ASCII letters, digits and the undersco
 
 import re
 import unicodedata
+import warnings
 from collections import deque
 from functools import lru_cache
 from typing import Any
@@ -19,7 +20,9 @@ MAX_MEMORY = 32 << 20
 def checked(pattern: str) -> str:
     """The pattern itself; ValueError names what is wrong with it, and what to write in its place."""
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # what `[[` may mean to Python one day is nothing to RE2
+            re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"not a regular expression: {error}") from error
     _compiled(pattern)
