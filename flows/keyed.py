@@ -1,6 +1,6 @@
 """A stage with its inputs, and the key made from them: whether it is whole in the store, and if not, what changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -42,7 +42,7 @@ class Keyed:
 
 def keyed(round: Round, stage: Stage, inputs: dict[str, Any]) -> Keyed:
     """What the key of this play is made of. Executor, worker count and placement are not in it."""
-    code, versions = code_of(stage)
+    code, versions = code_of(stage, *_project_classes(inputs.values()))
     named = {name: _digest(value) for name, value in inputs.items()}
     settings = {name for name, value in inputs.items() if isinstance(value, BaseModel) and not _is_ref(value)}
     return Keyed(
@@ -126,6 +126,14 @@ def _device(inputs: dict[str, Any], executor: Executor) -> str:
     if "engine" in inputs and isinstance(executor, RayExecutor):
         return "cuda" if executor.gpus else "cpu"
     return device_and_dtype()[0]
+
+
+def _project_classes(values: Iterable[Any]) -> set[type]:
+    """The classes of what a stage is given: it may use their methods."""
+    found = set[type]()
+    for value in values:
+        found |= _project_classes(value) if isinstance(value, tuple | list) else {type(value)}
+    return {kind for kind in found if kind.__module__.startswith(("tasks.", "schemas."))}
 
 
 def _is_ref(value: Any) -> bool:

@@ -92,6 +92,7 @@ class Stages:
                 stage=made_of.name,
                 key=made_of.key,
                 seed=round.recipe.seed,
+                label=shown.partition(".")[2],
                 report=lambda *so_far: (report(*so_far), tracked(*so_far))[0],
                 spend=self.spending.spend,
                 go_on=self._go_on,

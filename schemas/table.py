@@ -1,6 +1,5 @@
 """A table: its name, its columns with their meaning, and the key that makes its rows unique and sorted."""
 
-import hashlib
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -17,11 +16,6 @@ class Table:
     def id_prefix(self) -> str:
         return self.name.rsplit("/", 1)[-1]
 
-    def row_id(self, round: int, key: str, *parents: object) -> str:
-        """`<table>-<round>-<hash of stage key, parents' ids, item index>`: the same in a rerun."""
-        text = "\0".join([key, *map(str, parents)])
-        return f"{self.id_prefix}-{round:04d}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
-
 
 def column(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False) -> pa.Field:
     """A column whose meaning travels with the file, in the field's metadata."""
@@ -29,7 +23,7 @@ def column(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False
 
 
 def table(name: str, *columns: pa.Field) -> Table:
-    row_id = column("id", pa.string(), "<table>-<round>-<hash of stage key, parents' ids, item index>")
+    row_id = column("id", pa.string(), "<table>-<round>-<hash of table, seed, label, parents' ids, index>")
     return Table(name, pa.schema([row_id, *columns]))
 
 

@@ -87,7 +87,9 @@ class Pretended:
         if found := whole(round, made_of):
             number, record = found
             return record if number == round.number else _marked(round, _copied(round, number, record))
-        draft = Draft(round.lineage, round.number, made_of.name, made_of.key, round.recipe.seed)
+        draft = Draft(
+            round.lineage, round.number, made_of.name, made_of.key, round.recipe.seed, label=shown.partition(".")[2]
+        )
         self.choice.seed(f"{round.number}{shown}")
         pretended: Callable[..., Row] = getattr(self, made_of.name, stage)
         figures = pretended(draft, **inputs)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from schemas.engines import RayExecutor
 from schemas.errors import BadInput, FactoryError, Stopped
-from tasks.store.keys import PROJECT, ROOT
+from tasks.store.code import PROJECT, ROOT
 
 TRIES = 4  # of one piece of work, each on another worker
 DECIDING = ("torch", "transformers", "tokenizers", "math-verify", "sympy", "latex2sympy2_extended")

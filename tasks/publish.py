@@ -10,7 +10,7 @@ import orjson
 from schemas.errors import Locked
 from schemas.manifest import Manifest
 from tasks.store.chain import sealed
-from tasks.store.keys import ROOT
+from tasks.store.code import ROOT
 from tasks.store.objects import create_once, file_digest, write_whole
 from tasks.store.strays import documents, remove_strays
 

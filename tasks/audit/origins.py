@@ -9,6 +9,7 @@ from schemas.errors import Damaged
 from schemas.manifest import Manifest, TableRef
 from schemas.questions import QUESTIONS
 from tasks.audit.rows import Row, Rows
+from tasks.store.identity import row_id
 from tasks.store.lineage import Lineage
 
 SOURCES = {"inputs/seeds": "seeds", "inputs/probe": "probe", "inputs/gold": "gold"}
@@ -71,6 +72,7 @@ def questions_of(rows: Rows, m: Manifest, proposal: Row) -> list[Row]:
 
 def items_of(m: Manifest, proposals: TableRef, proposal_id: str, text: str) -> Iterator[str]:
     """The ids that questions of a proposal may have: no more than it has lines."""
-    key = proposals.path.rpartition("/")[2]
+    key, round = proposals.path.rpartition("/")[2], int(proposal_id.split("-")[1])
+    label = next(shown for shown, played in m.stages.items() if played == key).partition(".")[2]
     for item in range(len(text.splitlines())):
-        yield QUESTIONS.row_id(m.round, key, proposal_id, item)
+        yield row_id(QUESTIONS, round, m.seed, label, proposal_id, item)

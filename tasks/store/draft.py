@@ -1,6 +1,5 @@
 """A draft: what a stage writes before it is whole. Parts that are there already are not made again."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from schemas.engines import LOCAL, Executor
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.table import Table
 from schemas.tables import TABLES
+from tasks.store.identity import random_seed, row_id
 from tasks.store.lineage import Lineage
 from tasks.store.objects import create_once, write_whole
 from tasks.store.parquet import create_part, read_part, read_parts, read_table, table_ref, write_part
@@ -35,7 +35,9 @@ class Draft:
     stage: str
     key: str
     seed: int
-    """The recipe's seed; the round is in the rows' ids already."""
+    """The recipe's seed."""
+    label: str = ""
+    """What tells this play of the stage from others of its round, such as `candidate`."""
     report: Callable[[int, int, str], None] = lambda done, total, unit: None
     """Called with (done, total, unit) as the stage goes."""
     spend: Callable[[int], None] = lambda tokens: None
@@ -167,7 +169,7 @@ class Draft:
     def elsewhere(self) -> "Draft":
         """What names this draft's rows in another process: it reports to nobody."""
         lineage = Lineage(self.lineage.store, self.lineage.recipe, ())
-        return Draft(lineage, self.round, self.stage, self.key, self.seed)
+        return Draft(lineage, self.round, self.stage, self.key, self.seed, self.label)
 
     def refused(
         self,
@@ -187,13 +189,12 @@ class Draft:
         }
 
     def row_id(self, table: Table, *parents: object) -> str:
-        """The id of a row that this stage writes: the same in a rerun."""
-        return table.row_id(self.round, self.key, *parents)
+        """The id of a row that this stage writes: the same in a rerun, whatever changed of the code."""
+        return row_id(table, self.round, self.seed, self.label, *parents)
 
     def random_seed(self, *parents: object) -> int:
         """63 bits for a random choice, from the recipe's seed, the round and what is chosen for."""
-        text = "\0".join(map(str, (self.seed, self.round, *parents)))
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
+        return random_seed(self.seed, self.round, *parents)
 
     def tables(self) -> dict[str, TableRef]:
         """What was written: every table, by name."""

@@ -11,7 +11,7 @@ import yaml
 from pydantic import ConfigDict, ValidationError
 
 from flows.register import AUTOMATIONS, DEPLOYMENTS, POOL, automations
-from tasks.store.keys import ROOT
+from tasks.store.code import ROOT
 
 HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 NASTY = 'he said "no"\n</script>\\ {{ 1 + 1 }} {% raw %} \u2028 é\''

@@ -16,6 +16,7 @@ from schemas.selections import SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.train_steps import TRAIN_STEPS
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
+from tasks.store.identity import row_id
 from tasks.store.objects import write_whole
 from tasks.store.parquet import table_ref, write_part
 
@@ -97,11 +98,17 @@ def _tables(number, texts):
     for place, text in enumerate(texts):
         for table, row in _about(number, place, text):
             rows[table].append(row)
-    probe = {"id": PROBE.row_id(number, KEY, 0), "question": texts[0], "reference": "1", "source_row": 0}
-    vote = {"id": PROBE_VERDICTS.row_id(number, KEY, 0), "question_id": probe["id"], "answer": "1", "agreement": 0.75}
-    vote |= {"agreement_valid": 0.75, "classes": [{"answer": "1", "count": 3}], "tied": False, "reference": "1"}
+    probe = {"id": row_id(PROBE, number, 1, "", 0), "question": texts[0], "reference": "1", "source_row": 0}
+    vote = {"id": row_id(PROBE_VERDICTS, number, 1, "", 0), "question_id": probe["id"], "answer": "1"}
+    vote |= {
+        "agreement": 0.75,
+        "agreement_valid": 0.75,
+        "classes": [{"answer": "1", "count": 3}],
+        "tied": False,
+        "reference": "1",
+    }
     steps = [
-        {"id": TRAIN_STEPS.row_id(number, KEY, step), "method": "sft", "step": step, "loss": 1 / step,
+        {"id": row_id(TRAIN_STEPS, number, 1, "", step), "method": "sft", "step": step, "loss": 1 / step,
          "learning_rate": 0.1, "grad_norm": None, "num_tokens": None, "reward_accuracy": None}
         for step in range(1, 9)
     ]  # fmt: skip
@@ -116,7 +123,7 @@ def _about(number, place, text):
     """A proposal, its question, two attempts at it with their answers, the vote, and what came of it."""
 
     def named(table, *parents):
-        return table.row_id(number, KEY, place, *parents)
+        return row_id(table, number, 1, "", place, *parents)
 
     proposal, question, verdict = named(PROPOSALS), named(QUESTIONS), named(VERDICTS)
     sampled = {"num_tokens": 3, "finish_reason": "stop", "verified": True}
