@@ -98,7 +98,7 @@ def _to_play(round: Round, shown: str, stage: Keyed) -> Planned:
 
 def _to_come(shown: str, stage: Keyed) -> StageRecord:
     def table(name: str) -> TableRef:
-        return TableRef(table=name.rsplit("/", 1)[-1], path=shown, rows=0, digest=AWAITED + shown, files={})
+        return TableRef(table=name, path=shown, rows=0, digest=AWAITED + shown, files={})
 
     return StageRecord.model_construct(
         stage=stage.name,

@@ -2,15 +2,17 @@
 
 import pyarrow as pa
 
-from schemas.table import column, table
+from schemas.answers import RIGHT_OR_WRONG
+from schemas.table import column, parent, share, table, text, total
 
 ADVANTAGES = table(
     "advantages",
-    column("question_id", pa.string(), "the question"),
-    column("attempt_id", pa.string(), "the attempt"),
-    column("prompt", pa.string(), "the solver's prompt"),
+    "an attempt as tokens, and how much better it was than others",
+    parent("question_id", "questions", meaning="the question"),
+    parent("attempt_id", "attempts", meaning="the attempt"),
+    text("prompt", "the solver's prompt"),
     column("completion", pa.string(), "the attempt's text"),
-    column("agreement", pa.float64(), "share of attempts behind the verdict"),
+    share("agreement", "share of attempts behind the verdict"),
     column("reward", pa.float64(), "1 if the attempt agrees with the verdict, else 0"),
     column("kept", pa.bool_(), "trained on; false: its question was not selected, it only counted for the others"),
     column("prompt_ids", pa.list_(pa.int32()), "the prompt's tokens"),
@@ -25,4 +27,7 @@ ADVANTAGES = table(
         nullable=True,
     ),
     column("advantages", pa.list_(pa.float32()), "advantage of each completion token"),
+    also=(RIGHT_OR_WRONG,),
+    whole=lambda limits: [total("kept", limits.min_policy_rows or 0)],
+    trains=True,
 )

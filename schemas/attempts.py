@@ -2,17 +2,24 @@
 
 import pyarrow as pa
 
-from schemas.table import VERIFIED, column, table
+from schemas.table import ENDED, VERIFIED, column, count, parent, table, text
 
 ATTEMPTS = table(
     "attempts",
-    column("question_id", pa.string(), "the question (or probe row) attempted"),
+    "an answer of the solver's to a question",
+    parent(
+        "question_id",
+        "questions",
+        "inputs/probe",
+        "inputs/gold",
+        meaning="the question (or probe row) attempted",
+    ),
     column("sample", pa.int32(), "attempt of this question, from 0"),
     column("num_planned", pa.int32(), "attempts the recipe asks for; fewer were made if it stopped early"),
-    column("prompt", pa.string(), "the prompt as the model saw it; a teacher's, as the student will"),
+    text("prompt", "the prompt as the model saw it; a teacher's, as the student will"),
     column("text", pa.string(), "the completion"),
-    column("num_tokens", pa.int32(), "tokens of the completion"),
-    column("finish_reason", pa.string(), "stop or length"),
+    count("num_tokens", "tokens of the completion"),
+    ENDED,
     column("checkpoint", pa.string(), "digest of the weights that answered; MODEL@REVISION of a teacher"),
     VERIFIED,
 )

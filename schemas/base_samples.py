@@ -2,15 +2,17 @@
 
 import pyarrow as pa
 
-from schemas.table import VERIFIED, column, table
+from schemas.table import ENDED, VERIFIED, about, column, count, table, text
 
 BASE_SAMPLES = table(
     "base_samples",
-    column("question_id", pa.string(), "the selected question"),
-    column("prompt", pa.string(), "the solver's prompt"),
+    "an answer of the base's to a selected question",
+    about("question_id", "questions", meaning="the selected question"),
+    text("prompt", "the solver's prompt"),
     column("text", pa.string(), "the base's answer, one a question"),
-    column("num_tokens", pa.int32(), "tokens of the answer"),
-    column("finish_reason", pa.string(), "stop or length"),
+    count("num_tokens", "tokens of the answer"),
+    ENDED,
     column("checkpoint", pa.string(), "digest of the base"),
     VERIFIED,
+    later="later training, while the round is held",
 )

@@ -2,20 +2,22 @@
 
 import pyarrow as pa
 
-from schemas.table import VERIFIED, column, table
+from schemas.table import ENDED, VERIFIED, column, count, parent, table, text
 
 EVALUATIONS = table(
     "evaluations",
+    "an answer to a benchmark item",
     column("benchmark", pa.string(), "name of the benchmark"),
-    column("item_id", pa.string(), "the benchmark item"),
+    parent("item_id", "inputs/benchmark_items", meaning="the benchmark item"),
     column("checkpoint", pa.string(), "digest of the weights that answered"),
     column("greedy", pa.bool_(), "greedy, or sampled for mean@k"),
     column("sample", pa.int32(), "0 for greedy; sample of the item, from 0"),
     column("text", pa.string(), "the completion"),
     column("answer", pa.string(), "the final answer read from it", nullable=True),
-    column("reference", pa.string(), "the true answer"),
+    text("reference", "the true answer"),
     column("correct", pa.bool_(), "whether they are equal; null if the check was undecided", nullable=True),
-    column("num_tokens", pa.int32(), "tokens of the completion"),
-    column("finish_reason", pa.string(), "stop or length"),
+    count("num_tokens", "tokens of the completion"),
+    ENDED,
     VERIFIED,
+    later="comparisons with the same weights in later rounds",
 )

@@ -2,34 +2,42 @@
 
 import pyarrow as pa
 
-from schemas.table import column, table
+from schemas.table import column, table, text
+
+_SOURCE_ROW = column("source_row", pa.int64(), "its row in the user's file, from 0")
 
 SEEDS = table(
     "inputs/seeds",
-    column("question", pa.string(), "text of the problem, white space trimmed"),
-    column("source_row", pa.int64(), "its row in the user's file, from 0"),
+    "a question of the user's, shown to the proposer",
+    text("question", "text of the problem, white space trimmed"),
+    _SOURCE_ROW,
 )
 
 PROBE = table(
     "inputs/probe",
-    column("question", pa.string(), "text of the problem"),
-    column("reference", pa.string(), "its true answer; read only to measure the vote"),
-    column("source_row", pa.int64(), "its row in the user's file, from 0"),
+    "a question of known answer, asked blind among the new ones",
+    text("question", "text of the problem"),
+    text("reference", "its true answer; read only to measure the vote"),
+    _SOURCE_ROW,
+    protected=True,
 )
 
 GOLD = table(
     "inputs/gold",
-    column("question", pa.string(), "text of the problem"),
-    column("prompt", pa.string(), "what the solver is asked"),
-    column("completion", pa.string(), "the user's worked solution, white space around it trimmed"),
-    column("source_row", pa.int64(), "its row in the user's file, from 0"),
+    "a question with the user's worked solution",
+    text("question", "text of the problem"),
+    text("prompt", "what the solver is asked"),
+    text("completion", "the user's worked solution, white space around it trimmed"),
+    _SOURCE_ROW,
 )
 
 BENCHMARK_ITEMS = table(
     "inputs/benchmark_items",
+    "an item of a frozen benchmark",
     column("benchmark", pa.string(), "name of the benchmark in the recipe"),
     column("sealed", pa.bool_(), "never played in a round"),
-    column("question", pa.string(), "text of the problem"),
-    column("reference", pa.string(), "its true answer"),
-    column("source_row", pa.int64(), "its row in the user's file, from 0"),
+    text("question", "text of the problem"),
+    text("reference", "its true answer"),
+    _SOURCE_ROW,
+    protected=True,
 )

@@ -2,27 +2,41 @@
 
 import pyarrow as pa
 
-from schemas.table import column, table
+from schemas.table import column, expect, parent, rows, share, table, text
 
 PREFERENCE_PAIRS = table(
     "preference_pairs",
-    column("question_id", pa.string(), "the question, or the gold row"),
-    column(
+    "two answers to a prompt, one preferred",
+    parent("question_id", "questions", "inputs/gold", meaning="the question, or the gold row"),
+    parent(
         "chosen_attempt_id",
-        pa.string(),
-        "an attempt that agrees with the verdict; null if gold is chosen",
+        "attempts",
+        meaning="an attempt that agrees with the verdict; null if gold is chosen",
         nullable=True,
     ),
-    column("rejected_attempt_id", pa.string(), "a valid attempt that does not, or any attempt at a gold question"),
-    column("prompt", pa.string(), "the solver's prompt"),
-    column("chosen", pa.string(), "text of the agreeing attempt, or the gold solution"),
-    column("rejected", pa.string(), "text of the other"),
+    parent(
+        "rejected_attempt_id",
+        "attempts",
+        meaning="a valid attempt that does not, or any attempt at a gold question",
+    ),
+    text("prompt", "the solver's prompt"),
+    text("chosen", "text of the agreeing attempt, or the gold solution"),
+    text("rejected", "text of the other"),
     column("agreement", pa.float64(), "share of attempts behind the verdict; 1 for gold"),
-    column(
+    share(
         "chosen_winrate",
-        pa.float64(),
         "how often the chosen attempt wins against all valid attempts at the question; 1 for gold",
     ),
-    column("rejected_winrate", pa.float64(), "the same of the rejected attempt"),
-    column("pair_winrate", pa.float64(), "how often the chosen attempt wins against the rejected one; 1 by votes"),
+    share("rejected_winrate", "the same of the rejected attempt"),
+    share("pair_winrate", "how often the chosen attempt wins against the rejected one; 1 by votes"),
+    also=(
+        expect(
+            "ExpectSelectColumnValuesToBeUniqueWithinRecord",
+            column_list=["chosen", "rejected"],
+            ignore_row_if="never",
+        ),
+    ),
+    whole=lambda limits: [rows(limits.min_preference_pairs)],
+    trains=True,
+    later="later training, while the round is held",
 )

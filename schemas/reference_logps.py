@@ -2,13 +2,14 @@
 
 import pyarrow as pa
 
-from schemas.table import column, table
+from schemas.table import between, column, one_of, parent, table
 
 REFERENCE_LOGPS = table(
     "reference_logps",
-    column("pair_id", pa.string(), "the preference pair"),
+    "what a fixed reference says of a pair",
+    parent("pair_id", "preference_pairs", meaning="the preference pair"),
     column("method", pa.string(), "the method that trains on it, such as dpo"),
-    column("reference", pa.string(), "start, champion or base"),
+    one_of("reference", "start, champion or base", "start", "champion", "base"),
     column(
         "checkpoint",
         pa.string(),
@@ -17,4 +18,5 @@ REFERENCE_LOGPS = table(
     ),
     column("chosen_logp", pa.float64(), "log-probability of the chosen answer, in nats, summed over its tokens"),
     column("rejected_logp", pa.float64(), "the same of the rejected answer"),
+    also=(between("chosen_logp", None, 0), between("rejected_logp", None, 0)),
 )

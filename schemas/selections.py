@@ -2,23 +2,26 @@
 
 import pyarrow as pa
 
-from schemas.table import column, table
+from schemas.table import about, column, one_of, parent, share, table, text
 
 SELECTIONS = table(
     "selections",
-    column("question_id", pa.string(), "the question"),
-    column("verdict_id", pa.string(), "the verdict that labels it"),
+    "a question with a label to train on",
+    about("question_id", "questions", meaning="the question"),
+    parent("verdict_id", "verdicts", meaning="the verdict that labels it"),
     column("text", pa.string(), "the question's text; a few-shot of later rounds once this round is promoted"),
-    column("answer", pa.string(), "the verdict's answer"),
-    column("agreement", pa.float64(), "share of attempts behind it"),
+    text("answer", "the verdict's answer"),
+    share("agreement", "share of attempts behind it"),
+    later="few-shots of later rounds",
 )
 
 CONTAMINATION = table(
     "contamination",
-    column("row_id", pa.string(), "the question or seed that hit"),
-    column("kind", pa.string(), "exact, ngram or near"),
+    "a row that touches a benchmark or the probe",
+    about("row_id", "questions", "inputs/seeds", "inputs/gold", meaning="the question or seed that hit"),
+    one_of("kind", "exact, ngram or near", "exact", "ngram", "near"),
     column("set_name", pa.string(), "the protected set: probe, or a benchmark's name"),
-    column("protected_id", pa.string(), "the protected row"),
+    parent("protected_id", "inputs/probe", "inputs/benchmark_items", meaning="the protected row"),
     column("span", pa.string(), "the text that matched"),
-    column("score", pa.float64(), "1 for exact and ngram, ROUGE-L F1 for near"),
+    share("score", "1 for exact and ngram, ROUGE-L F1 for near"),
 )

@@ -1,14 +1,17 @@
 """What supervised fine-tuning reads, in TRL's columns."""
 
-import pyarrow as pa
-
-from schemas.table import column, table
+from schemas.table import expect, parent, rows, share, table, text
 
 SFT_EXAMPLES = table(
     "sft_examples",
-    column("question_id", pa.string(), "the question, or the gold row"),
-    column("attempt_id", pa.string(), "the agreeing attempt; null if the completion is gold", nullable=True),
-    column("prompt", pa.string(), "the solver's prompt"),
-    column("completion", pa.string(), "the attempt's text, or the gold solution"),
-    column("agreement", pa.float64(), "share of attempts behind its answer; 1 for gold"),
+    "a prompt and the completion to learn",
+    parent("question_id", "questions", "inputs/gold", meaning="the question, or the gold row"),
+    parent("attempt_id", "attempts", meaning="the agreeing attempt; null if the completion is gold", nullable=True),
+    text("prompt", "the solver's prompt"),
+    text("completion", "the attempt's text, or the gold solution"),
+    share("agreement", "share of attempts behind its answer; 1 for gold"),
+    also=(expect("ExpectColumnValuesToNotMatchRegex", column="completion", regex=r"^\s*$"),),
+    whole=lambda limits: [rows(limits.min_sft_examples)],
+    trains=True,
+    later="later training, while the round is held",
 )

@@ -2,12 +2,13 @@
 
 import pyarrow as pa
 
-from schemas.table import column, table
+from schemas.table import column, count, table
 
 TRAIN_STEPS = table(
     "train_steps",
+    "a step that the trainer logged",
     column("method", pa.string(), "sft, dpo, ..."),
-    column("step", pa.int32(), "optimiser step, from 1"),
+    count("step", "optimiser step, from 1"),
     column("loss", pa.float64(), "mean training loss since the row before"),
     column("learning_rate", pa.float64(), "learning rate at this step"),
     column("grad_norm", pa.float64(), "norm of the gradient before clipping", nullable=True),

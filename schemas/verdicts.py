@@ -2,10 +2,9 @@
 
 import pyarrow as pa
 
-from schemas.table import column, table
+from schemas.table import about, between, column, mean, no_less, share, table, text
 
 _VOTE = (
-    column("question_id", pa.string(), "the question voted on"),
     column(
         "answer",
         pa.string(),
@@ -16,7 +15,7 @@ _VOTE = (
     column("num_attempts", pa.int32(), "attempts in all"),
     column("num_planned", pa.int32(), "attempts the recipe asks for; more than num_attempts: solve stopped early"),
     column("num_valid", pa.int32(), "attempts with a usable answer"),
-    column("agreement", pa.float64(), "votes over all attempts"),
+    share("agreement", "votes over all attempts"),
     column("agreement_valid", pa.float64(), "votes over valid attempts; 0 if there are none"),
     column(
         "classes",
@@ -27,16 +26,29 @@ _VOTE = (
     column("undecided", pa.int32(), "checks that timed out"),
 )
 
-VERDICTS = table("verdicts", *_VOTE)
+VERDICTS = table(
+    "verdicts",
+    "the vote on a question",
+    about("question_id", "questions", meaning="the question voted on"),
+    *_VOTE,
+    also=(
+        between("agreement_valid", 0, 1),
+        no_less("num_attempts", "num_valid"),
+        no_less("num_planned", "num_attempts"),
+    ),
+)
 
 PROBE_VERDICTS = table(
     "probe_verdicts",
+    "the vote on a probe row",
+    about("question_id", "inputs/probe", meaning="the question voted on"),
     *_VOTE,
-    column("reference", pa.string(), "the true answer"),
+    text("reference", "the true answer"),
     column(
         "correct",
         pa.bool_(),
         "whether the vote found it; null without a verdict or if undecided",
         nullable=True,
     ),
+    whole=lambda limits: [mean("correct", limits.min_vote_precision)],
 )

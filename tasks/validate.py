@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
-from schemas.expectations import VALIDATED
+from schemas.expectations import Contract
 from schemas.manifest import TableRef
 from schemas.settings import Validate as Settings
 from tasks.checks.suites import Failure, Suites
@@ -16,21 +16,24 @@ from tasks.store.draft import Draft
 Dropped = tuple[str, str]  # table, expectation
 
 
-def validate(draft: Draft, *, settings: Settings, tables: tuple[TableRef, ...]) -> dict[str, Any]:
-    """Write the failing rows into `dropped`, with those that descend from them; report batch-level failures.
+def validate(
+    draft: Draft, *, settings: Settings, tables: tuple[TableRef, ...], contracts: tuple[Contract, ...]
+) -> dict[str, Any]:
+    """Write the failing rows into `dropped`, with all that was made of them; report batch-level failures.
 
-    Row-level: the row, and what was selected or built from it, are dropped under the expectation's name.
+    Row-level: the row, what it speaks of, and what was made of either are dropped under the expectation's name.
     Batch-level, over the rows that are left, of a table that several stages wrote over all: `failures`, each with
-    table, expectation and figures; `stop_if_invalid` raises them.
+    table, expectation and figures; `stop_if_invalid` raises them. `contracts`: of each of the tables.
     """
-    tables = tuple({ref.path: ref for ref in tables if ref.table in VALIDATED}.values())
+    tables = tuple({ref.path: ref for ref in tables}.values())
+    of_table = {contract.table: contract for contract in contracts}
     rows = {ref.path: draft.read(ref) for ref in tables}
     checker = Suites()
     failures: list[Failure] = []
     dropped: dict[str, Dropped] = {}
     checked: dict[str, dict[str, int]] = {}
     for done, ref in enumerate(tables):
-        failing = checker.failing_rows(ref, rows[ref.path])
+        failing = checker.failing_rows(ref.table, of_table[ref.table].row_level, rows[ref.path])
         dropped |= {row_id: (ref.table, name) for row_id, name in failing.items()}
         share = len(failing) / ref.rows if ref.rows else 0.0
         if share > settings.max_failing_rows:
@@ -40,12 +43,12 @@ def validate(draft: Draft, *, settings: Settings, tables: tuple[TableRef, ...]) 
             )
         checked[ref.path] = {"rows": ref.rows, "failing_rows": len(failing)}
         draft.report(done + 1, 2 * len(tables), "suites")
-    dropped |= _descendants({ref.table: rows[ref.path] for ref in tables}, dropped)
+    if dropped:
+        dropped = _spoilt([(of_table[ref.table], rows[ref.path]) for ref in tables], dropped)
     for done, name in enumerate(dict.fromkeys(ref.table for ref in tables), 1):
-        refs = [ref for ref in tables if ref.table == name]
-        together = pa.concat_tables([rows[ref.path] for ref in refs])
+        together = pa.concat_tables([rows[ref.path] for ref in tables if ref.table == name])
         left = together.filter(pc.invert(pc.is_in(together["id"], pa.array(dropped, pa.string()))))
-        failures += checker.batch_failures(refs[0], left, settings)
+        failures += checker.batch_failures(name, of_table[name].batch_level, left)
         draft.report(len(tables) + done, 2 * len(tables), "suites")
     draft.write(DROPPED, [draft.refused(row_id, table, reason) for row_id, (table, reason) in dropped.items()])
     return {"passed": not failures, "failures": failures, "tables": checked}
@@ -59,27 +62,22 @@ def stop_if_invalid(report: dict[str, Any]) -> None:
         raise ValidationFailed(line + (f" (and {more} more)" if more else ""))
 
 
-def _descendants(tables: dict[str, pa.Table], failing: dict[str, Dropped]) -> dict[str, Dropped]:
-    """Selections and training rows made from a failing row fail with it, under the same expectation."""
-    culprits = dict(failing)  # a failing row, and the question or attempt that it speaks of
-    for table, parent in (("verdicts", "question_id"), ("selections", "question_id"), ("answers", "attempt_id")):
-        for row in tables[table].select(["id", parent]).to_pylist() if table in tables else ():
-            if row["id"] in failing:
-                culprits.setdefault(row[parent], failing[row["id"]])
-    for row in tables["questions"].select(["id", "proposal_id"]).to_pylist() if "questions" in tables else ():
-        if row["proposal_id"] in failing:
-            culprits.setdefault(row["id"], failing[row["proposal_id"]])
-    unasked = dict(culprits)  # without the base's answer, pairs alone are of no use
-    for row in tables["base_samples"].select(["id", "question_id"]).to_pylist() if "base_samples" in tables else ():
-        if row["id"] in failing:
-            unasked.setdefault(row["question_id"], failing[row["id"]])
+def _spoilt(tables: list[tuple[Contract, pa.Table]], failing: dict[str, Dropped]) -> dict[str, Dropped]:
+    """The failing rows and all that falls with them, in the order in which the tables were made: what a failing row
+    speaks of, and what was made of any of these."""
+    why = {row_id: reason for row_id, (_, reason) in failing.items()}
+    for contract, rows in reversed(tables):
+        for column in contract.about:
+            for row_id, subject in zip(rows["id"].to_pylist(), rows[column].to_pylist(), strict=True):
+                if row_id in why:
+                    why.setdefault(subject, why[row_id])
     found: dict[str, Dropped] = {}
-    for table in ("selections", "sft_examples", "preference_pairs", "advantages"):
-        if table in tables:
-            spoilt = unasked if table == "preference_pairs" else culprits
-            parents = [name for name in tables[table].column_names if name.endswith(("question_id", "attempt_id"))]
-            for row in tables[table].select(["id", *parents]).to_pylist():
-                culprit = next((row[parent] for parent in parents if row[parent] in spoilt), None)
-                if culprit and row["id"] not in failing:
-                    found[row["id"]] = (table, spoilt[culprit][1])
-    return found
+    for contract, rows in tables:
+        columns = [rows[column].to_pylist() for column in contract.made_of]
+        for row_id, *named in zip(rows["id"].to_pylist(), *columns, strict=True):
+            parents = [each for value in named for each in (value if isinstance(value, list) else [value])]
+            spoilt = next((why[each] for each in (row_id, *parents) if each in why), None)
+            if spoilt:
+                why.setdefault(row_id, spoilt)
+                found[row_id] = (contract.table, why[row_id])
+    return failing | found

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flows.methods.mixing import asked_of_base
+from flows.methods.promotion import checked
 from flows.round import Round
 from schemas.controls import arm_of
 from schemas.errors import Stopped, ValidationFailed
@@ -18,7 +19,6 @@ from tasks.evaluate import evaluate
 from tasks.judge import judge
 from tasks.select import select
 from tasks.train import train
-from tasks.validate import validate
 
 ROWS = ("sft_examples", "preference_pairs")
 CHECKPOINTS = 4
@@ -91,9 +91,9 @@ def _random_label(round: Round, tables: Tables, building: dict[str, Any], traini
         answers=judged["answers"], reads_pairs="preference_pairs" in recipe.train.reads, **unvoted,
     ).tables  # fmt: skip
     written = [ref for made in (judged, selected, asked, built) for ref in made.values()]
-    checked = play(validate, label, settings=recipe.validation, tables=(questions, attempts, *written)).tables
+    validated = checked(round, label, (questions, attempts, *written)).tables
     rows = {name: (ref,) for name, ref in ({name: built[name] for name in ROWS} | asked).items()}
-    trained = play(train, label, **training | rows | {"invalid": (checked["dropped"],)})
+    trained = play(train, label, **training | rows | {"invalid": (validated["dropped"],)})
     _evaluate(round, label, trained.figures["checkpoint"], tables)
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from flows.round import Round
+from schemas.expectations import contracts
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
 from tasks.confirm import confirm
 from tasks.evaluate import evaluate
@@ -17,6 +18,13 @@ class Standing(NamedTuple):
 
     base: TableRef
     champion: TableRef
+
+
+def checked(round: Round, label: str, tables: Sequence[TableRef]) -> StageRecord:
+    """The tables against what they declare."""
+    limits = round.recipe.validation
+    found = contracts((ref.table for ref in tables), limits)
+    return round.play(validate, label, settings=limits, tables=tuple(tables), contracts=found)
 
 
 def standing(round: Round, items: TableRef) -> Standing:
@@ -42,7 +50,7 @@ def promote(
     logs = ("train_steps", "reference_logps") if recipe.train.references else ("train_steps",)
     first, before, after = *stood, answers("candidate", candidate)
     logged = [record.tables[t] for record in trained for t in logs]
-    scored = play(validate, "scores", settings=recipe.validation, tables=(*logged, first, before, after))
+    scored = checked(round, "scores", (*logged, first, before, after))
     stop_if_invalid(scored.figures)
     decided = play(
         gate, settings=recipe.gate, base=first, champion=before, candidate=after, invalid=scored.tables["dropped"],
@@ -51,7 +59,7 @@ def promote(
     sealed = recipe.gate.sealed
     if sealed and (decided["decision"] == "promoted" or decided["awaiting_approval"]):
         before, after = answers("champion", round.champion, sealed), answers("candidate", candidate, sealed)
-        scored = play(validate, "sealed", settings=recipe.validation, tables=(before, after))
+        scored = checked(round, "sealed", (before, after))
         stop_if_invalid(scored.figures)
         play(
             confirm, settings=recipe.gate, champion=before, candidate=after, invalid=scored.tables["dropped"],

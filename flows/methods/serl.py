@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.methods.controls import ROWS, play_controls
 from flows.methods.mixing import asked_of_base, mixed_in
-from flows.methods.promotion import promote, standing
+from flows.methods.promotion import checked, promote, standing
 from flows.round import Round
 from tasks.alarms import alarms
 from tasks.build import build
@@ -21,7 +21,7 @@ from tasks.propose import propose
 from tasks.select import select
 from tasks.solve import solve
 from tasks.train import train
-from tasks.validate import stop_if_invalid, validate
+from tasks.validate import stop_if_invalid
 
 
 def serl(round: Round) -> None:
@@ -61,11 +61,11 @@ def serl(round: Round) -> None:
     ).tables  # fmt: skip
 
     written = [ref for tables in (given, proposed, solved, judged, selected, based, built) for ref in tables.values()]
-    checked = play(validate, settings=recipe.validation, tables=tuple(written))
+    validated = checked(round, "", written)
     watched = play(
-        alarms, settings=recipe.alarms, tables=(*written, checked.tables["dropped"]), earlier=round.measured()
+        alarms, settings=recipe.alarms, tables=(*written, validated.tables["dropped"]), earlier=round.measured()
     )
-    stop_if_invalid(checked.figures)
+    stop_if_invalid(validated.figures)
     stood = standing(round, items)
 
     again = partial(round.tables_again, held=recipe.train.use_held_rounds)
@@ -74,7 +74,7 @@ def serl(round: Round) -> None:
         "settings": recipe.train.of_round(round.number), "model": round.champion,
         "base": round.base if "base" in recipe.train.references else None,
         "sft_examples": again("sft_examples"), "preference_pairs": paired("preference_pairs"),
-        "invalid": (*paired("dropped"), checked.tables["dropped"]),
+        "invalid": (*paired("dropped"), validated.tables["dropped"]),
     }  # fmt: skip
     if based:
         training["base_samples"] = (*paired("base_samples"), based["base_samples"])

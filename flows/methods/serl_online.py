@@ -8,7 +8,7 @@ verdict and advantage lies in the tables, and each stage of a wave has its own m
 from functools import partial
 from typing import NamedTuple
 
-from flows.methods.promotion import promote, standing
+from flows.methods.promotion import checked, promote, standing
 from flows.round import Round
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
 from tasks.advantage import advantage
@@ -19,7 +19,7 @@ from tasks.propose import propose
 from tasks.select import select
 from tasks.solve import solve
 from tasks.train import train
-from tasks.validate import stop_if_invalid, validate
+from tasks.validate import stop_if_invalid
 from tasks.waves import Wave
 
 
@@ -47,16 +47,14 @@ def serl_online(round: Round) -> None:
     for number in range(1, settings.waves + 1):
         waves.append(_labelled(round, policy, proposed["questions"], probe, items, wave=(number, settings.waves)))
         before = written if number == 1 else [*proposed.values()]  # a question that fails takes its attempts with it
-        checked = play(
-            validate, f"wave-{number}", settings=recipe.validation,
-            tables=(*before, *waves[-1].written, *(wave.probe_verdicts for wave in waves)),
-        )  # fmt: skip
-        written += [*waves[-1].written, checked.tables["dropped"]]
-        if not checked.figures["passed"]:
+        looked_at = (*before, *waves[-1].written, *(wave.probe_verdicts for wave in waves))
+        validated = checked(round, f"wave-{number}", looked_at)
+        written += [*waves[-1].written, validated.tables["dropped"]]
+        if not validated.figures["passed"]:
             break
         trainings.append(play(
             train, f"wave-{number}", settings=recipe.train, model=policy, base=None, sft_examples=(),
-            preference_pairs=(), advantages=(waves[-1].advantages,), invalid=(checked.tables["dropped"],),
+            preference_pairs=(), advantages=(waves[-1].advantages,), invalid=(validated.tables["dropped"],),
             moments=moments, adapter=adapter, wave=number,
         ))  # fmt: skip
         left = trainings[-1].figures
@@ -68,7 +66,7 @@ def serl_online(round: Round) -> None:
         elif number < settings.waves:
             moments = CheckpointRef(digest=left["moments"])
     watched = play(alarms, settings=recipe.alarms, tables=tuple(written), earlier=round.measured())
-    stop_if_invalid(checked.figures)
+    stop_if_invalid(validated.figures)
     probed = tuple(wave.probe_verdicts for wave in waves)
     promote(round, trainings, stood=stood, items=items, probe_verdicts=probed, alarms=watched.figures["holds"])
 

@@ -13,39 +13,6 @@ from tasks.audit.integrity import Opened
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import read_table
 
-ASKED = ("questions", "inputs/probe", "inputs/gold")
-PARENTS = {  # (table, column) -> where the parent stands, in the same round
-    ("proposals", "fewshot_ids"): ("inputs/seeds",),
-    ("questions", "proposal_id"): ("proposals",),
-    ("questions", "nearest_id"): ("inputs/seeds", "questions"),
-    ("attempts", "question_id"): ASKED,
-    ("answers", "attempt_id"): ("attempts",),
-    ("answers", "question_id"): ("questions", "inputs/probe"),
-    ("verdicts", "question_id"): ("questions",),
-    ("probe_verdicts", "question_id"): ("inputs/probe",),
-    ("selections", "question_id"): ("questions",),
-    ("selections", "verdict_id"): ("verdicts",),
-    ("base_samples", "question_id"): ("questions",),
-    ("contamination", "row_id"): ("questions", "inputs/seeds", "inputs/gold", "dropped"),
-    ("contamination", "protected_id"): ("inputs/probe", "inputs/benchmark_items"),
-    ("sft_examples", "question_id"): ("questions", "inputs/gold"),
-    ("sft_examples", "attempt_id"): ("attempts",),
-    ("preference_pairs", "question_id"): ("questions", "inputs/gold"),
-    ("preference_pairs", "chosen_attempt_id"): ("attempts",),
-    ("preference_pairs", "rejected_attempt_id"): ("attempts",),
-    ("reference_logps", "pair_id"): ("preference_pairs",),
-    ("advantages", "question_id"): ("questions",),
-    ("advantages", "attempt_id"): ("attempts",),
-    ("evaluations", "item_id"): ("inputs/benchmark_items",),
-}
-EARLIER = {  # where else: in rounds that it was built on, or in any earlier one
-    ("sft_examples", "question_id"): ("questions", True),
-    ("sft_examples", "attempt_id"): ("attempts", True),
-    ("proposals", "fewshot_ids"): ("selections", True),
-    ("questions", "nearest_id"): ("questions", False),
-    ("reference_logps", "pair_id"): ("preference_pairs", True),
-}
-
 
 class Shelf:
     """Tables of earlier rounds, read once each."""
@@ -55,19 +22,20 @@ class Shelf:
         self._read: dict[str, pa.Table | None] = {}
 
     def rows(self, ref: TableRef) -> pa.Table | None:
-        """`id` and `text` of a table; None if it is damaged: it is named where its own round is looked at."""
+        """`id` of a table, and `text` if it has one; None if it is damaged: its own round names that."""
         if ref.path not in self._read:
             try:
-                self._read[ref.path] = read_table(self.lineage.folder, ref, TABLES[ref.table]).select(["id", "text"])
+                rows = read_table(self.lineage.folder, ref, TABLES[ref.table])
+                self._read[ref.path] = rows.select([name for name in ("id", "text") if name in rows.column_names])
             except (Damaged, pa.ArrowException, KeyError):
                 self._read[ref.path] = None
         return self._read[ref.path]
 
-    def earlier(self, opened: Opened, table: str, built_on: bool) -> list[pa.Table] | None:
-        """A table of the rounds that one was built on, or of all before it; None if any is damaged."""
+    def earlier(self, opened: Opened, *tables: str, built_on: bool) -> list[pa.Table] | None:
+        """Tables of the rounds that one was built on, or of all before it; None if any is damaged."""
         m = opened.manifest
         before = [e for e in self.lineage.manifests if e.round < m.round and (not built_on or e.round in m.built_on)]
-        found = [self.rows(ref) for e in before for ref in e.tables.get(table, [])]
+        found = [self.rows(ref) for e in before for table in tables for ref in e.tables.get(table, [])]
         return None if any(rows is None for rows in found) else [rows for rows in found if rows is not None]
 
 
@@ -76,15 +44,16 @@ def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
     m = opened.manifest
     weights = {ref.digest for ref in (m.base, m.champion, m.candidate) if ref}
     for controls in (False, True):  # a control builds on the round's own rows, never the other way round
-        for (table, column), parents in PARENTS.items():
-            refs, known = _written(opened, table, controls), opened.tables(*parents, controls=controls)
+        for name, parent in ((table.name, parent) for table in TABLES.values() for parent in table.parents):
+            refs, known = _written(opened, name, controls), opened.tables(*parent.tables, controls=controls)
             if known is None:
                 continue
-            what = f"a row of {' or '.join(parents)}"
-            gone = list(_unknown(opened, refs, column, _ids(known), what))
-            if gone and (table, column) in EARLIER:
-                earlier = shelf.earlier(opened, *EARLIER[table, column])
-                gone = [] if earlier is None else list(_unknown(opened, refs, column, _ids(known + earlier), what))
+            what = f"a row of {' or '.join(parent.tables)}"
+            gone = list(_unknown(opened, refs, parent.column, _ids(known), what))
+            if gone:
+                earlier = shelf.earlier(opened, *parent.tables, built_on=parent.relation != "names")
+                known += earlier or []
+                gone = [] if earlier is None else list(_unknown(opened, refs, parent.column, _ids(known), what))
             yield from gone
         trained = set(_trained(opened, "train.control-" if controls else "train.wave-"))
         authors = {m.champion.digest, *_teachers(opened)}

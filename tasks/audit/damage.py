@@ -4,17 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.manifest import Manifest
+from schemas.tables import TABLES
 from tasks.store.descent import descendants
-
-LATER = {  # who reads a round's table in a later round
-    "questions": "novelty of every later round",
-    "selections": "few-shots of later rounds",
-    "sft_examples": "later training, while the round is held",
-    "preference_pairs": "later training, while the round is held",
-    "base_samples": "later training, while the round is held",
-    "dropped": "few-shots and training of later rounds",
-    "evaluations": "comparisons with the same weights in later rounds",
-}
 
 
 @dataclass(frozen=True)
@@ -36,7 +27,7 @@ def name_of(m: Manifest) -> str:
 
 
 def rows_unusable(m: Manifest, table: str, manifests: Iterable[Manifest]) -> str:
-    later = f"; {LATER[table]}" if table in LATER else ""
+    later = f"; {TABLES[table].later}" if table in TABLES and TABLES[table].later else ""
     return f"{table} of {name_of(m)}, their ancestry and their figures{later}{_heirs(m, manifests)}"
 
 

@@ -6,12 +6,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.manifest import StageRecord
+from schemas.tables import TABLES
 from tasks.audit.closure import Shelf
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
 from tasks.novelty.contamination import ProtectedTexts
 
-TRAINING = ("sft_examples", "preference_pairs", "advantages")
+TRAINING = [table.name for table in TABLES.values() if table.trains]
+PROTECTED = [table.name for table in TABLES.values() if table.protected]
 
 
 class Protected:
@@ -22,7 +24,7 @@ class Protected:
 
     def of(self, opened: Opened, collected: StageRecord) -> ProtectedTexts | None:
         """The protected rows of a round, by the rule it was played with; None if they are damaged."""
-        refs = [ref for t in ("inputs/probe", "inputs/benchmark_items") for ref in opened.manifest.tables.get(t, [])]
+        refs = [ref for t in PROTECTED for ref in opened.manifest.tables.get(t, [])]
         if any(ref.path not in opened.rows for ref in refs):
             return None
         ngram, near = collected.inputs.get("ngram"), collected.inputs.get("near")

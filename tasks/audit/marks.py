@@ -15,9 +15,9 @@ def wrong_marks(opened: Opened, markers: dict[str, StageRecord]) -> Iterator[Dam
     written = {ref.path: (ref, marker) for marker in markers.values() for ref in marker.tables.values()}
     for ref, marker in written.values():
         rows, verified = opened.rows.get(ref.path), marker.url_engine is None
-        if rows is None or VERIFIED.name not in rows.schema.names:
+        if rows is None or VERIFIED.field.name not in rows.schema.names:
             continue
-        wrong = rows.filter(pc.fill_null(pc.not_equal(rows[VERIFIED.name], verified), True))["id"]
+        wrong = rows.filter(pc.fill_null(pc.not_equal(rows[VERIFIED.field.name], verified), True))["id"]
         if len(wrong):
             asked = "this program loaded the weights" if verified else "a server at a URL was asked"
             found = f"another for {len(wrong):,} row{'s' * (len(wrong) > 1)}, first {wrong[0].as_py()}"

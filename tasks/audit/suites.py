@@ -7,10 +7,9 @@ import pyarrow.compute as pc
 
 from schemas.controls import is_control
 from schemas.errors import ValidationFailed
-from schemas.expectations import VALIDATED
+from schemas.expectations import contracts
 from schemas.manifest import StageRecord, TableRef
 from schemas.settings import Validate
-from schemas.table import VERIFIED
 from schemas.tables import TABLES
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
@@ -30,7 +29,7 @@ def broken_expectations(opened: Opened, markers: dict[str, StageRecord], suites:
     looked_at = {digest for marker in checks.values() for digest in marker.inputs["tables"]}
     own = [ref for refs in opened.manifest.tables.values() for ref in refs]
     for ref in opened.manifest.written:
-        if ref.table in VALIDATED and ref.path in opened.rows and (ref in own or ref.digest in looked_at):
+        if ref.path in opened.rows and (ref in own or ref.digest in looked_at):
             yield from _to_the_end(opened, ref, _broken_rows(opened, ref, known, suites))
     asked = {name: marker for name, marker in checks.items() if not is_control(name)}
     for refs, settings in _batches(own, asked) if opened.manifest.decision != "failed" else ():
@@ -43,9 +42,9 @@ def _batches(own: list[TableRef], checks: dict[str, StageRecord]) -> Iterator[tu
     seen = set()
     for marker in checks.values():
         given = [ref for ref in own if ref.digest in marker.inputs["tables"]]
-        for name in VALIDATED:
+        for name in dict.fromkeys(ref.table for ref in given):
             refs = [ref for ref in given if ref.table == name]
-            if refs and (paths := tuple(ref.path for ref in refs)) not in seen:
+            if (paths := tuple(ref.path for ref in refs)) not in seen:
                 seen.add(paths)
                 yield refs, Validate.model_validate(marker.settings["settings"])
 
@@ -58,25 +57,21 @@ def _to_the_end(opened: Opened, ref: TableRef, found: Iterator[Damage]) -> Itera
 
 
 def _broken_rows(opened: Opened, ref: TableRef, known: set[str], suites: Suites) -> Iterator[Damage]:
-    failing = {i: name for i, name in suites.failing_rows(ref, opened.rows[ref.path]).items() if i not in known}
+    expected = TABLES[ref.table].expectations
+    found = suites.failing_rows(ref.table, expected, opened.rows[ref.path])
+    failing = {row_id: name for row_id, name in found.items() if row_id not in known}
     if failing:
         first, expectation = next(iter(failing.items()))
-        found = f"fails for {len(failing):,} row{'s' * (len(failing) > 1)} that were kept, first {first}"
-        yield opened.damage(ref.path, expectation, found, ref.table)
-
-
-def _with_mark(rows: pa.Table, ref: TableRef) -> pa.Table:
-    """A table from before rows were marked as verified has nulls there."""
-    if VERIFIED not in TABLES[ref.table].schema or VERIFIED.name in rows.schema.names:
-        return rows
-    return rows.append_column(VERIFIED, pa.nulls(len(rows), VERIFIED.type))
+        told = f"fails for {len(failing):,} row{'s' * (len(failing) > 1)} that were kept, first {first}"
+        yield opened.damage(ref.path, expectation, told, ref.table)
 
 
 def _broken_batches(
     opened: Opened, refs: list[TableRef], settings: Validate, refused: pa.Array, suites: Suites
 ) -> Iterator[Damage]:
-    rows = pa.concat_tables([_with_mark(opened.rows[ref.path], ref) for ref in refs], promote_options="permissive")
+    rows = pa.concat_tables([opened.rows[ref.path] for ref in refs], promote_options="permissive")
+    (contract,) = contracts([refs[-1].table], settings)
     left = rows.filter(pc.invert(pc.is_in(rows["id"], value_set=refused)))
-    for failure in suites.batch_failures(refs[-1], left, settings):
+    for failure in suites.batch_failures(contract.table, contract.batch_level, left):
         expected = f"{failure['expectation']}: {failure['expected']}"
         yield opened.damage(refs[-1].path, expected, str(failure["observed"]), refs[-1].table)

@@ -1,16 +1,14 @@
 """Suites: a table's rows against its Great Expectations suite, in `validate` and again in an audit."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.errors import ValidationFailed
-from schemas.expectations import batch_expectations, row_expectations
-from schemas.manifest import TableRef
-from schemas.settings import Validate as Settings
+from schemas.table import Expectation
 
 Failure = dict[str, Any]
 """table, expectation, observed, expected."""
@@ -30,46 +28,43 @@ class Suites:
         # one for all tables: with every new name the whole context is written out again
         self.whole = source.add_dataframe_asset("rows").add_batch_definition_whole_dataframe("all")
 
-    def failing_rows(self, ref: TableRef, rows: pa.Table) -> dict[str, str]:
+    def failing_rows(self, table: str, expected: Sequence[Expectation], rows: pa.Table) -> dict[str, str]:
         """Row id -> the first expectation it fails."""
         failing: dict[str, str] = {}
         if len(rows):
             details = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
-            for result in self._results(ref, rows, row_expectations(ref.table), details):
-                _raise_if_it_could_not_be_checked(ref.table, result)
+            for result in self._results(table, rows, expected, details):
+                _raise_if_it_could_not_be_checked(table, result)
                 for unexpected in result["result"].get("unexpected_index_list") or []:
                     failing.setdefault(unexpected["id"], _name(result))
         return failing
 
-    def batch_failures(self, ref: TableRef, rows: pa.Table, limits: Settings) -> list[Failure]:
+    def batch_failures(self, table: str, expected: Sequence[Expectation], rows: pa.Table) -> list[Failure]:
         """Where a table as a whole breaks its suite; a mean is not asked of no rows."""
         failures = []
         summary = {"result_format": "SUMMARY"}
-        expectations = [e for e in batch_expectations(ref.table, limits) if len(rows) or not _is_mean(e)]
-        for result in self._results(ref, rows, expectations, summary):
+        asked = [each for each in expected if len(rows) or each.kind != "ExpectColumnMeanToBeBetween"]
+        for result in self._results(table, rows, asked, summary):
             if len(rows):
-                _raise_if_it_could_not_be_checked(ref.table, result)
+                _raise_if_it_could_not_be_checked(table, result)
             if not result["success"]:
                 wanted = {
                     k: v for k, v in _settings(result).items() if k in ("min_value", "max_value", "column_list")
                 }
                 observed = result["result"].get("observed_value", "no rows")
-                failures.append({"table": ref.table, "expectation": _name(result), "observed": observed}
+                failures.append({"table": table, "expectation": _name(result), "observed": observed}
                                 | {"expected": _worded(wanted)})  # fmt: skip
         return failures
 
     def _results(
-        self, ref: TableRef, rows: pa.Table, expectations: list[Any], result_format: dict[str, Any]
+        self, table: str, rows: pa.Table, expected: Sequence[Expectation], result_format: dict[str, Any]
     ) -> Iterable[dict[str, Any]]:
         import great_expectations as gx
 
-        suite = gx.ExpectationSuite(name=ref.table, expectations=expectations)
+        expectations = [getattr(gx.expectations, each.kind)(**each.settings) for each in expected]
+        suite = gx.ExpectationSuite(name=table, expectations=expectations)
         report = self.whole.get_batch({"dataframe": _frame(rows)}).validate(suite, result_format=result_format)
         return [result.to_json_dict() for result in report.results]
-
-
-def _is_mean(expectation: Any) -> bool:
-    return bool(expectation.expectation_type == "expect_column_mean_to_be_between")
 
 
 def _frame(rows: pa.Table) -> Any:

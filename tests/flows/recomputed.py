@@ -85,11 +85,12 @@ class Recomputed:
 
     def origins(self, story, question_id, row, played):
         """The proposal, by its name or by the hash that is the question's id; few-shots, whose words it was shown."""
+        seed = str(played.manifest["seed"])
         proposals = [
             proposal
             for proposal in played.tables["proposals"]
             for item in range(proposal["text"].count("\n") + 1)
-            if question_id.endswith(sha("\0".join([proposal["_key"], proposal["id"], str(item)]))[:20])
+            if question_id.endswith(sha("\0".join(["questions", seed, "", proposal["id"], str(item)]))[:20])
         ]
         assert len(proposals) == 1
         assert row is None or row["proposal_id"] == proposals[0]["id"]

@@ -1,10 +1,18 @@
 """Every expectation has a row, or a table, that breaks it."""
 
+import re
+
 import pytest
 
-from schemas.expectations import VALIDATED, batch_expectations, row_expectations
+from schemas.expectations import contracts
 from schemas.tables import TABLES
 from tasks.validate import validate
+
+
+def validated(draft, limits, tables):
+    found = contracts((ref.table for ref in tables), limits)
+    return validate(draft, settings=limits, tables=tables, contracts=found)
+
 
 GOOD = {
     "inputs/seeds": {"question": "1+2", "source_row": 0},
@@ -119,7 +127,7 @@ BREAKING = [
     ("contamination", {"kind": "smell"}, "expect_column_values_to_be_in_set(kind)"),
     ("contamination", {"score": 1.2}, "expect_column_values_to_be_between(score)"),
     ("dropped", {"reason": ""}, "expect_column_value_lengths_to_be_between(reason)"),
-    ("dropped", {"table": "rubbish"}, "expect_column_values_to_be_in_set(table)"),
+    ("dropped", {"table": "../rubbish"}, "expect_column_values_to_match_regex(table)"),
     ("train_steps", {"step": 0}, "expect_column_values_to_be_between(step)"),
     ("evaluations", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
     ("evaluations", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
@@ -159,32 +167,32 @@ def rows_with(table, change, count=3):
 @pytest.mark.parametrize(("table", "change", "expectation"), BREAKING, ids=lambda value: str(value)[:60])
 def test_a_row_that_breaks_an_expectation_is_dropped_under_its_name(draft, given, recipe, table, change, expectation):
     limits = recipe.validation.model_copy(update={"max_failing_rows": 1.0, "min_sft_examples": 0})
-    report = validate(draft, settings=limits, tables=(given(TABLES[table], rows_with(table, change)),))
+    report = validated(draft, limits, (given(TABLES[table], rows_with(table, change)),))
     dropped = draft.read(draft.tables()["dropped"]).to_pylist()
     assert {"row-2": expectation}.items() <= {row["id"]: row["reason"] for row in dropped}.items()
     assert report["passed"]
 
 
-@pytest.mark.parametrize("table", VALIDATED)
+@pytest.mark.parametrize("table", TABLES)
 def test_good_rows_pass_their_suite(draft, given, recipe, table):
     limits = recipe.validation.model_copy(update={"min_sft_examples": 1})
-    report = validate(draft, settings=limits, tables=(given(TABLES[table], rows_with(table, {})),))
+    report = validated(draft, limits, (given(TABLES[table], rows_with(table, {})),))
     assert report["failures"] == []
     assert draft.dropped() == {}
 
 
 def test_every_row_expectation_is_broken_by_a_row_above():
     named = {(table, name) for table, _, name in BREAKING}
-    for table in VALIDATED:
-        for expectation in row_expectations(table):
-            settings = expectation.configuration["kwargs"]
+    for table in TABLES.values():
+        for expectation in table.expectations:
+            settings = expectation.settings
             if settings.get("column") == "id":
                 continue  # unique ids are the store's own invariant: it refuses to write others
-            columns = [settings.get(key) for key in ("column", "column_A", "column_B")] + settings.get(
-                "column_list", []
-            )
-            name = f"{expectation.expectation_type}({','.join(c for c in columns if c)})"
-            assert (table, name) in named, (table, name)
+            columns = [settings.get(key) for key in ("column", "column_A", "column_B")]
+            columns += settings.get("column_list", [])
+            kind = re.sub("(?<!^)(?=[A-Z])", "_", expectation.kind).lower()
+            name = f"{kind}({','.join(c for c in columns if c)})"
+            assert (table.name, name) in named, (table.name, name)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +212,7 @@ def test_a_table_that_breaks_a_batch_level_expectation_fails_with_table_expectat
 ):
     loose = {"min_sft_examples": 0, "min_vote_precision": 0.0, "max_unparsable": 1.0, "max_failing_rows": 1.0}
     settings = recipe.validation.model_copy(update=loose | limits)
-    report = validate(draft, settings=settings, tables=(given(TABLES[table], rows_with(table, change)),))
+    report = validated(draft, settings, (given(TABLES[table], rows_with(table, change)),))
     assert not report["passed"]
     (failure,) = report["failures"]
     assert failure["table"] == table
@@ -213,7 +221,7 @@ def test_a_table_that_breaks_a_batch_level_expectation_fails_with_table_expectat
 
 
 def test_a_table_with_other_columns_fails(recipe):
-    for table in VALIDATED:
-        (columns, *_) = batch_expectations(table, recipe.validation)
-        assert columns.expectation_type == "expect_table_columns_to_match_ordered_list"
-        assert columns.configuration["kwargs"]["column_list"][0] == "id"
+    for contract in contracts(TABLES, recipe.validation):
+        (columns, *_) = contract.batch_level
+        assert columns.kind == "ExpectTableColumnsToMatchOrderedList"
+        assert columns.settings["column_list"][0] == "id"

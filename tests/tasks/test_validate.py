@@ -3,10 +3,16 @@ import pytest
 from schemas.attempts import ATTEMPTS
 from schemas.base_samples import BASE_SAMPLES
 from schemas.errors import ValidationFailed
+from schemas.expectations import contracts
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.validate import stop_if_invalid, validate
+
+
+def validated(draft, limits, tables):
+    found = contracts((ref.table for ref in tables), limits)
+    return validate(draft, settings=limits, tables=tables, contracts=found)
 
 
 def test_training_rows_made_from_a_failing_row_fail_with_it(draft, given, recipe):
@@ -24,7 +30,7 @@ def test_training_rows_made_from_a_failing_row_fail_with_it(draft, given, recipe
     example = {"question_id": "q", "prompt": "1+2=", "completion": "#3", "agreement": 0.75}
     examples = [{"id": f"e{i}", "attempt_id": f"a{i}"} | example for i in range(2)]
     limits = recipe.validation.model_copy(update={"max_failing_rows": 1.0, "min_sft_examples": 0})
-    report = validate(draft, settings=limits, tables=(given(ATTEMPTS, attempts), given(SFT_EXAMPLES, examples)))
+    report = validated(draft, limits, (given(ATTEMPTS, attempts), given(SFT_EXAMPLES, examples)))
     reason = "expect_column_values_to_be_in_set(finish_reason)"
     dropped = draft.read(draft.tables()["dropped"]).to_pylist()
     assert [(row["id"], row["table"], row["reason"]) for row in dropped] == [
@@ -33,7 +39,7 @@ def test_training_rows_made_from_a_failing_row_fail_with_it(draft, given, recipe
     assert report["passed"]
 
 
-def test_pairs_whose_answer_of_the_base_fails_fail_with_it_and_their_examples_stay(draft, given, recipe):
+def test_what_was_made_of_a_question_falls_with_a_row_that_speaks_of_it(draft, given, recipe):
     said = {"prompt": "1+2=", "text": "#3", "finish_reason": "stop", "checkpoint": "c", "verified": True}
     samples = [{"id": f"b{i}", "question_id": f"q{i}", "num_tokens": i} | said for i in range(2)]
     common = {"prompt": "1+2=", "agreement": 0.75}
@@ -48,9 +54,9 @@ def test_pairs_whose_answer_of_the_base_fails_fail_with_it_and_their_examples_st
     ]  # fmt: skip
     limits = recipe.validation.model_copy(update={"max_failing_rows": 1.0, "min_sft_examples": 0})
     tables = (given(BASE_SAMPLES, samples), given(SFT_EXAMPLES, examples), given(PREFERENCE_PAIRS, pairs))
-    validate(draft, settings=limits, tables=tables)
+    validated(draft, limits, tables)
     dropped = draft.read(draft.tables()["dropped"]).to_pylist()
-    assert sorted(row["id"] for row in dropped) == ["b0", "p0"]
+    assert sorted(row["id"] for row in dropped) == ["b0", "e0", "p0"]
 
 
 def test_a_failed_report_stops_the_round_with_one_line():
@@ -62,7 +68,7 @@ def test_a_failed_report_stops_the_round_with_one_line():
 
 
 def test_an_empty_round_fails_for_want_of_rows_not_with_an_exception(draft, given, recipe):
-    report = validate(draft, settings=recipe.validation, tables=(given(SFT_EXAMPLES, []), given(ATTEMPTS, [])))
+    report = validated(draft, recipe.validation, (given(SFT_EXAMPLES, []), given(ATTEMPTS, [])))
     assert [failure["expected"] for failure in report["failures"]] == ["at least 10"]
 
 
@@ -86,7 +92,7 @@ def test_what_was_built_on_a_failing_verdict_fails_with_it(draft, given, recipe)
         "agreement": 0.75,
     }
     limits = recipe.validation.model_copy(update={"max_failing_rows": 1.0, "min_sft_examples": 1})
-    report = validate(draft, settings=limits, tables=(given(VERDICTS, [verdict]), given(SFT_EXAMPLES, [example])))
+    report = validated(draft, limits, (given(VERDICTS, [verdict]), given(SFT_EXAMPLES, [example])))
     assert set(draft.read(draft.tables()["dropped"])["id"].to_pylist()) == {"v", "e"}
     assert [f["observed"] for f in report["failures"]] == [0], "what is left is too little"
 
@@ -104,7 +110,7 @@ def test_what_several_stages_wrote_of_a_table_is_held_to_its_batch_expectations_
             for n, w in enumerate(waves)
         ]
         limits = recipe.validation.model_copy(update={"min_vote_precision": 0.6, "max_failing_rows": 1.0})
-        report = validate(draft, settings=limits, tables=tuple(marks))
+        report = validated(draft, limits, tuple(marks))
         return [(failure["table"], failure["observed"]) for failure in report["failures"]]
 
     assert failures([True, True], [False]) == []

@@ -13,6 +13,7 @@ from flows.lines.story import story
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.errors import Damaged
+from schemas.expectations import contracts
 from schemas.manifest import CheckpointRef, Manifest, StageRecord
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
@@ -123,7 +124,9 @@ def lineage(tmp_path_factory, quickstart):
         build, recipe.build, selections=selected["selections"], attempts=solved["attempts"], answers=judged["answers"]
     )
     written = [*given.values(), *proposed.values(), *solved.values(), *judged.values(), *built.values()]
-    played.play(validate, recipe.validation, tables=(*written, *selected.values()))
+    written += selected.values()
+    found = contracts((ref.table for ref in written), recipe.validation)
+    played.play(validate, recipe.validation, tables=tuple(written), contracts=found)
     train(played, built)
     told = quickstart | {"data": quickstart["data"] | {"seeds": {"path": f"{HOSTILE}.jsonl"}}}
     write_whole(played.lineage.round_folder(1) / "recipe.toml", tomli_w.dumps(told).encode())
