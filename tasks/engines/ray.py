@@ -179,16 +179,14 @@ class Worker:
 
     def open(self, wanted: dict[str, str], settings: TransformersEngine, checkpoint: Checkpoint, device: str) -> None:
         """Load the weights. Raises Stopped where this node could not give the rows that another one gives."""
-        from tasks.engines.opened import open_engine
-        from tasks.engines.transformers import device_and_dtype
+        from tasks.engines.transformers import device_and_dtype, open_transformers
 
         check_alike(wanted)
         if (found := device_and_dtype()[0]) != device:
             raise Stopped(
                 f"a Ray worker computes on {found}, not on {device}: set executor.gpus to what its node has"
             )
-        here = Checkpoint(checkpoint.digest, _folder_here(checkpoint))
-        self.engine: Engine = self.closing.enter_context(open_engine(settings, here))
+        self.engine: Engine = self.closing.enter_context(open_transformers(settings, _folder_here(checkpoint)))
 
     def generate(self, requests: list[Request]) -> list[Completion]:
         return list(self.engine.generate(requests))

@@ -62,7 +62,7 @@ def test_a_training_step_is_three_forward_passes_and_torch_counts_the_same(tiny,
 def test_adapters_are_counted_as_peft_makes_them_and_spare_a_third_of_the_passes(tiny, loaded):
     from peft import get_peft_model
 
-    from tasks.training.trainer import load_model, peft_config
+    from tasks.training.weights import load_model, peft_config
 
     lora = Lora(rank=4, alpha=8)
     adapted = get_peft_model(load_model(TINY), peft_config(lora))
