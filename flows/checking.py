@@ -18,10 +18,10 @@ from schemas.settings import Judge
 from tasks.answers.canonical import canonical
 from tasks.answers.equality import Compare, equality
 from tasks.answers.outcomes import Outcome
-from tasks.audit.statistics import wilson
 from tasks.checks.known_answers import Tally, fault, few, kind_of, known_answers, mark, tally, worded
 from tasks.reading.references import DOUBTFUL
 from tasks.sources import Source, read_source, rows_of
+from tasks.statistics.intervals import wilson
 
 Row = dict[str, Any]
 Report = Callable[[int, int, str], None]

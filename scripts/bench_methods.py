@@ -25,7 +25,7 @@ from flows.lines.plain import worded
 from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, Score
 from schemas.train_steps import TRAIN_STEPS
-from tasks.audit.statistics import paired_difference
+from tasks.statistics.intervals import paired_difference
 from tasks.store.lineage import Lineage, open_lineage
 from tasks.store.parquet import read_table
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.manifest import CheckpointRef, Manifest
-from tasks.audit.statistics import paired_difference
+from tasks.statistics.intervals import paired_difference
 from tasks.store.lineage import Lineage, open_lineage
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,6 +8,7 @@ a GPU). The device's limit is measured here too: the rate of one large matrix pr
 
 import argparse
 import json
+import math
 import tempfile
 import time
 import tomllib
@@ -23,9 +24,9 @@ from rich.table import Table as RichTable
 
 from schemas.manifest import Manifest
 from schemas.train_steps import TRAIN_STEPS
-from tasks.estimate.model import Size, size_of
 from tasks.store.lineage import Lineage, open_lineage
 from tasks.store.parquet import read_table
+from tasks.store.tensors import tensors_of
 
 ROOT = Path(__file__).resolve().parents[1]
 GENERATING = ("propose", "solve", "evaluate")
@@ -42,10 +43,8 @@ def main() -> None:
         path = recipe_for_this(arguments.recipe, Path(folder), arguments.batch_rows)
         memory, lineage = played(path, Path(folder) / "store")
         recipe, (m,) = tomllib.loads(path.read_text()), lineage.manifests
-        size = size_of(Path(recipe["model"]["path"]))
-        rows = [
-            row_of(lineage, m, recipe, size, stage, memory[stage], limit) for stage in m.seconds if stage in memory
-        ]
+        parameters = sum(math.prod(shape) for _, shape in tensors_of(Path(recipe["model"]["path"])).values())
+        rows = [row_of(lineage, m, parameters, stage, memory[stage], limit) for stage in m.seconds if stage in memory]
     if arguments.json:
         print(json.dumps({"device": device, "limit_flops": limit, "decision": m.decision, "stages": rows}, indent=2))
         return
@@ -53,7 +52,7 @@ def main() -> None:
     for row in rows:
         table.add_row(*(f"{value:,.1f}" if isinstance(value, float) else str(value) for value in row.values()))
     Console(width=160).print(table)
-    print(f"{recipe['name']}, {size.parameters:,} parameters: {m.decision}: {m.reason}")
+    print(f"{recipe['name']}, {parameters:,} parameters: {m.decision}: {m.reason}")
 
 
 def device_and_limit() -> tuple[str, float]:
@@ -140,45 +139,29 @@ def peak() -> Iterator[dict[str, float]]:
 
 
 def row_of(
-    lineage: Lineage,
-    m: Manifest,
-    recipe: Mapping[str, Any],
-    size: Size,
-    stage: str,
-    memory: Mapping[str, float],
-    limit: float,
+    lineage: Lineage, m: Manifest, parameters: int, stage: str, memory: Mapping[str, float], limit: float
 ) -> dict[str, Any]:
-    """What a stage made a second. The share of the limit counts the FLOPs that its tokens need, at the context that
-    half of the longest completion would give."""
+    """What a stage made a second. The share of the limit counts two FLOPs a parameter and token for a forward pass,
+    six for a step of training (Kaplan et al. 2020, arXiv 2001.08361), and none of attention's own."""
     seconds, tokens, flops = m.seconds[stage], m.tokens.get(stage, 0), 0.0
     if stage == "train":
-        tokens, flops = trained(lineage, m, recipe, size)
+        tokens = trained(lineage, m)
+        flops = 6.0 * parameters * tokens
     elif stage.split(".")[0] in GENERATING:
-        flops = size.forward(tokens, recipe["solve"]["sampling"]["max_tokens"] / 2)
+        flops = 2.0 * parameters * tokens
     told = {"stage": stage, "s": seconds, "tokens": f"{tokens:,}" if flops else "-"}
     told |= {"tokens/s": f"{tokens / seconds:,.0f}" if flops else "-"}
     told |= {"of the limit": f"{flops / seconds / limit:.2%}" if flops else "-"}
     return {**told, **memory}
 
 
-def trained(lineage: Lineage, m: Manifest, recipe: Mapping[str, Any], size: Size) -> tuple[int, float]:
-    """Tokens that the optimiser's steps saw, and the FLOPs for them."""
-    import torch
-
-    from schemas.training import Lora, Train
-
-    settings = Train.model_validate(recipe["train"])
-    steps = [
-        row for ref in m.tables["train_steps"] for row in read_table(lineage.folder, ref, TRAIN_STEPS).to_pylist()
-    ]
-    lora: Lora | None = settings.lora
-    tokens, flops = 0, 0.0
-    for method in settings.methods:
-        seen = max(row["num_tokens"] for row in steps if row["method"] == method)
-        rows = settings.of(method).steps * settings.of(method).batch_size
-        tokens += seen
-        flops += size.training(seen, seen / rows, lora, recomputed=torch.cuda.is_available())
-    return tokens, flops
+def trained(lineage: Lineage, m: Manifest) -> int:
+    """Tokens that the optimiser's steps saw."""
+    found: dict[str, int] = {}
+    for ref in m.tables["train_steps"]:
+        for row in read_table(lineage.folder, ref, TRAIN_STEPS).to_pylist():
+            found[row["method"]] = max(found.get(row["method"], 0), row["num_tokens"] or 0)
+    return sum(found.values())
 
 
 if __name__ == "__main__":

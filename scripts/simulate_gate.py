@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from tasks.audit.statistics import mcnemar
+from tasks.statistics.significance import mcnemar
 
 NIGHTS, LEVEL = 100, 0.05
 EASE, LUCK, KEPT = 1.0, 0.5, 0.8  # spread of items and of luck; how much luck a candidate keeps

@@ -32,8 +32,8 @@ from schemas.manifest import CheckpointRef, StageRecord, TableRef  # noqa: E402
 from schemas.proposals import PROPOSALS  # noqa: E402
 from schemas.questions import QUESTIONS  # noqa: E402
 from schemas.train_steps import TRAIN_STEPS  # noqa: E402
-from tasks.audit.statistics import wilson  # noqa: E402
 from tasks.publish import now, publish  # noqa: E402
+from tasks.statistics.intervals import wilson  # noqa: E402
 from tasks.store.draft import Draft  # noqa: E402
 from tasks.store.lineage import make_store, open_lineage  # noqa: E402
 from tasks.store.objects import create_once, keep_checkpoint, write_whole  # noqa: E402

@@ -15,7 +15,8 @@ from tasks.grouping import comparable, usable
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
 from tasks.training.tokens import logps_of, tokens_of, with_log_probabilities
-from tasks.training.trainer import load, out_of_memory_named
+from tasks.training.trainer import out_of_memory_named
+from tasks.training.weights import load
 
 Row = dict[str, Any]
 

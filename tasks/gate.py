@@ -7,7 +7,7 @@ from schemas.gate import Gate as Settings
 from schemas.gate import GateResult, GuardResult
 from schemas.manifest import Score, TableRef
 from tasks.audit.comparison import compared, guarded, in_words, marks_of, short_of_a_gain, shown
-from tasks.audit.statistics import wilson
+from tasks.statistics.intervals import wilson
 from tasks.store.draft import Draft
 
 

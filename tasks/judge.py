@@ -12,9 +12,9 @@ from schemas.settings import Judge as Settings
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.answers.canonical import canonical, stated
 from tasks.answers.equality import equality
-from tasks.audit.statistics import wilson
 from tasks.checks.judging import Groups, Judged, Row, by_question, is_right, votes_on, why_invalid
 from tasks.cluster import on_the_cluster
+from tasks.statistics.intervals import wilson
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
 

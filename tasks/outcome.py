@@ -8,7 +8,7 @@ from schemas.alarms import Alarm
 from schemas.controls import CONTROLS, is_control
 from schemas.gate import GateResult
 from schemas.manifest import CheckpointRef, Score, StageRecord
-from tasks.audit.statistics import wilson
+from tasks.statistics.intervals import wilson
 from tasks.waves import plays_of
 
 Figures = Mapping[str, Mapping[str, Any]]  # stage as it was played -> its figures

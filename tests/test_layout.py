@@ -1,4 +1,7 @@
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import grimp
 
 import flows
 import schemas
@@ -25,3 +28,9 @@ def test_the_readme_lists_every_command():
     listed = (ROOT / "README.md").read_text().split("## Commands")[1].split("```")[1]
     names = {command.callback.__name__.replace("_", "-") for command in app.registered_commands}
     assert {line.split()[1] for line in listed.strip().splitlines()} == names
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    graph = grimp.build_graph("flows", "tasks", "schemas", cache_dir=None)
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(imported).prepare()  # raises CycleError, with the circle

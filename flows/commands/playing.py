@@ -43,9 +43,7 @@ def run(
 def plan(
     recipe: RecipeArgument,
     store: StoreOption = "store",
-    estimate: Annotated[
-        bool, typer.Option("--estimate", help="Tokens, FLOPs, memory, storage and time by stage instead.")
-    ] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Tokens, storage and time by stage instead.")] = False,
     as_json_list: JsonOption = False,
 ) -> None:
     """What the next run would do, stage by stage, and why; or what it will take. Nothing is written."""
@@ -75,12 +73,9 @@ def _estimate(ready: "Plan", lineage: Lineage, planned: "list[Planned]", as_json
     from flows.estimate import estimate
     from flows.lines.estimate import print_estimate, total
 
-    found = estimate(ready, lineage, planned, Console(to_stderr=True).note)
+    found = estimate(ready, lineage, planned)
     if not as_json:
         print_estimate(Console().rich, found, ready.recipe.rounds)
         return
     told = asdict(found) | {"total": asdict(total(found.stages)), "rounds": ready.recipe.rounds}
-    del told["size"]["linear_shapes"]
-    for name, error in found.errors.items():
-        told["errors"][name]["relative"] = error.relative
     typer.echo(json.dumps(told, indent=2))

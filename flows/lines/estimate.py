@@ -7,10 +7,12 @@ from rich.table import Table as RichTable
 
 from flows.estimate import Estimate
 from flows.lines.plain import plain
-from tasks.estimate.forecast import Forecast
+from tasks.estimate.forecast import StageCost
 
-COLUMNS = ("generated", "trained on", "FLOPs", "memory", "storage", "time")
-UNITS = {"tokens": "tokens generated", "trained tokens": "tokens trained on", "seconds": "time", "bytes": "storage"}
+COLUMNS = ("generated", "trained on", "storage", "time")
+UNITS = {
+    "tokens": "tokens generated", "trained_tokens": "tokens trained on", "seconds": "time", "storage_bytes": "storage"
+}  # fmt: skip
 
 
 def print_estimate(rich: Rich, found: Estimate, rounds: int) -> None:
@@ -22,17 +24,11 @@ def print_estimate(rich: Rich, found: Estimate, rounds: int) -> None:
     if found.errors:
         rich.print()
         rich.print(_errors(found))
-    elif found.why_no_error:
-        rich.print(f"no error to show: {plain(found.why_no_error)}", markup=False)
 
 
 def _heading(found: Estimate) -> Iterator[str]:
-    size = found.size
     yield f"next: {found.next_round}, on {plain(found.device)}; from {plain(found.rests_on)}"
-    yield (
-        f"model: {size.parameters:,} parameters, {plain(size.model_type)}, {size.num_hidden_layers} layers x "
-        f"{size.hidden_size}, {amount(size.weights_bytes)} on the disk\n"
-    )
+    yield f"model: {found.parameters:,} parameters, {amount(found.weights_bytes)} on the disk\n"
 
 
 def _stages(found: Estimate) -> RichTable:
@@ -47,30 +43,22 @@ def _stages(found: Estimate) -> RichTable:
     return table
 
 
-def total(stages: list[Forecast]) -> Forecast:
-    """Sums; of memory, the most. What is not known of a stage is left out."""
+def total(stages: list[StageCost]) -> StageCost:
+    """Sums. The time of a stage that is not known is left out."""
     timed = [s.seconds for s in stages if s.seconds is not None and not s.reused]
-    return Forecast(
+    return StageCost(
         stage="total",
-        reused=False,
-        if_in_favour=False,
         tokens=sum(s.tokens for s in stages),
         trained_tokens=sum(s.trained_tokens for s in stages),
-        generation_flops=sum(s.generation_flops for s in stages),
-        training_flops=sum(s.training_flops for s in stages),
-        memory_bytes=max((s.memory_bytes for s in stages if s.memory_bytes is not None), default=None),
-        storage_bytes=sum(s.storage_bytes or 0 for s in stages) or None,
+        storage_bytes=sum(s.storage_bytes for s in stages),
         seconds=sum(timed) if timed else None,
     )
 
 
-def cells(of: Forecast) -> tuple[str, ...]:
-    flops = of.generation_flops + of.training_flops
+def cells(of: StageCost) -> tuple[str, ...]:
     return (
         f"{of.tokens:,}" if of.tokens else "",
         f"{of.trained_tokens:,}" if of.trained_tokens else "",
-        f"{flops:.1e}" if flops else "",
-        amount(of.memory_bytes) if of.memory_bytes else "",
         amount(of.storage_bytes) if of.storage_bytes else "",
         "reused" if of.reused else "?" if of.seconds is None else duration(of.seconds),
     )
@@ -78,13 +66,12 @@ def cells(of: Forecast) -> tuple[str, ...]:
 
 def _a_run(found: Estimate, rounds: int) -> Iterator[str]:
     every = total(found.stages)
-    yield f"FLOPs: {every.generation_flops:.1e} to generate, {every.training_flops:.1e} to train"
     yield f"while it trains, up to {amount(found.resume_bytes)} more on the disk, to resume from"
     if rounds > 1:
         time = "" if every.seconds is None else f", {duration(rounds * every.seconds)}"
         yield (
             f"{rounds} rounds a run, all like it: {rounds * every.tokens:,} tokens, "
-            f"{amount(rounds * (every.storage_bytes or 0))}{time}"
+            f"{amount(rounds * every.storage_bytes)}{time}"
         )
 
 
@@ -92,9 +79,9 @@ def _notes(found: Estimate) -> Iterator[str]:
     if any(stage.if_in_favour for stage in found.stages):
         yield "*: if the gate is in favour; counted in the sums"
     if found.at_most:
-        yield "no round was played, and no probe could be had: these are the recipe's bounds; time is not known"
+        yield "no round was played yet: these are the recipe's upper bounds; the time is not known"
     elif any(stage.seconds is None for stage in found.stages):
-        yield "?: not measured, and left out of the sums"
+        yield "?: not played yet: an upper bound, without a time"
     if found.other_device:
         yield f"times are those of {plain(found.other_device)}"
 
@@ -105,7 +92,7 @@ def _errors(found: Estimate) -> RichTable:
     for name in ("foreseen", "actual", "error"):
         table.add_column(name, justify="right")
     for name, error in found.errors.items():
-        worded = {"seconds": duration, "bytes": amount}.get(name, count)
+        worded = {"seconds": duration, "storage_bytes": amount}.get(name, count)
         relative = "-" if error.relative is None else f"{error.relative:+.1%}"
         table.add_row(f"  {UNITS[name]}", worded(error.foreseen), worded(error.actual), relative)
     return table

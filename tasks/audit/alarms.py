@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from schemas.alarms import Measured
 from schemas.manifest import Score
-from tasks.audit.statistics import Z95, unpaired_difference, wilson
 from tasks.novelty.words import words_and_signs_of
+from tasks.statistics.intervals import Z95, unpaired_difference, wilson
 
 MOST_PAIRS = 100_000
 NOT_LOOKED_AT = "surplus"  # questions beyond the target: no rule, filter or vote saw them

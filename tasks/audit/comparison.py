@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.gate import Comparison, Gate, Guard, GuardResult
-from tasks.audit.statistics import detectable_gain, mcnemar, no_worse, paired_bootstrap, paired_difference
+from tasks.statistics.intervals import paired_difference
+from tasks.statistics.power import detectable_gain
+from tasks.statistics.significance import mcnemar, no_worse, paired_bootstrap
 
 Marks = Mapping[str, bool | None]
 

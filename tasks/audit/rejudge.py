@@ -23,10 +23,10 @@ from schemas.settings import Judge, Select
 from tasks.answers.canonical import canonical
 from tasks.answers.equality import Compare, equality
 from tasks.answers.outcomes import Outcome
-from tasks.audit.statistics import wilson
 from tasks.checks.band import ADMITTED, Admission
 from tasks.checks.judging import Judged, by_question, is_right, votes_on
 from tasks.checks.vote import Verdict
+from tasks.statistics.intervals import wilson
 from tasks.store.lineage import Lineage
 from tasks.store.objects import whole_file
 

@@ -10,8 +10,8 @@ from schemas.settings import Judge
 from tasks.answers.canonical import answer_of, usable_answer
 from tasks.answers.equality import Compare
 from tasks.answers.verify import NUM_WORKERS, Outcome
-from tasks.audit.statistics import pass_at_k, sampled_score, wilson
 from tasks.checks.vote import vote
+from tasks.statistics.intervals import pass_at_k, sampled_score, wilson
 
 Row = dict[str, Any]
 

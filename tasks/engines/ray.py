@@ -1,13 +1,11 @@
 """Engines on a Ray cluster: each is asked for a batch at a time; a batch whose engine is lost, of another one."""
 
 import platform
-import queue
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,101 +18,98 @@ from tasks.store.objects import LISTING, checkpoint_folder
 
 PLACE_SECONDS = 300.0  # without one worker on any node: time for a cluster that grows by itself
 
-Piece = tuple[list[Request], int]  # a batch, and how often it was asked for
-
 
 @contextmanager
 def open_on_ray(
     settings: TransformersEngine, executor: RayExecutor, checkpoint: Checkpoint
 ) -> Iterator["ClusterEngine"]:
-    """As many engines as the cluster has room for, `executor.workers` at most; ended together."""
-    engine = ClusterEngine(join(executor), settings, executor, checkpoint)
+    """As many engines as the cluster has room for, `executor.workers` at most; ended together. One that is lost is
+    started again by Ray, wherever there is room."""
+    ray = join(executor)
+    kind = ray.remote(num_cpus=executor.cpus, num_gpus=executor.gpus, max_restarts=-1)(Worker)
+    device = "cuda" if executor.gpus else "cpu"
+    workers = [kind.remote(alike(), settings, checkpoint, device) for _ in range(executor.workers)]
     try:
-        for _ in range(executor.workers):
-            engine.start_worker()
-        yield engine
+        yield ClusterEngine(ray, settings, executor, workers)
     finally:
-        engine.close()
+        for worker in workers:
+            ray.kill(worker)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a worker has still to answer, to one caller."""
+
+    worker: Any
+    method: str
+    batch: list[Request] | None = None
+    tries: int = 0
+    """How often the batch was asked for, this time among them."""
 
 
 @dataclass
 class ClusterEngine:
-    """An engine that several threads may ask at once."""
+    """An engine that several threads may ask at once: a worker answers them in turn."""
 
     ray: Any
     settings: TransformersEngine
     executor: RayExecutor
-    checkpoint: Checkpoint
-    idle: "queue.SimpleQueue[Any]" = field(default_factory=queue.SimpleQueue)
-    """Workers with an engine, and nothing to do."""
-    workers: dict[Any, bool] = field(default_factory=dict)
-    """All that are not lost; whether they have a place on a node."""
-    fault: Exception | None = None
-    """Why an engine could not be opened on a node."""
-    lost_loading: int = 0
-    """Workers lost, one after the other, before they had an engine."""
-    closed: bool = False
+    workers: list[Any]
     identity: None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Batches are those of one process, so that the rows are. Raises Stopped for a batch whose workers were lost
         too often, or if no worker can be had."""
         from tasks.engines.transformers import batches
 
-        waiting: deque[Piece] = deque((batch, 0) for batch in batches(requests, self.settings.batch_rows))
-        under_way: dict[Any, tuple[Any, Piece]] = {}
-        try:
-            while waiting or under_way:
-                while waiting and (worker := self._free_worker(wait=not under_way)):
-                    batch, tries = waiting.popleft()
-                    under_way[worker.generate.remote(batch)] = worker, (batch, tries + 1)
-                for answer in is_ready(self.ray, list(under_way)):
-                    worker, piece = under_way.pop(answer)
-                    completions = self._completions(answer, worker, piece[1])
-                    if completions is None:
-                        waiting.appendleft(piece)
-                    else:
-                        yield from completions
-        finally:
-            for worker, _ in under_way.values():
-                self.idle.put(worker)  # what it is still asked for comes first there
-
-    def _completions(self, answer: Any, worker: Any, tries: int) -> list[Completion] | None:
-        """A batch's samples; None if the worker was lost, or its answer: then another worker is started."""
-        try:
-            completions: list[Completion] = self.ray.get(answer)
-        except self.ray.exceptions.RayError as error:
-            self._lose(worker)
-            if own := own_error(error):
-                raise own from None
-            if tries == TRIES:
-                raise Stopped(
-                    f"{TRIES} workers of the Ray cluster were lost over one batch ({type(error).__name__}); if it is "
-                    "memory that is short, lower engine.batch_rows; then run again"
-                ) from error
-            return None
-        self.idle.put(worker)
-        return completions
-
-    def _free_worker(self, wait: bool) -> Any:
-        """A worker with nothing to do; None if there is none, and others may answer first."""
-        until = time.monotonic() + PLACE_SECONDS
-        while not self.closed:
-            if self.fault is not None:
-                raise self.fault
-            try:
-                return self.idle.get(timeout=0.2 if wait else 0.0)
-            except queue.Empty:
-                if not wait:
-                    return None
-            if any(self.workers.values()):
-                until = time.monotonic() + PLACE_SECONDS  # busy, or loading weights
-            elif time.monotonic() > until:
+        waiting = deque((batch, 0) for batch in batches(requests, self.settings.batch_rows))
+        asked = dict(_ask(worker, "has_a_place") for worker in self.workers)
+        idle: list[Any] = []
+        placed = time.monotonic()
+        while waiting or any(one.batch for one in asked.values()):
+            done: list[Completion] = []
+            for answer in is_ready(self.ray, [*asked]):
+                one = asked.pop(answer)
+                found = self._answered(answer, one)
+                if found is None:
+                    waiting.appendleft((one.batch or [], one.tries))
+                    asked |= [_ask(one.worker, "has_a_place")]
+                elif one.method == "has_a_place":
+                    asked |= [_ask(one.worker, "load")]
+                else:
+                    idle.append(one.worker)
+                    done += found
+            while waiting and idle:
+                batch, tries = waiting.popleft()
+                asked |= [_ask(idle.pop(), "generate", batch, tries + 1)]
+            yield from done
+            if idle or any(one.method != "has_a_place" for one in asked.values()):
+                placed = time.monotonic()
+            elif time.monotonic() - placed > PLACE_SECONDS:
                 raise Stopped(
                     f"{self._room()}: no engine found a place in {PLACE_SECONDS:.0f} s; add nodes, run again"
                 )
-        raise Stopped("the engines on the Ray cluster were ended; run again")
+
+    def _answered(self, answer: Any, one: Asked) -> list[Completion] | None:
+        """A batch's samples; None if its worker was lost. Raises what our code raised there."""
+        try:
+            completions: list[Completion] = self.ray.get(answer)
+            return completions
+        except self.ray.exceptions.RayError as error:
+            if own := own_error(error):
+                raise own from None
+            lost = f"{TRIES} workers of the Ray cluster were lost"
+            if one.method != "generate":
+                raise Stopped(
+                    f"{lost} while they loaded the weights ({type(error).__name__}); look at their nodes' memory, "
+                    "then run again"
+                ) from error
+            if one.tries == TRIES:
+                raise Stopped(
+                    f"{lost} over one batch ({type(error).__name__}); if it is memory that is short, lower "
+                    "engine.batch_rows; then run again"
+                ) from error
+            return None
 
     def _room(self) -> str:
         asked = {"CPU": self.executor.cpus, "GPU": self.executor.gpus}
@@ -123,74 +118,47 @@ class ClusterEngine:
             f"{there.get(kind, 0):g} {kind} (an engine takes {number} of one node)" for kind, number in asked.items()
         )
 
-    def start_worker(self) -> None:
-        """One more, in a thread: it may wait long for a place."""
-        kind = self.ray.remote(num_cpus=self.executor.cpus, num_gpus=self.executor.gpus)(Worker)
-        worker = kind.remote()
-        with self.lock:
-            self.workers[worker] = False
-        threading.Thread(target=self._started, args=(worker,), name="ray-engine", daemon=True).start()
 
-    def _started(self, worker: Any) -> None:
-        device = "cuda" if self.executor.gpus else "cpu"
-        try:
-            self.ray.get(worker.has_a_place.remote())
-            with self.lock:
-                if worker in self.workers:
-                    self.workers[worker] = True
-            self.ray.get(worker.open.remote(alike(), self.settings, self.checkpoint, device))
-            self.lost_loading = 0
-            self.idle.put(worker)
-        except self.ray.exceptions.RayError as error:
-            self.fault = own_error(error) or self.fault
-            self.lost_loading += not self.closed
-            if self.lost_loading > TRIES:
-                self.fault = Stopped(
-                    f"{TRIES} workers of the Ray cluster in a row were lost while they loaded the weights "
-                    f"({type(error).__name__}); look at their nodes' memory, then run again"
-                )
-            if self.fault is None:
-                self._lose(worker)
+# Ray asks again itself, after a restart, what no batch is lost with; a batch it must not: another worker may be idle
+RETRIES = {"has_a_place": -1, "load": TRIES - 1, "generate": 0}
 
-    def _lose(self, worker: Any) -> None:
-        """Forget a worker, and start another one in its place."""
-        with self.lock:
-            known = self.workers.pop(worker, None) is not None
-        if known and not self.closed:
-            self.ray.kill(worker)  # it may be alive, behind a connection that broke
-            self.start_worker()
 
-    def close(self) -> None:
-        self.closed = True
-        with self.lock:
-            workers, self.workers = [*self.workers], {}
-        for worker in workers:
-            self.ray.kill(worker)
+def _ask(worker: Any, method: str, batch: list[Request] | None = None, tries: int = 0) -> tuple[Any, Asked]:
+    called = getattr(worker, method).options(max_task_retries=RETRIES[method])
+    return called.remote(*[batch] if batch else []), Asked(worker, method, batch, tries)
 
 
 class Worker:
     """An actor: an engine in a process of its own, on some node."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, wanted: dict[str, str], settings: TransformersEngine, checkpoint: Checkpoint, device: str
+    ) -> None:
+        self.wanted, self.settings, self.checkpoint, self.device = wanted, settings, checkpoint, device
+        self.engine: Engine | None = None
         self.closing = ExitStack()
 
-    def has_a_place(self) -> None:
+    def has_a_place(self) -> list[Completion]:
         """Answers as soon as there is one."""
+        return []
 
-    def open(self, wanted: dict[str, str], settings: TransformersEngine, checkpoint: Checkpoint, device: str) -> None:
-        """Load the weights. Raises Stopped where this node could not give the rows that another one gives."""
-        from tasks.engines.opened import open_engine
-        from tasks.engines.transformers import device_and_dtype
+    def load(self) -> list[Completion]:
+        """Load the weights, once. Raises Stopped where this node could not give the rows that another one gives."""
+        from tasks.engines.transformers import device_and_dtype, open_transformers
 
-        check_alike(wanted)
-        if (found := device_and_dtype()[0]) != device:
-            raise Stopped(
-                f"a Ray worker computes on {found}, not on {device}: set executor.gpus to what its node has"
-            )
-        here = Checkpoint(checkpoint.digest, _folder_here(checkpoint))
-        self.engine: Engine = self.closing.enter_context(open_engine(settings, here))
+        if self.engine is None:
+            check_alike(self.wanted)
+            if (found := device_and_dtype()[0]) != self.device:
+                raise Stopped(
+                    f"a Ray worker computes on {found}, not on {self.device}: set executor.gpus to what its node has"
+                )
+            folder = _folder_here(self.checkpoint)
+            self.engine = self.closing.enter_context(open_transformers(self.settings, folder))
+        return []
 
     def generate(self, requests: list[Request]) -> list[Completion]:
+        self.load()
+        assert self.engine is not None
         return list(self.engine.generate(requests))
 
 

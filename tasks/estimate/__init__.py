@@ -1,1 +1,1 @@
-"""What a round will take, before it is played: tokens, FLOPs, memory, storage, time. Nothing of it decides a row."""
+"""What a round will take, before it is played: tokens, storage, time. Nothing of it decides a row."""

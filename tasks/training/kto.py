@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from schemas.losses import Kto
 from tasks.training.sharded import is_first, together
-from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
+from tasks.training.trainer import Phase, common_arguments, run
+from tasks.training.weights import load, peft_config
 
 
 def train_kto(phase: Phase, rows: pa.Table, settings: Kto) -> Path:

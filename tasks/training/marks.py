@@ -8,6 +8,7 @@ import orjson
 from tasks.store.objects import write_whole
 from tasks.training.resume import remove_work
 from tasks.training.sharded import gathered, is_first
+from tasks.training.weights import load_model, save
 
 FILE = "marks.json"
 
@@ -21,8 +22,6 @@ def keeps(trainer: Any, phase: Any) -> Any:
     """The trainer's callback that stores the weights at each mark. What it stored stands in the trainer's own
     history, which outlives a kill."""
     from transformers import TrainerCallback
-
-    from tasks.training.trainer import save
 
     class Marks(TrainerCallback):
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -56,8 +55,6 @@ def read_marks(folder: Path, marks: tuple[int, ...], last: str) -> list[str]:
 
 def _reloaded(folder: Path, phase: Any) -> Any:
     """What a trainer has in memory is left alone: merging adapters, or another number format, would change it."""
-    from tasks.training.trainer import load_model
-
     if phase.lora is None:
         return load_model(folder)
     from peft import PeftModel

@@ -14,7 +14,8 @@ from schemas.losses import Policy
 from tasks.training.losses import kl_estimates, policy_gradient, reduced
 from tasks.training.moments import load_moments, save_moments
 from tasks.training.tokens import log_probabilities, padded, with_log_probabilities
-from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
+from tasks.training.trainer import Phase, common_arguments, run
+from tasks.training.weights import load, peft_config
 
 COLUMNS = ["prompt_ids", "completion_ids", "old_logps", "reference_logps", "advantages", "reward"]
 

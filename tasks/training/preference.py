@@ -16,7 +16,8 @@ from tasks.training.base_samples import TOKENS, sample_batch, sample_logp, with_
 from tasks.training.losses import geometric_mixture, rspo, sppo
 from tasks.training.references import References, add_log_probabilities
 from tasks.training.sharded import summed
-from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
+from tasks.training.trainer import Phase, common_arguments, run
+from tasks.training.weights import load, peft_config
 
 TRLS = ("ref_chosen_logps", "ref_rejected_logps")  # what its own losses read
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.training.sharded import summed
-from tasks.training.trainer import load
+from tasks.training.weights import load
 
 Row = dict[str, Any]
 Keep = Callable[[str, Callable[[], list[Row]]], list[Row]]

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.losses import Sft
-from tasks.training.trainer import Phase, common_arguments, load, peft_config, run
+from tasks.training.trainer import Phase, common_arguments, run
+from tasks.training.weights import load, peft_config
 
 
 def train_sft(phase: Phase, rows: pa.Table, settings: Sft) -> Path:

@@ -5,6 +5,8 @@ In a single process each of these says so, and does nothing else.
 
 from typing import Any
 
+from tasks.training.weights import load_model, peft_config
+
 
 def is_first(trainer: Any) -> bool:
     """Whether this is the process that speaks for all."""
@@ -41,8 +43,6 @@ def gathered(trainer: Any, phase: Any) -> Any:
     trainer goes on with its part. None in the others."""
     if phase.processes == 1:
         return trainer.model
-    from tasks.training.trainer import load_model, peft_config
-
     weights = trainer.accelerator.get_state_dict(trainer.model)  # every process gives its part
     if not is_first(trainer):
         return None

@@ -1,7 +1,6 @@
-"""What every trainer shares: weights in, TRL's settings, logged steps, weights out."""
+"""What every trainer shares: TRL's settings, logged steps, and an end that is whole."""
 
 import math
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from tasks.training.adapters import save_adapter
 from tasks.training.marks import keeps, write_marks
 from tasks.training.resume import saves
 from tasks.training.sharded import gathered, is_first, is_sharded
+from tasks.training.weights import save
 
 
 @dataclass(frozen=True)
@@ -48,25 +48,6 @@ class Phase:
     """That share the batch and, from two on, the model: this is one of them."""
 
 
-def load(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer, in float32: on a GPU, bfloat16 comes by autocast over them."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return load_model(folder), tokenizer
-
-
-def load_model(folder: Path) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
-
-
 def common_arguments(settings: Optimiser, phase: Phase) -> dict[str, Any]:
     """TRL's names for the recipe's settings. bf16 and gradient checkpointing are slow on a CPU, and on by default."""
     on_gpu = device_and_dtype()[0] == "cuda"
@@ -90,14 +71,6 @@ def common_arguments(settings: Optimiser, phase: Phase) -> dict[str, Any]:
         "disable_tqdm": True,
         "seed": phase.seed % 2**31,
     }
-
-
-def peft_config(lora: Lora | None) -> Any:
-    if lora is None:
-        return None
-    from peft import LoraConfig
-
-    return LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
 @contextmanager
@@ -195,20 +168,3 @@ def _step(logs: dict[str, Any], method: str, trainer: Any) -> dict[str, Any]:
         | {"chosen_logratio": None if reward is None else reward / trainer.args.beta}
         | {name: logs.get(name) for name in ("kl", "reward", "length")}
     )
-
-
-def save(model: Any, source: Path, target: Path) -> None:
-    """Write the weights as safetensors, adapters merged, in the source's number format; beside them the source's
-    tokenizer files, unchanged."""
-    import torch
-    from transformers import AutoConfig
-
-    if hasattr(model, "merge_and_unload"):
-        model = model.merge_and_unload()
-    kept = AutoConfig.from_pretrained(source, local_files_only=True).dtype or torch.float32
-    model.config.use_cache = True  # trainers turn it off with gradient checkpointing
-    model.to(device="cpu", dtype=kept).save_pretrained(target)
-    for path in source.iterdir():
-        of_the_tokenizer = path.suffix in (".json", ".jinja", ".model", ".txt") and "index" not in path.name
-        if of_the_tokenizer and path.name != "object.json" and not (target / path.name).exists():
-            shutil.copyfile(path, target / path.name)

@@ -79,7 +79,7 @@ def test_each_entrypoint_is_a_flow_that_takes_these_parameters_and_no_others(dep
 
 def test_one_run_at_a_time_each_with_a_schedule_in_a_time_zone():
     deployments = read()["deployments"]
-    assert [d["name"] for d in deployments] == ["nightly", "weekly-audit", "champion"]
+    assert [d["name"] for d in deployments] == ["nightly", "weekly-audit"]
     for deployment in deployments:
         assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
         assert deployment["enforce_parameter_schema"] is True

@@ -1,4 +1,4 @@
-"""The audit and the champion's evaluation as flows on a real server, and what they tell the outside."""
+"""The audit as a flow on a real server, and what they tell the outside."""
 
 import os
 import shutil
@@ -8,10 +8,9 @@ import httpx
 import pytest
 
 from flows.audit import audit
-from flows.champion import evaluate_champion
 from flows.events import round_published
 from flows.preflight import preflight
-from schemas.errors import BadInput, Damaged
+from schemas.errors import Damaged
 from schemas.gate import GateResult
 from schemas.manifest import Manifest, Score, StageRecord
 from tasks.collect import collect
@@ -102,61 +101,19 @@ def evaluated(tmp_path_factory, quickstart, written_recipe):
 
 
 @pytest.fixture
-def played(evaluated, tmp_path, write_recipe):
-    """Publish that round in a store of this test's own, with its score changed: recipe, store, score."""
-
-    def publish_with(**changes):
-        source, manifest = evaluated
-        store = tmp_path / "store"
-        shutil.copytree(source, store)
-        score = manifest.scores["sums"]["champion"].model_copy(update=changes)
-        manifest = manifest.model_copy(update={"scores": {"sums": {"champion": score}}})
-        publish(open_lineage(store, "small").round_folder(1), manifest)
-        return write_recipe(evaluate__num_samples=0), store, score
-
-    return publish_with
+def store(evaluated, tmp_path):
+    """A store of this test's own, with that round published."""
+    source, manifest = evaluated
+    store = shutil.copytree(source, tmp_path / "store")
+    publish(open_lineage(store, "small").round_folder(1), manifest)
+    return store
 
 
-def files(store):
-    return {path: path.stat().st_mtime_ns for path in store.rglob("*") if path.is_file()}
-
-
-def test_a_champion_that_scores_as_published_is_no_alarm_and_the_store_is_not_touched(played):
-    path, store, published = played()
-    before = files(store)
-    found = evaluate_champion(str(path), str(store))
-    assert Score.model_validate(found["sums"]) == published, "the same weights, the same items, the same answers"
-    assert files(store) == before
-    assert "agrees" in shown("champion-small")
-
-
-def test_a_published_accuracy_outside_the_new_interval_is_an_alarm(played):
-    path, store, _ = played(accuracy=0.2, low=0.1, high=0.3)
-    evaluate_champion(str(path), str(store))
-    event = wait_for("selfplay.alarm", "small/1", "sums: published 20.0% [10.0%, 30.0%]")
-    assert event["payload"]["alarm"] == "champion"
-    assert "differs" in shown("champion-small")
-
-
-def test_a_recipe_that_evaluates_in_another_way_makes_no_alarm_of_it(played, write_recipe):
-    _, store, _ = played(accuracy=0.25, low=0.2, high=0.3)
-    evaluate_champion(str(write_recipe(evaluate__num_samples=0, evaluate__max_tokens=40)), str(store))
-    assert "another way" in shown("champion-small")
-    assert not any("published 25.0%" in event["payload"]["reason"] for event in heard("selfplay.alarm"))
-
-
-def test_no_champion_without_a_published_round(tmp_path, write_recipe):
-    with pytest.raises(BadInput, match="no published round of small"):
-        evaluate_champion(str(write_recipe()), str(tmp_path / "store"))
-
-
-def test_an_audit_of_a_sound_store_says_what_it_read(played):
-    _, store, _ = played()
+def test_an_audit_of_a_sound_store_says_what_it_read(store):
     assert audit(str(store)) == "examined: rounds 1, files 13, checkpoints 1; all as published"
 
 
-def test_an_audit_that_finds_damage_lists_it_raises_the_alarm_and_fails(played):
-    _, store, _ = played()
+def test_an_audit_that_finds_damage_lists_it_raises_the_alarm_and_fails(store):
     (part,) = store.glob("small/round-0001/evaluations/*/part-0000.parquet")
     part.write_bytes(part.read_bytes()[:-1])
     with pytest.raises(Damaged, match=r"1 damaged: small/round-0001/evaluations/.*SHA-256"):
@@ -166,10 +123,9 @@ def test_an_audit_that_finds_damage_lists_it_raises_the_alarm_and_fails(played):
     assert "SHA\\-256" in shown("audit")
 
 
-def test_a_rounds_end_is_heard_with_its_decision_and_its_reason_as_it_is(played):
+def test_a_rounds_end_is_heard_with_its_decision_and_its_reason_as_it_is(store):
     from prefect import flow
 
-    _, store, _ = played()
     (manifest,) = open_lineage(store, "small").manifests
 
     @flow
@@ -185,10 +141,9 @@ def test_a_rounds_end_is_heard_with_its_decision_and_its_reason_as_it_is(played)
     assert [r for r in event["related"] if r["prefect.resource.role"] == "flow-run"]
 
 
-def test_without_a_server_an_event_is_said_to_nobody_and_starts_none(played, monkeypatch):
+def test_without_a_server_an_event_is_said_to_nobody_and_starts_none(store):
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    _, store, _ = played()
     (manifest,) = open_lineage(store, "small").manifests
     with temporary_settings({PREFECT_API_URL: None}):
         began = time.monotonic()

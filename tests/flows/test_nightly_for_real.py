@@ -172,7 +172,7 @@ def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(unrelated,
     server = Server(state)
     assert [a["name"] for a in server.ask("automations/filter")] == ["selfplay-crashed-run"]
     names = {d["name"] for d in server.ask("deployments/filter")}
-    assert names == {"nightly", "weekly-audit", "champion"}
+    assert names == {"nightly", "weekly-audit"}
 
     said.clear()
     services.up(None, None, None, said.append, file)

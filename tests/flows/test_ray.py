@@ -50,8 +50,14 @@ def test_a_node_lost_in_the_middle_of_a_stage_costs_no_row(
     (local,) = run_recipe(write_recipe(**SHARDS), here, None, Console(to_stderr=True))
 
     at_the_loss, lost = [], []
-    lose = engines.ClusterEngine._lose
-    monkeypatch.setattr(engines.ClusterEngine, "_lose", lambda *engine: (lost.append(engine), lose(*engine)))
+    answered = engines.ClusterEngine._answered
+
+    def watched(*of):
+        found = answered(*of)
+        lost.extend([of] if found is None else [])
+        return found
+
+    monkeypatch.setattr(engines.ClusterEngine, "_answered", watched)
 
     def lose_a_node():
         while len(parts := [*there.glob("small/round-0001/attempts/*/part-*")]) < 2:

@@ -6,7 +6,7 @@ from schemas.settings import Judge
 from tasks.answers.equality import equality
 from tasks.answers.verify import Outcome
 from tasks.audit.scores import majorities, score
-from tasks.audit.statistics import wilson
+from tasks.statistics.intervals import wilson
 
 CHECKS = Judge(rule="classes", equivalence="canonical", answer_pattern=r"#(\S+)", timeout_seconds=5)
 

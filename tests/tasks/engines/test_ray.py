@@ -43,13 +43,20 @@ def test_a_killed_engine_is_started_again_and_its_batch_asked_once_more(checkpoi
         assert workers() != [first]
     with open_engine(SETTINGS, checkpoint, executor) as again:
         assert again is engine  # open from stage to stage
+
+
+@pytest.mark.slow
+def test_a_batch_over_which_too_many_engines_are_lost_ends_the_run(checkpoint, monkeypatch):
     monkeypatch.setattr(engines, "TRIES", 1)
-    kill_worker()
+    executor = RayExecutor(kind="ray", address="local", workers=1)
     with (
         pytest.raises(Stopped, match="1 workers of the Ray cluster were lost over one batch"),
         open_engine(SETTINGS, checkpoint, executor) as engine,
     ):
-        texts(engine)
+        answers = engine.generate(REQUESTS)
+        next(answers)
+        kill_worker()
+        list(answers)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from schemas.training import Lora, Stop, Train
 from tasks.advantage import token_advantages
 from tasks.train import train
 from tasks.training.tokens import logps_of, tokens_of, with_log_probabilities
-from tasks.training.trainer import load
+from tasks.training.weights import load
 
 from .policies import GRPO, RIGHT, TINY, WRONG, changed
 

@@ -7,7 +7,7 @@ from datasets import Dataset
 from tasks.advantage import token_advantages
 from tasks.training.policy import policy_loss
 from tasks.training.tokens import log_probabilities, logps_of, padded, tokens_of, with_log_probabilities
-from tasks.training.trainer import load
+from tasks.training.weights import load
 
 from .policies import FIVE, GRPO, RIGHT, TINY, changed
 

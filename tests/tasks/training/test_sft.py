@@ -5,7 +5,8 @@ import torch
 from schemas.errors import ValidationFailed
 from tasks.training.marks import evenly
 from tasks.training.sft import train_sft
-from tasks.training.trainer import Phase, load
+from tasks.training.trainer import Phase
+from tasks.training.weights import load
 
 ROWS = [
     ("1+2+3+4=\n", "1+2=3\n3+3=6\n6+4=10\n#10", 1.0),

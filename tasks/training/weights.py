@@ -1,0 +1,51 @@
+"""Weights in, as trainers take them, and out, as a checkpoint is stored."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from schemas.training import Lora
+
+
+def load(folder: Path) -> tuple[Any, Any]:
+    """Model and tokenizer, in float32: on a GPU, bfloat16 comes by autocast over them."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return load_model(folder), tokenizer
+
+
+def load_model(folder: Path) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    )
+
+
+def peft_config(lora: Lora | None) -> Any:
+    if lora is None:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+
+
+def save(model: Any, source: Path, target: Path) -> None:
+    """Write the weights as safetensors, adapters merged, in the source's number format; beside them the source's
+    tokenizer files, unchanged."""
+    import torch
+    from transformers import AutoConfig
+
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+    kept = AutoConfig.from_pretrained(source, local_files_only=True).dtype or torch.float32
+    model.config.use_cache = True  # trainers turn it off with gradient checkpointing
+    model.to(device="cpu", dtype=kept).save_pretrained(target)
+    for path in source.iterdir():
+        of_the_tokenizer = path.suffix in (".json", ".jinja", ".model", ".txt") and "index" not in path.name
+        if of_the_tokenizer and path.name != "object.json" and not (target / path.name).exists():
+            shutil.copyfile(path, target / path.name)
