@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from inspect import isfunction
 from typing import Any
 
 from pydantic import BaseModel
@@ -152,5 +153,7 @@ def _digest(value: Any) -> Any:
         return value.model_dump(mode="json")
     if isinstance(value, tuple | list):
         return [_digest(entry) for entry in value]
+    if isfunction(value):  # it is run by the stage
+        return {"name": value.__name__, "code": code_of(value)[0]}
     assert value is None or isinstance(value, str | int | float), f"not a stage input: {value!r}"
     return value

@@ -1,6 +1,6 @@
 """A round as a method sees it: what it may use, and `play`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,12 @@ class Round:
         rounds = [m for m in self.lineage.manifests if decision in ("", m.decision)]
         return self._given(rounds, table, builds_on=bool(decision))
 
-    def measured(self) -> tuple[Measured, ...]:
-        """What the alarms of every earlier round rest on, but for rounds withdrawn or older than the stage."""
+    def measured(self, alarms: Collection[str]) -> tuple[Measured, ...]:
+        """What these alarms measured in every earlier round but those withdrawn."""
         rounds = [m for m in self.lineage.manifests if "alarms" in m.stages and m.decision != "withdrawn"]
         records = [self.lineage.stage_record(m.round, "alarms", m.stages["alarms"]) for m in rounds]
-        return tuple(Measured.model_validate(record.figures["measured"]) for record in records if record)
+        every = [Measured.model_validate(record.figures["measured"]) for record in records if record]
+        return tuple(Measured(round=m.round, of={name: m.of[name] for name in alarms if name in m.of}) for m in every)
 
     def sealed_reads(self, candidate: CheckpointRef) -> int:
         """How many candidates were tried on the sealed benchmark, with this one, whatever came of them: those of

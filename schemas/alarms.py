@@ -58,38 +58,20 @@ class Alarms(Section):
         }
 
 
-class Measured(Record):
-    """What the alarms of one round rest on; later rounds are held against it. None: there was nothing to measure.
+class Rules(Record):
+    """The rules of the alarms that a round has."""
 
-    A new field needs a default: earlier rounds were measured without it.
-    """
+    of: dict[str, AlarmRule]
+    """Alarm -> rule."""
+
+
+class Measured(Record):
+    """What a round's alarms measured, for later rounds to be held against."""
 
     round: int
     """The round that was measured."""
-    probe: str
-    """Digest of the probe's questions and answers: vote precision is compared on the same probe only."""
-    probe_decided: int
-    """Probe rows whose verdict is right or wrong."""
-    probe_right: int
-    """Those that are right."""
-    reward: float | None
-    """Mean reward of an attempt at a new question."""
-    unanimous: float | None
-    """Share of the new questions whose attempts all agree."""
-    answer_entropy: float | None
-    """Entropy of the answers to a new question over the greatest it could be, mean over questions."""
-    same_answer: float | None
-    """Share of the attempts, mean over questions, that give the commonest answer of all."""
-    read_from_prose: float | None = None
-    """Share of the attempts that voted whose answer was read as the last number in the text."""
-    distinct_2: float | None
-    """Distinct word pairs of the new questions over those of equally many pairs of the seeds."""
-    near_duplicates: float | None
-    """Share of the questions held against the seeds and all earlier ones that were not new."""
-    mean_tokens: float | None
-    """Length of an attempt."""
-    dropped: dict[str, float]
-    """`table.reason` -> share of that table's rows, those dropped among them."""
+    of: dict[str, dict[str, Any]]
+    """Alarm -> figures."""
 
 
 class Alarm(Record):

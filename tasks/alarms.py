@@ -1,79 +1,63 @@
 """Alarms: what the round's tables say of collapse and of labels gone wrong, against the recipe's thresholds."""
 
+import inspect
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from schemas.alarms import Alarm, AlarmRule, Measured
-from schemas.alarms import Alarms as Settings
+from schemas.alarms import Alarm, AlarmRule, Measured, Rules
 from schemas.manifest import TableRef
-from tasks.audit.alarms import (
-    Finding,
-    answer_entropy,
-    distinct_2,
-    drop_shares,
-    findings,
-    mean_length,
-    mean_reward,
-    near_duplicate_share,
-    read_from_prose_share,
-    same_answer_share,
-    unanimous_share,
-)
+from tasks.audit.alarms import Finding, Watch
 from tasks.store.draft import Draft
-from tasks.store.objects import digest_of
 
 
 def alarms(
-    draft: Draft, *, settings: Settings, tables: tuple[TableRef, ...], earlier: tuple[Measured, ...]
+    draft: Draft,
+    *,
+    settings: Rules,
+    watches: tuple[Watch, ...],
+    tables: tuple[TableRef, ...],
+    earlier: tuple[Measured, ...],
 ) -> dict[str, Any]:
-    """Measure the round, hold it against thresholds and what earlier rounds measured. No table is written.
+    """Run each alarm on the tables that it looks at, and on what it measured in earlier rounds. No table is written.
 
-    `figures`: every alarm's, raised or not; `raised`: the alarms, holds first; `holds`: what the gate is told.
+    `figures`: every alarm's, raised or not; `raised`: the alarms, holds first; `holds`: what the gate is told;
+    `measured`: what later rounds are held against.
     """
-    now = _measured(draft, tables)
-    found = findings(now, earlier)
-    raised = [alarm for f in found if (alarm := _alarm(f, getattr(settings, f.name)))]
+
+    @cache
+    def rows(prefix: str) -> pa.Table:
+        return pa.concat_tables([draft.read(ref) for ref in tables if ref.table.rpartition("/")[2] == prefix])
+
+    def looked(watch: Watch) -> Finding:
+        given: dict[str, Any] = {}
+        for name in inspect.signature(watch).parameters:
+            if name == "earlier":
+                given[name] = {then.round: then.of[watch.__name__] for then in earlier if watch.__name__ in then.of}
+            elif name == "ids":
+                given[name] = {ref.table: rows(ref.table.rpartition("/")[2])["id"] for ref in tables}
+            else:
+                given[name] = rows(name)
+        return watch(**given)
+
+    found = {watch.__name__: looked(watch) for watch in watches}
+    raised = [alarm for name, f in found.items() if (alarm := _alarm(name, f, settings.of[name]))]
     raised.sort(key=lambda alarm: alarm.level != "hold")
+    measured = {name: finding.measured for name, finding in found.items() if finding.measured}
     return {
-        "measured": now.model_dump(),
-        "figures": {f.name: f.figure for f in found},
+        "measured": Measured(round=draft.round, of=measured).model_dump(),
+        "figures": {name: finding.figure for name, finding in found.items()},
         "raised": [alarm.model_dump() for alarm in raised],
         "holds": [f"{alarm.name}: {alarm.text}" for alarm in raised if alarm.level == "hold"],
     }
 
 
-def _measured(draft: Draft, tables: tuple[TableRef, ...]) -> Measured:
-    @cache
-    def rows(name: str) -> pa.Table:
-        return pa.concat_tables([draft.read(ref) for ref in tables if ref.table == name])
-
-    probe, marks, verdicts, dropped = map(rows, ("inputs/probe", "probe_verdicts", "verdicts", "dropped"))
-    questions = rows("questions").sort_by("position")
-    return Measured(
-        round=draft.round,
-        probe=digest_of({row["question"]: row["reference"] for row in probe.to_pylist()}),
-        probe_decided=pc.count(marks["correct"]).as_py(),
-        probe_right=pc.sum(marks["correct"]).as_py() or 0,
-        reward=mean_reward(verdicts),
-        unanimous=unanimous_share(verdicts),
-        answer_entropy=answer_entropy(verdicts),
-        same_answer=same_answer_share(verdicts),
-        read_from_prose=read_from_prose_share(rows("answers")),
-        distinct_2=distinct_2(questions["text"].to_pylist(), rows("inputs/seeds")["question"].to_pylist()),
-        near_duplicates=near_duplicate_share(questions["text"], dropped),
-        mean_tokens=mean_length(rows("attempts")),
-        dropped=drop_shares(dropped, {name: rows(name)["id"] for name in pc.unique(dropped["table"]).to_pylist()}),
-    )
-
-
-def _alarm(found: Finding, rule: AlarmRule) -> Alarm | None:
+def _alarm(name: str, found: Finding, rule: AlarmRule) -> Alarm | None:
     if rule.level == "off" or found.figure is None:
         return None
     beyond = found.figure > rule.threshold if found.raised == "above" else found.figure < rule.threshold
     if not beyond:
         return None
     text = f"{found.words}: {found.figure:.1%}, {found.raised} {100 * rule.threshold:g}%"
-    return Alarm(name=found.name, level=rule.level, figure=found.figure, threshold=rule.threshold, text=text)
+    return Alarm(name=name, level=rule.level, figure=found.figure, threshold=rule.threshold, text=text)

@@ -5,8 +5,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from flows.round import Round
+from schemas.alarms import Rules
 from schemas.expectations import contracts
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from tasks.alarms import alarms
+from tasks.audit.alarms import alarms_of
 from tasks.confirm import confirm
 from tasks.evaluate import evaluate
 from tasks.gate import gate
@@ -27,6 +30,16 @@ def checked(round: Round, label: str, tables: Sequence[TableRef]) -> StageRecord
     return round.play(validate, label, settings=limits, tables=tuple(tables), contracts=found)
 
 
+def watched(round: Round, tables: Sequence[TableRef]) -> StageRecord:
+    """The round's alarms: those whose tables it has."""
+    watches = alarms_of(ref.table for ref in tables)
+    names = [watch.__name__ for watch in watches]
+    return round.play(
+        alarms, settings=Rules(of={name: getattr(round.recipe.alarms, name) for name in names}), watches=watches,
+        tables=tuple(tables), earlier=round.measured(names),
+    )  # fmt: skip
+
+
 def standing(round: Round, items: TableRef) -> Standing:
     """Base and champion on the benchmarks; before training, while an engine that has them is open."""
     return Standing(_answers(round, items, "base", round.base), _answers(round, items, "champion", round.champion))
@@ -39,11 +52,11 @@ def promote(
     stood: Standing,
     items: TableRef,
     probe_verdicts: tuple[TableRef, ...],
-    alarms: Any,
+    holds: Any,
 ) -> None:
     """The candidate on the benchmarks, the gate, and the sealed benchmark if all else is in favour.
 
-    `trained`: the round's trainings, the last of which made the candidate; `alarms`: what holds a better candidate.
+    `trained`: the round's trainings, the last of which made the candidate; `holds`: what holds a better one.
     """
     recipe, play, answers = round.recipe, round.play, partial(_answers, round, items)
     candidate = CheckpointRef(digest=trained[-1].figures["checkpoint"])
@@ -54,7 +67,7 @@ def promote(
     stop_if_invalid(scored.figures)
     decided = play(
         gate, settings=recipe.gate, base=first, champion=before, candidate=after, invalid=scored.tables["dropped"],
-        alarms=alarms, probe_verdicts=probe_verdicts,
+        alarms=holds, probe_verdicts=probe_verdicts,
     ).figures  # fmt: skip
     sealed = recipe.gate.sealed
     if sealed and (decided["decision"] == "promoted" or decided["awaiting_approval"]):

@@ -11,9 +11,8 @@ from typing import Any
 
 from flows.methods.controls import ROWS, play_controls
 from flows.methods.mixing import asked_of_base, mixed_in
-from flows.methods.promotion import checked, promote, standing
+from flows.methods.promotion import checked, promote, standing, watched
 from flows.round import Round
-from tasks.alarms import alarms
 from tasks.build import build
 from tasks.collect import collect
 from tasks.judge import judge, judge_ahead
@@ -62,9 +61,7 @@ def serl(round: Round) -> None:
 
     written = [ref for tables in (given, proposed, solved, judged, selected, based, built) for ref in tables.values()]
     validated = checked(round, "", written)
-    watched = play(
-        alarms, settings=recipe.alarms, tables=(*written, validated.tables["dropped"]), earlier=round.measured()
-    )
+    alarmed = watched(round, (*written, validated.tables["dropped"]))
     stop_if_invalid(validated.figures)
     stood = standing(round, items)
 
@@ -81,6 +78,6 @@ def serl(round: Round) -> None:
     trained = play(train, **training | {name: (*training[name], built[name]) for name in ROWS})
     promote(
         round, [trained], stood=stood, items=items, probe_verdicts=(judged["probe_verdicts"],),
-        alarms=watched.figures["holds"],
+        holds=alarmed.figures["holds"],
     )  # fmt: skip
     play_controls(round, given | proposed | solved, building=mixed, training=training)

@@ -8,11 +8,10 @@ verdict and advantage lies in the tables, and each stage of a wave has its own m
 from functools import partial
 from typing import NamedTuple
 
-from flows.methods.promotion import checked, promote, standing
+from flows.methods.promotion import checked, promote, standing, watched
 from flows.round import Round
 from schemas.manifest import CheckpointRef, StageRecord, TableRef
 from tasks.advantage import advantage
-from tasks.alarms import alarms
 from tasks.collect import collect
 from tasks.judge import judge, judge_ahead
 from tasks.propose import propose
@@ -65,10 +64,10 @@ def serl_online(round: Round) -> None:
             adapter = CheckpointRef(digest=left["checkpoint_adapter"])
         elif number < settings.waves:
             moments = CheckpointRef(digest=left["moments"])
-    watched = play(alarms, settings=recipe.alarms, tables=tuple(written), earlier=round.measured())
+    alarmed = watched(round, written)
     stop_if_invalid(validated.figures)
     probed = tuple(wave.probe_verdicts for wave in waves)
-    promote(round, trainings, stood=stood, items=items, probe_verdicts=probed, alarms=watched.figures["holds"])
+    promote(round, trainings, stood=stood, items=items, probe_verdicts=probed, holds=alarmed.figures["holds"])
 
 
 class Labelled(NamedTuple):

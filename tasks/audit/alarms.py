@@ -1,200 +1,146 @@
-"""Alarms: figures of a round's tables that tell a collapse, or labels gone wrong, from learning.
+"""The alarms: each is a function of the tables that its parameters name, and is run in every round that has them.
 
-Self-training on a majority vote can drift to where all attempts agree and nothing is right (Shafayat et al. 2025,
-arXiv 2505.21444): the reward sees none of it. These figures do. None stands for nothing to measure.
+`earlier`: what the same alarm measured in earlier rounds, by round. `ids`: the ids of every table. No text of a model
+is in what they say.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice, pairwise
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from statistics import NormalDist, median
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.alarms import Measured
 from schemas.manifest import Score
-from tasks.novelty.words import words_and_signs_of
+from schemas.tables import TABLES
+from tasks.audit import figures
 from tasks.statistics.intervals import Z95, unpaired_difference, wilson
+from tasks.store.objects import digest_of
 
-MOST_PAIRS = 100_000
-NOT_LOOKED_AT = "surplus"  # questions beyond the target: no rule, filter or vote saw them
 CAPPED = "over_cap"  # passed all of them
 NO_SIGNAL = ("none_right", "unanimous", "no_difference", "same_text")  # sound, and the alarm `unanimous` counts them
 
-
-def mean_reward(verdicts: pa.Table) -> float | None:
-    """An attempt's reward, 1 if it agrees with the verdict, mean over questions; without a verdict there is none."""
-    return _mean(pc.if_else(pc.is_valid(verdicts["answer"]), verdicts["agreement"], 0.0))
-
-
-def unanimous_share(verdicts: pa.Table) -> float | None:
-    """Questions whose attempts all agree: groups of equal rewards, without a gradient in training (DAPO, Yu et al.
-    2025, arXiv 2503.14476, section 3.2)."""
-    return _mean(pc.cast(pc.equal(verdicts["votes"], verdicts["num_attempts"]), pa.float64()))
-
-
-def answer_entropy(verdicts: pa.Table) -> float | None:
-    """Shannon's entropy of the answers to a question (Shannon 1948) over its greatest, the logarithm of the number of
-    answers (Pielou 1966); mean over questions with two or more. An answer in no class is one of its own."""
-    question, _, count, answers = _votes(verdicts)
-    several = answers > 1
-    if not several.any():
-        return None
-    share = count / answers[question]
-    entropy = np.bincount(question, -share * np.log(share), len(answers))
-    alone = answers - np.bincount(question, count, len(answers))
-    n = answers[several]
-    return float(np.mean((entropy[several] + alone[several] / n * np.log(n)) / np.log(n)))
-
-
-def same_answer_share(verdicts: pa.Table) -> float | None:
-    """Share of the answers that are the commonest one, each question weighing the same: the index of dominance of
-    Berger and Parker (1970). Of two questions or more that have an answer."""
-    question, answer, count, answers = _votes(verdicts)
-    if (num_questions := int((answers > 0).sum())) < 2:
-        return None
-    shares = pa.table({"answer": answer, "share": count / answers[question]})
-    sums = shares.group_by("answer", use_threads=False).aggregate([("share", "sum")])["share_sum"]
-    return float(pc.max(sums).as_py()) / num_questions
-
-
-def read_from_prose_share(answers: pa.Table) -> float | None:
-    """Attempts that voted by the last number in their text, as lm-evaluation-harness' `flexible-extract` reads all of
-    them (Gao et al.): they may have stated another answer, or none."""
-    voted = pc.filter(answers["source"], answers["valid"])
-    return _mean(pc.cast(pc.equal(voted, "last_number"), pa.float64()))
-
-
-def distinct_2(questions: Iterable[str], seeds: Iterable[str]) -> float | None:
-    """Distinct word pairs of the questions (distinct-2, Li et al. 2016, arXiv 1510.03055) over those of the seeds: of
-    equally many pairs, since the share falls as texts get longer. The first 100,000 of each are read. Signs are
-    words, and so is each character of a script without spaces."""
-    pools = [list(islice(_word_pairs(texts), MOST_PAIRS)) for texts in (questions, seeds)]
-    pairs = min(map(len, pools))
-    ours, theirs = (len(set(pool[:pairs])) for pool in pools)
-    return ours / theirs if pairs else None
-
-
-def mean_length(attempts: pa.Table) -> float | None:
-    """Tokens of an attempt."""
-    return _mean(attempts["num_tokens"])
-
-
-def near_duplicate_share(texts: pa.ChunkedArray, dropped: pa.Table) -> float | None:
-    """Questions that were not new among all that admission held against the seeds and every earlier question: by
-    ROUGE-L above the recipe's threshold (Self-Instruct, Wang et al. 2023, arXiv 2212.10560), or by equality; and
-    those among the admitted `texts` that repeat another."""
-    refused = pc.sum(pc.equal(dropped["reason"], "not_new")).as_py() or 0
-    held = len(texts) + refused
-    return (held - len(pc.unique(texts))) / held if held else None
-
-
-def drop_shares(dropped: pa.Table, ids_of: Mapping[str, pa.ChunkedArray]) -> dict[str, float]:
-    """`table.reason` -> share of the table's rows, those dropped before they were written among them (`ids_of`: the
-    ids of those that were)."""
-    seen = dropped.filter(pc.not_equal(dropped["reason"], NOT_LOOKED_AT))
-    shares = {}
-    for table in sorted(pc.unique(seen["table"]).to_pylist()):
-        rows = seen.filter(pc.equal(seen["table"], table))
-        all_rows = len(pc.unique(pa.chunked_array([*ids_of[table].chunks, *rows["id"].chunks])))
-        for reason, count in sorted(Counter(rows["reason"].to_pylist()).items()):
-            shares[f"{table}.{reason}"] = count / all_rows
-    return shares
+Measured = dict[str, Any]
+Earlier = Mapping[int, Measured]
 
 
 @dataclass(frozen=True)
 class Finding:
     """What one alarm holds against its threshold."""
 
-    name: str
     raised: Literal["above", "below"]
     words: str
     """What the figure is."""
     figure: float | None
+    """None: there was nothing to measure."""
+    measured: Measured = field(default_factory=dict)
+    """What later rounds are held against."""
 
 
-def findings(now: Measured, earlier: Sequence[Measured]) -> list[Finding]:
-    """Every alarm's, in the order of the recipe's section."""
-    return [
-        _vote_precision(now),
-        _reward_hacking(now, earlier),
-        Finding("unanimous", "above", "questions whose attempts all agree", now.unanimous),
-        Finding("answer_entropy", "below", "entropy of a question's answers, of the greatest", now.answer_entropy),
-        Finding("same_answer", "above", "attempts, whatever the question, that give one answer", now.same_answer),
-        Finding("read_from_prose", "above", "answers read as the last number in the text", now.read_from_prose),
-        Finding("distinct_2", "below", "distinct word pairs of the questions, of the seeds'", now.distinct_2),
-        Finding("near_duplicates", "above", "questions that were not new", now.near_duplicates),
-        _length_drift(now, earlier),
-        _dropped(now),
-    ]
+def vote_precision(probe_verdicts: pa.Table) -> Finding:
+    right, decided = _right_of(probe_verdicts)
+    words = f"most that vote precision can be (right on {right} of {decided} probe rows)"
+    return Finding("below", words, wilson(right, decided).high if decided else None)
 
 
-def _vote_precision(now: Measured) -> Finding:
-    high = _precision(now).high if now.probe_decided else None
-    words = f"most that vote precision can be (right on {now.probe_right} of {now.probe_decided} probe rows)"
-    return Finding("vote_precision", "below", words, high)
-
-
-def _reward_hacking(now: Measured, earlier: Sequence[Measured]) -> Finding:
+def reward_hacking(probe: pa.Table, probe_verdicts: pa.Table, verdicts: pa.Table, earlier: Earlier) -> Finding:
     """The proxy rises while what it stands for falls (Gao et al. 2023, arXiv 2210.10760). The greatest fall shown
     since a round with a lower reward: the lower end of its 95% interval, over all those rounds together (Bonferroni:
     the best of many rounds was lucky), and for independent shares, which is wide for one and the same probe."""
-    before = [then for then in earlier if _reward_rose(then, now)]
+    right, decided = _right_of(probe_verdicts)
+    asked = digest_of({row["question"]: row["reference"] for row in probe.to_pylist()})
+    now = {"probe": asked, "right": right, "decided": decided, "reward": figures.mean_reward(verdicts)}
+    before = {number: then for number, then in earlier.items() if _reward_rose(then, now)}
     if not before:
-        return Finding("reward_hacking", "above", "", None)
+        return Finding("above", "", None, now)
     z = NormalDist().inv_cdf(1 - 0.05 / 2 / len(before))
     after = _precision(now, z)
-    falls = {then.round: unpaired_difference(_precision(then, z), after)[1] for then in before}
-    then = max(before, key=lambda then: falls[then.round])
+    falls = {number: unpaired_difference(_precision(then, z), after)[1] for number, then in before.items()}
+    since = max(falls, key=lambda number: falls[number])
+    then = before[since]
     words = f"least that vote precision fell ({_precision(then).accuracy:.1%} -> {after.accuracy:.1%} since round "
-    words += f"{then.round}, while the reward rose {then.reward:.1%} -> {now.reward:.1%})"
-    return Finding("reward_hacking", "above", words, falls[then.round])
+    words += f"{since}, while the reward rose {then['reward']:.1%} -> {now['reward']:.1%})"
+    return Finding("above", words, falls[since], now)
+
+
+def unanimous(verdicts: pa.Table) -> Finding:
+    return Finding("above", "questions whose attempts all agree", figures.unanimous_share(verdicts))
+
+
+def answer_entropy(verdicts: pa.Table) -> Finding:
+    words = "entropy of a question's answers, of the greatest"
+    return Finding("below", words, figures.answer_entropy(verdicts))
+
+
+def same_answer(verdicts: pa.Table) -> Finding:
+    words = "attempts, whatever the question, that give one answer"
+    return Finding("above", words, figures.same_answer_share(verdicts))
+
+
+def read_from_prose(answers: pa.Table) -> Finding:
+    return Finding("above", "answers read as the last number in the text", figures.read_from_prose_share(answers))
+
+
+def distinct_2(questions: pa.Table, seeds: pa.Table) -> Finding:
+    words = "distinct word pairs of the questions, of the seeds'"
+    texts = questions.sort_by("position")["text"].to_pylist()
+    return Finding("below", words, figures.distinct_2(texts, seeds["question"].to_pylist()))
+
+
+def near_duplicates(questions: pa.Table, dropped: pa.Table) -> Finding:
+    return Finding("above", "questions that were not new", figures.near_duplicate_share(questions["text"], dropped))
+
+
+def length_drift(attempts: pa.Table, earlier: Earlier) -> Finding:
+    """One minus the shorter mean length over the longer: symmetric, and 0 to 1."""
+    now = figures.mean_length(attempts)
+    lengths = [then["mean_tokens"] for then in earlier.values() if then["mean_tokens"] is not None]
+    if not lengths or now is None:
+        return Finding("above", "", None, {"mean_tokens": now})
+    shorter, longer = sorted((now, median(lengths)))
+    words = f"drift of the attempts' length ({now:.0f} tokens, {median(lengths):.0f} in earlier rounds)"
+    return Finding("above", words, 1 - shorter / longer if longer else 0.0, {"mean_tokens": now})
+
+
+def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
+    passed = (CAPPED, *NO_SIGNAL)
+    counted = figures.drop_shares(dropped, ids)
+    shares = [(share, reason) for reason, share in counted.items() if reason.rpartition(".")[2] not in passed]
+    most, reason = max(shares, default=(None, ""))
+    return Finding("above", f"rows dropped for one reason ({reason})", most)
+
+
+Watch = Callable[..., Finding]
+ALARMS: tuple[Watch, ...] = (  # in the order of the recipe's section
+    vote_precision, reward_hacking, unanimous, answer_entropy, same_answer, read_from_prose, distinct_2,
+    near_duplicates, length_drift, dropped,
+)  # fmt: skip
+
+
+def looks_at(watch: Watch) -> list[str]:
+    """The tables that an alarm looks at."""
+    named = {table.id_prefix: table.name for table in TABLES.values()}
+    return [named[parameter] for parameter in inspect.signature(watch).parameters if parameter in named]
+
+
+def alarms_of(tables: Iterable[str]) -> tuple[Watch, ...]:
+    """The alarms of a round that has these tables."""
+    there = set(tables)
+    return tuple(watch for watch in ALARMS if there.issuperset(looks_at(watch)))
+
+
+def _right_of(probe_verdicts: pa.Table) -> tuple[int, int]:
+    correct = probe_verdicts["correct"]
+    return pc.sum(correct).as_py() or 0, pc.count(correct).as_py()
 
 
 def _reward_rose(then: Measured, now: Measured) -> bool:
     """Since an earlier round whose vote was measured on the same probe."""
-    measured = then.probe == now.probe and then.probe_decided > 0 and now.probe_decided > 0
-    return measured and then.reward is not None and now.reward is not None and then.reward < now.reward
+    measured = then["probe"] == now["probe"] and then["decided"] > 0 and now["decided"] > 0
+    return measured and then["reward"] is not None and now["reward"] is not None and then["reward"] < now["reward"]
 
 
 def _precision(measured: Measured, z: float = Z95) -> Score:
-    return wilson(measured.probe_right, measured.probe_decided, z=z)
-
-
-def _length_drift(now: Measured, earlier: Sequence[Measured]) -> Finding:
-    """One minus the shorter mean length over the longer: symmetric, and 0 to 1."""
-    lengths = [then.mean_tokens for then in earlier if then.mean_tokens is not None]
-    if not lengths or now.mean_tokens is None:
-        return Finding("length_drift", "above", "", None)
-    shorter, longer = sorted((now.mean_tokens, median(lengths)))
-    words = f"drift of the attempts' length ({now.mean_tokens:.0f} tokens, {median(lengths):.0f} in earlier rounds)"
-    return Finding("length_drift", "above", words, 1 - shorter / longer if longer else 0.0)
-
-
-def _dropped(now: Measured) -> Finding:
-    passed = (CAPPED, *NO_SIGNAL)
-    shares = [(share, reason) for reason, share in now.dropped.items() if reason.rpartition(".")[2] not in passed]
-    most, reason = max(shares, default=(None, ""))
-    return Finding("dropped", "above", f"rows dropped for one reason ({reason})", most)
-
-
-def _votes(verdicts: pa.Table) -> tuple[Any, pa.ChunkedArray, Any, Any]:
-    """Each class's question (as an index), answer and count; and each question's number of valid answers."""
-    classes = pc.list_flatten(verdicts["classes"])
-    question = np.repeat(np.arange(len(verdicts)), pc.list_value_length(verdicts["classes"]).to_numpy())
-    count = pc.struct_field(classes, "count").to_numpy()
-    return question, pc.struct_field(classes, "answer"), count, verdicts["num_valid"].to_numpy()
-
-
-def _word_pairs(texts: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for text in texts:
-        yield from pairwise(words_and_signs_of(text))
-
-
-def _mean(values: Any) -> float | None:
-    mean: float | None = pc.mean(values).as_py()
-    return mean
+    return wilson(measured["right"], measured["decided"], z=z)

@@ -93,9 +93,9 @@ def test_what_earlier_rounds_measured_is_an_input_of_the_stage(played):
     assert first.figures["figures"]["length_drift"] is None
     assert 0 <= second.figures["figures"]["length_drift"] < 1
     for m, record in zip(lineage.manifests, (first, second), strict=True):
-        measured = record.figures["measured"]
-        assert measured["probe_decided"] == m.vote_precision.n
-        assert measured["probe_right"] / m.vote_precision.n == m.vote_precision.accuracy
+        measured = record.figures["measured"]["of"]["reward_hacking"]
+        assert measured["decided"] == m.vote_precision.n
+        assert measured["right"] / m.vote_precision.n == m.vote_precision.accuracy
 
 
 def test_the_report_of_rounds_that_were_played_shows_their_alarms_and_where_a_row_comes_from(

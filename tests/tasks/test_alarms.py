@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from schemas.alarms import Alarms, Measured
+from schemas.alarms import Alarms, Measured, Rules
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
@@ -12,6 +12,7 @@ from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.alarms import alarms
+from tasks.audit.alarms import alarms_of
 from tasks.judge import judge
 from tasks.prompts import load_prompt
 from tasks.propose import propose
@@ -20,6 +21,12 @@ COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),
     *("read_from_prose", "distinct_2", "near_duplicates", "length_drift", "dropped"),
 ]
+
+
+def watched(draft, settings, tables, earlier=()):
+    watches = alarms_of(ref.table for ref in tables)
+    rules = Rules(of={watch.__name__: getattr(settings, watch.__name__) for watch in watches})
+    return alarms(draft, settings=rules, watches=watches, tables=tables, earlier=earlier)
 
 
 def verdict(number, table=VERDICTS, votes=7, **changes):
@@ -76,7 +83,7 @@ def written(given):
 @pytest.fixture
 def play(draft, written):
     def run(settings=None, earlier=(), **tables):
-        return alarms(draft, settings=settings or Alarms(), tables=written(**tables), earlier=earlier)
+        return watched(draft, settings or Alarms(), written(**tables), earlier)
 
     return run
 
@@ -120,9 +127,9 @@ def test_a_healthy_round_raises_nothing_and_every_figure_is_kept(play):
 
 def test_a_collapse_of_proposer_and_solver_raises_every_alarm(draft, play, collapsed):
     healthy = Measured.model_validate(play()["measured"])
-    probe = Measured.model_validate(alarms(draft, settings=Alarms(), tables=collapsed, earlier=())["measured"]).probe
-    earlier = (healthy.model_copy(update={"probe": probe}),)
-    figures = alarms(draft, settings=Alarms(), tables=collapsed, earlier=earlier)
+    probe = watched(draft, Alarms(), collapsed)["measured"]["of"]["reward_hacking"]["probe"]
+    healthy.of["reward_hacking"]["probe"] = probe
+    figures = watched(draft, Alarms(), collapsed, (healthy,))
     assert [alarm["name"] for alarm in figures["raised"]][:2] == ["reward_hacking", "same_answer"], "holds come first"
     assert {alarm["name"] for alarm in figures["raised"]} == set(COLLAPSED)
     assert [text.split(":")[0] for text in figures["holds"]] == ["reward_hacking", "same_answer"]
@@ -208,5 +215,6 @@ def test_a_hundred_thousand_attempts_take_well_under_a_few_seconds(draft, writte
         **{"inputs/seeds": [{"id": f"s{i}", "question": f"{i} {words}", "source_row": i} for i in range(5_000)]},
     )
     began = time.process_time()
-    assert alarms(draft, settings=Alarms(), tables=tables, earlier=())["measured"]["mean_tokens"] == 30
+    found = watched(draft, Alarms(), tables)["measured"]["of"]
+    assert found["length_drift"]["mean_tokens"] == 30
     assert time.process_time() - began < 3

@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from schemas.controls import CONTROLS
-from schemas.manifest import Manifest, Score
+from schemas.manifest import Manifest, Score, StageRecord
 from tasks.audit.changes import recipe_values
 from tasks.audit.pages import charts
 from tasks.audit.pages.charts import Chart
@@ -157,13 +157,18 @@ def _diversity_charts(lineage: Lineage) -> list[Chart]:
     records = (
         (m.round, lineage.stage_record(m.round, "alarms", m.stages.get("alarms", ""))) for m in lineage.manifests
     )
-    measured = {round: record.figures["measured"] for round, record in records if record}
+    measured = {round: _figures(record) for round, record in records if record}
     found = []
     for name, (title, note, form) in DIVERSITY.items():
         values = [{"round": n, "figure": row[name]} for n, row in measured.items() if row.get(name) is not None]
         if values:
             found.append(charts.line_by_round(name, title, note, values, form))
     return found
+
+
+def _figures(record: StageRecord) -> dict[str, float | None]:
+    found: dict[str, float | None] = dict(record.figures["figures"])
+    return found | record.figures["measured"]["of"].get("length_drift", {})
 
 
 def _cost_charts(lineage: Lineage) -> list[Chart]:

@@ -57,7 +57,10 @@ def publish(rounds, texts, decision="promoted", accuracy=0.8, alarms=(), **chang
         tables[table.name] = [table_ref(lineage.folder, home, table)]
     measured = {name: 0.1 * number for name in ("answer_entropy", "unanimous", "distinct_2", "near_duplicates")}
     figures = {
-        "alarms": {"measured": measured | {"mean_tokens": 20.0, "same_answer": None}},
+        "alarms": {
+            "figures": measured | {"same_answer": None},
+            "measured": {"round": number, "of": {"length_drift": {"mean_tokens": 20.0}}},
+        },
         "train": {"training_rows": {"sft": len(texts)}},
         **{stage: {} for stage in ("propose", "select", "build")},
     }
