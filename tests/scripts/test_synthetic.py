@@ -1,6 +1,10 @@
 """The lineage that benchmarks read is one that the factory itself could have written."""
 
 import importlib.util
+import json
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,3 +48,58 @@ def test_a_row_of_every_table_has_a_story(lineage):
     assert told == {*TABLES} - {"contamination", "base_samples", "reference_logps", "advantages", "inputs/gold"}, (
         "no sum repeats its words; SFT refers to nothing"
     )
+
+
+ADDED = {  # file of the project -> what stands in it -> what stands in its place
+    "schemas/tables.py": {
+        "TABLES: dict": "from schemas.poems import POEMS\n\nTABLES: dict",
+        "        SEEDS, PROBE,": "        POEMS, SEEDS, PROBE,",
+    },
+    "schemas/alarms.py": {
+        "    vote_precision: AlarmRule =": '    rhymes: AlarmRule = AlarmRule(threshold=0.5, level="warning")\n'
+        "    vote_precision: AlarmRule =",
+    },
+    "tasks/audit/alarms.py": {
+        "Watch = Callable": 'def rhymes(poems):\n    return Finding("above", "rhymes", 1.0)\n\n\nWatch = Callable',
+        "    vote_precision, reward": "    rhymes, vote_precision, reward",
+    },
+    "schemas/settings.py": {"class Judge(": "class Rhyme(Section):\n    scheme: str\n\n\nclass Judge("},
+    "schemas/recipe.py": {
+        "class Recipe(Section):": "from schemas.settings import Rhyme\n\n\nclass Recipe(Section):\n"
+        "    rhyme: Rhyme | None = None",
+    },
+    "flows/methods/__init__.py": {'{"serl": serl': '{"poems": lambda round: None, "serl": serl'},
+}  # fmt: skip
+POEMS = """from schemas.table import parent, table, text
+
+POEMS = table("poems", "a poem", parent("question_id", "questions", meaning="what it is about"), text("text", "it"))
+"""
+
+
+def test_a_new_table_method_alarm_and_section_change_no_key_of_serl(lineage, tmp_path):
+    recipe, store = lineage.store.parent / "synthetic.toml", tmp_path / "store"
+    shutil.copytree(lineage.store, store)
+    (store / "synthetic/round-0002/manifest.json").unlink()  # as if killed right before its end
+    there = tmp_path / "checkout"
+    for folder in ("flows", "tasks", "schemas", "deployments"):
+        shutil.copytree(ROOT / folder, there / folder, ignore=shutil.ignore_patterns("__pycache__", ".venv*"))
+    for name, changes in ADDED.items():
+        text = (there / name).read_text()
+        for old, new in changes.items():
+            assert old in text, (name, old)
+            text = text.replace(old, new, 1)
+        (there / name).write_text(text)
+    (there / "schemas/poems.py").write_text(POEMS)
+    assert not_reused(there, recipe, store) == set()
+    changed = (there / "tasks/select.py").read_text().replace("hits", "found_there")
+    (there / "tasks/select.py").write_text(changed)
+    assert {"select", "build", "train"} <= not_reused(there, recipe, store), "it would have been seen"
+
+
+def not_reused(checkout, recipe, store):
+    look = "import sys; from flows.main import main; sys.argv[0] = 'selfplay'; main()"
+    command = [sys.executable, "-c", look, "plan", str(recipe), "--store", str(store), "--json"]
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    told = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    return {stage["stage"] for stage in json.loads(told.stdout) if stage["state"] != "reused"}

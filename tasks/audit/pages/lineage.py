@@ -167,8 +167,7 @@ def _diversity_charts(lineage: Lineage) -> list[Chart]:
 
 
 def _figures(record: StageRecord) -> dict[str, float | None]:
-    found: dict[str, float | None] = dict(record.figures["figures"])
-    return found | record.figures["measured"]["of"].get("length_drift", {})
+    return {**record.figures["figures"], **record.figures["measured"]["of"].get("length_drift", {})}
 
 
 def _cost_charts(lineage: Lineage) -> list[Chart]:
