@@ -10,8 +10,6 @@ from schemas.errors import ValidationFailed
 from schemas.expectations import VALIDATED
 from schemas.manifest import StageRecord, TableRef
 from schemas.settings import Validate
-from schemas.table import VERIFIED
-from schemas.tables import TABLES
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
 from tasks.checks.suites import Suites
@@ -65,17 +63,10 @@ def _broken_rows(opened: Opened, ref: TableRef, known: set[str], suites: Suites)
         yield opened.damage(ref.path, expectation, found, ref.table)
 
 
-def _with_mark(rows: pa.Table, ref: TableRef) -> pa.Table:
-    """A table from before rows were marked as verified has nulls there."""
-    if VERIFIED not in TABLES[ref.table].schema or VERIFIED.name in rows.schema.names:
-        return rows
-    return rows.append_column(VERIFIED, pa.nulls(len(rows), VERIFIED.type))
-
-
 def _broken_batches(
     opened: Opened, refs: list[TableRef], settings: Validate, refused: pa.Array, suites: Suites
 ) -> Iterator[Damage]:
-    rows = pa.concat_tables([_with_mark(opened.rows[ref.path], ref) for ref in refs], promote_options="permissive")
+    rows = pa.concat_tables([opened.rows[ref.path] for ref in refs])
     left = rows.filter(pc.invert(pc.is_in(rows["id"], value_set=refused)))
     for failure in suites.batch_failures(refs[-1], left, settings):
         expected = f"{failure['expectation']}: {failure['expected']}"
