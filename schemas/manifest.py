@@ -85,8 +85,6 @@ class StageRecord(Record):
     def url_engine(self) -> dict[str, Any] | None:
         """Settings of the server at a URL that the stage asked, if it did: then what it wrote is unverified."""
         engine = self.settings.get("engine")
-        if engine == "openai":  # as markers had it before there was more to say
-            return {"kind": "openai", "api": "completions"}
         return engine if isinstance(engine, dict) and engine.get("kind") == "openai" else None
 
     @property

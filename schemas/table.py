@@ -181,7 +181,7 @@ VERIFIED = column(
     "verified",
     pa.bool_(),
     "whether this program loaded the weights that wrote it, by their digest; false: a server at a URL was asked, "
-    "which only says what it serves; null: written before this column was there",
-    nullable=True,
+    "which only says what it serves",
+    nullable=True,  # it is in the tables' digests
 )
 ENDED = one_of("finish_reason", "stop or length", "stop", "length")

@@ -11,7 +11,6 @@ from tasks.audit.integrity import Opened
 
 
 def wrong_marks(opened: Opened, markers: dict[str, StageRecord]) -> Iterator[Damage]:
-    """Tables from before the mark was there have nothing to be wrong."""
     written = {ref.path: (ref, marker) for marker in markers.values() for ref in marker.tables.values()}
     for ref, marker in written.values():
         rows, verified = opened.rows.get(ref.path), marker.url_engine is None

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class ClusterEngine:
     settings: TransformersEngine
     executor: RayExecutor
     workers: list[Any]
+    places: dict[Any, Any] = field(default_factory=dict)
+    """Worker -> what it was last asked, whether it has a place: one that never gets one is asked once."""
     identity: None = None
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
@@ -63,7 +65,7 @@ class ClusterEngine:
         from tasks.engines.transformers import batches
 
         waiting = deque((batch, 0) for batch in batches(requests, self.settings.batch_rows))
-        asked = dict(_ask(worker, "has_a_place") for worker in self.workers)
+        asked = dict(map(self._placed, self.workers))
         idle: list[Any] = []
         placed = time.monotonic()
         while waiting or any(one.batch for one in asked.values()):
@@ -73,7 +75,7 @@ class ClusterEngine:
                 found = self._answered(answer, one)
                 if found is None:
                     waiting.appendleft((one.batch or [], one.tries))
-                    asked |= [_ask(one.worker, "has_a_place")]
+                    asked |= [self._placed(one.worker)]
                 elif one.method == "has_a_place":
                     asked |= [_ask(one.worker, "load")]
                 else:
@@ -89,6 +91,13 @@ class ClusterEngine:
                 raise Stopped(
                     f"{self._room()}: no engine found a place in {PLACE_SECONDS:.0f} s; add nodes, run again"
                 )
+
+    def _placed(self, worker: Any) -> tuple[Any, Asked]:
+        answer = self.places.get(worker)
+        if answer is None or self.ray.wait([answer], timeout=0)[0]:
+            answer, _ = _ask(worker, "has_a_place")
+            self.places[worker] = answer
+        return answer, Asked(worker, "has_a_place")
 
     def _answered(self, answer: Any, one: Asked) -> list[Completion] | None:
         """A batch's samples; None if its worker was lost. Raises what our code raised there."""

@@ -83,13 +83,15 @@ def _answers(recipe: Recipe, sources: Sources, sealed: bool) -> int:
 
 
 def _trained(recipe: Recipe, weights: int) -> Bound:
-    """A preference loss reads two answers a row, and perhaps the base's."""
-    rows = tokens = 0
-    for method in recipe.train.methods:
-        section = recipe.train.of(method)
-        answers = (
-            1 if method in ("sft", "kto", "policy") else 3 if method == "rspo" and recipe.train.base_samples else 2
-        )
+    """A preference loss reads two answers a row, and perhaps the base's; what references say of a pair is stored."""
+    settings, rows, tokens, steps = recipe.train, 0, 0, 0
+    for method in settings.methods:
+        section = settings.of(method)
+        answers = 1 if method in ("sft", "kto", "policy") else 3 if method == "rspo" and settings.base_samples else 2
+        steps += section.steps
         rows += section.steps * section.batch_size
         tokens += section.steps * section.batch_size * section.max_length * answers
-    return Bound(rows, trained=tokens, bytes=weights * (2 if recipe.train.lora else 1))  # adapters apart, too
+    pairs = recipe.propose.target * recipe.build.pairs_per_question if recipe.build else 0
+    referred = len(settings.references) * pairs * (1 + settings.previous_rounds)
+    copies = 1 + (settings.lora is not None) + (4 if settings.policy else 0)  # adapters apart; moments, in float32
+    return Bound(rows, trained=tokens, bytes=weights * copies + ROW_BYTES * (steps + referred))

@@ -95,7 +95,7 @@ class Lineage:
             return None
         try:
             return StageRecord.model_validate_json(content)
-        except ValidationError:  # by an older version of this code, whose key would differ too
+        except ValidationError:  # by another version of this code, whose key would differ too
             return None
 
     def document(self, round: int, name: str) -> bytes | None:

@@ -17,11 +17,6 @@ from flows.run import run_recipe
 from schemas.errors import BadInput, Damaged
 from schemas.manifest import Manifest
 from tasks.audit.examine import examine_store
-from tasks.audit.integrity import Opened, open_tables
-from tasks.audit.markers import read_markers
-from tasks.audit.marks import wrong_marks
-from tasks.audit.suites import broken_expectations
-from tasks.checks.suites import Suites
 from tasks.store.chain import sealed
 from tasks.store.gc import find_garbage
 from tasks.store.lineage import make_store, open_lineage, read_lineage
@@ -134,16 +129,6 @@ def test_a_row_whose_mark_is_not_what_its_stage_was_asked_of_is_found(store):
     (found,) = [d for d in damage(store) if d.expected.startswith("verified")]
     assert found.expected == "verified = true: this program loaded the weights"
     assert found.found.startswith("another for 2 rows, first attempts-0001-")
-
-
-def test_tables_from_before_rows_were_marked_are_as_sound_as_they_were(store):
-    opened = Opened(lineage := open_lineage(store, "small"), lineage.manifests[0])
-    assert not list(open_tables(opened))
-    marked = {path: rows for path, rows in opened.rows.items() if "verified" in rows.schema.names}
-    assert {path.split("/")[1] for path in marked} == {"proposals", "attempts", "evaluations"}
-    opened.rows |= {path: rows.drop_columns("verified") for path, rows in marked.items()}
-    markers, _ = read_markers(opened)
-    assert not [*broken_expectations(opened, markers, Suites()), *wrong_marks(opened, markers)]
 
 
 def test_a_key_that_is_not_made_of_what_its_marker_says_is_found(store):

@@ -17,6 +17,7 @@ from tasks.audit.ancestry import explain
 from tasks.audit.descent import follow
 from tasks.audit.examine import examine_store
 from tasks.audit.rejudge import rejudge
+from tasks.estimate.forecast import played
 from tasks.store.gc import find_garbage, remove_garbage
 from tasks.store.lineage import open_lineage
 from tasks.waves import in_wave
@@ -92,6 +93,12 @@ def test_an_estimate_reads_a_round_in_waves(online):
         assert stages[f"train.wave-{wave}"].seconds == pytest.approx(trained.seconds, abs=1e-3)
         assert stages[f"train.wave-{wave}"].trained_tokens > 0
     assert stages["solve.wave-1"].tokens > 0
+    (m,) = online.manifests
+    took = played(online, m, ready.sources, found.weights_bytes)
+    for shown, cost in took.costs.items():
+        most = took.bounds[shown]
+        assert cost.tokens <= most.tokens and cost.trained_tokens <= most.trained, shown
+        assert cost.storage_bytes <= most.bytes + 20_000, shown
 
 
 def test_each_wave_is_answered_by_the_policy_that_the_one_before_left(online):

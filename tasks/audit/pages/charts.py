@@ -18,6 +18,9 @@ SCORES_HEIGHT = 280
 COUNTS: Spec = {"labelExpr": "format(datum.value, '~s')", "tickMinStep": 1, "tickCount": 5}
 SHARES: Spec = {"format": ".0%", "tickCount": 5}
 TREND: Spec = {"type": "line", "aria": False, "color": "var(--soft)", "strokeWidth": 1.25, "strokeOpacity": 0.6}
+INTERVAL: Spec = {"type": "rule", "aria": False, "strokeWidth": 2}
+BAR: Spec = {"type": "bar", "stroke": "var(--panel)", "strokeWidth": 1}
+ORDER: Spec = {"field": "order", "type": "quantitative"}
 ROUND: Spec = {"field": "round", "type": "ordinal", "title": "round", "axis": {"labelAngle": 0}}
 
 
@@ -41,42 +44,28 @@ class Chart:
 def scores_by_round(id: str, title: str, note: str, values: Values, base: float | None) -> Chart:
     """A point a round with its interval, its shape and colour telling the decision, at the foot if it has no score;
     `base` is a dashed line."""
-    share = {"type": "quantitative", "axis": SHARES, "scale": {"zero": False}, "title": None}
-    decided = {
-        "field": "decision",
-        "scale": {"domain": list(DECISIONS), "range": [f"var(--{name})" for name in DECISIONS]},
-        "legend": {"title": None, "values": sorted({row["decision"] for row in values})},
-    }
-    shape = decided | {"scale": {"domain": list(DECISIONS), "range": list(DECISIONS.values())}}
-    told = [_told("round"), _told("decision"), *(_told(name, ".1%") for name in ("accuracy", "low", "high"))]
+    colour = _coloured("decision", list(DECISIONS), [f"var(--{name})" for name in DECISIONS])
+    colour["legend"] |= {"values": sorted({row["decision"] for row in values})}
+    shape = colour | {"scale": {"domain": list(DECISIONS), "range": list(DECISIONS.values())}}
+    decided = {"color": colour, "shape": shape}
+    told = [_told("round"), _told("decision")]
     layers: list[Spec] = [
         {
             "transform": [{"filter": "datum.champion && datum.accuracy != null"}],
             "mark": TREND,
-            "encoding": {"y": {"field": "accuracy", **share}},
+            "encoding": {"y": _figure("accuracy")},
         },
+        {"mark": INTERVAL, "encoding": {"y": _figure("low"), "y2": {"field": "high"}, "color": colour}},
         {
-            "mark": {"type": "rule", "aria": False, "strokeWidth": 2},
-            "encoding": {"y": {"field": "low", **share}, "y2": {"field": "high"}, "color": decided},
+            "mark": _points(110),
+            "encoding": decided | {"y": _figure("accuracy"), "tooltip": [*told, *_with_interval("accuracy")]},
         },
-        {
-            "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-            "encoding": {
-                "y": {"field": "accuracy", **share},
-                "color": decided,
-                "shape": shape,
-                "tooltip": told,
-            },
-        },
-    ]
-    unscored = {"color": decided, "shape": shape, "y": {"value": SCORES_HEIGHT - 8}}
-    layers.append(
         {
             "transform": [{"filter": "datum.accuracy == null"}],
-            "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-            "encoding": unscored | {"tooltip": [_told("round"), _told("decision")]},
-        }
-    )
+            "mark": _points(110),
+            "encoding": decided | {"y": {"value": SCORES_HEIGHT - 8}, "tooltip": told},
+        },
+    ]
     if base is not None:
         layers.insert(0, _line_at(base, f"base {base:.1%}"))
     spec: Spec = {"encoding": {"x": ROUND}, "layer": layers, "height": SCORES_HEIGHT}
@@ -85,21 +74,11 @@ def scores_by_round(id: str, title: str, note: str, values: Values, base: float 
 
 def shares_by_round(id: str, title: str, note: str, values: Values, threshold: float | None = None) -> Chart:
     """A share a round with its interval, and what it has to reach."""
-    share = {"type": "quantitative", "axis": SHARES, "scale": {"zero": False}, "title": None}
-    told = [_told("round"), *(_told(name, ".1%") for name in ("share", "low", "high"))]
+    told, colour = [_told("round"), *_with_interval("share")], {"color": "var(--c1)"}
     layers: list[Spec] = [
-        {
-            "mark": TREND,
-            "encoding": {"y": {"field": "share", **share}},
-        },
-        {
-            "mark": {"type": "rule", "aria": False, "strokeWidth": 2, "color": "var(--c1)"},
-            "encoding": {"y": {"field": "low", **share}, "y2": {"field": "high"}},
-        },
-        {
-            "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1, "color": "var(--c1)"},
-            "encoding": {"y": {"field": "share", **share}, "tooltip": told},
-        },
+        {"mark": TREND, "encoding": {"y": _figure("share")}},
+        {"mark": INTERVAL | colour, "encoding": {"y": _figure("low"), "y2": {"field": "high"}}},
+        {"mark": _points(80) | colour, "encoding": {"y": _figure("share"), "tooltip": told}},
     ]
     if threshold is not None:
         layers.insert(0, _line_at(threshold, f"needed {threshold:.0%}"))
@@ -108,12 +87,12 @@ def shares_by_round(id: str, title: str, note: str, values: Values, threshold: f
 
 def line_by_round(id: str, title: str, note: str, values: Values, form: str) -> Chart:
     """One measure over the rounds, in its own unit."""
-    y = {"field": "figure", "type": "quantitative", "title": None, "scale": {"zero": False}}
+    point = {"size": 60, "filled": True, "color": "var(--c1)"}
     spec: Spec = {
-        "mark": {"type": "line", "point": {"size": 60, "filled": True, "color": "var(--c1)"}, "color": "var(--c1)"},
+        "mark": {"type": "line", "point": point, "color": "var(--c1)"},
         "encoding": {
             "x": ROUND,
-            "y": y | {"axis": {"format": form, "tickCount": 4}},
+            "y": _figure("figure", {"format": form, "tickCount": 4}),
             "tooltip": [_told("round"), _told("figure", form)],
         },
         "height": 110,
@@ -138,16 +117,12 @@ def stacked_by_round(id: str, title: str, note: str, values: Values, part: str, 
     ]
     spec: Spec = {
         "data": {"values": rows},
-        "mark": {"type": "bar", "stroke": "var(--panel)", "strokeWidth": 1, "width": {"band": 0.68}},
+        "mark": BAR | {"width": {"band": 0.68}},
         "encoding": {
             "x": ROUND,
             "y": {"field": amount, "type": "quantitative", "title": None, "axis": COUNTS},
-            "color": {
-                "field": part,
-                "scale": {"domain": shown, "range": [f"var(--c{n})" for n in range(1, len(shown) + 1)]},
-                "legend": {"title": None},
-            },
-            "order": {"field": "order", "type": "quantitative"},
+            "color": _coloured(part, shown),
+            "order": ORDER,
             "tooltip": [_told("round"), _told(part), _told(amount, ",.4~r")],
         },
     }
@@ -158,15 +133,15 @@ def bars(id: str, title: str, note: str, values: Values, name: str, amount: str)
     """A lying bar a name, in the order given, with its figure at its end."""
     names = [row[name] for row in values]
     y = {"field": name, "type": "nominal", "sort": names, "title": None, "axis": {"labelLimit": 150}}
-    told = [_told(name), _told(amount, ",")]
     x = {"field": amount, "type": "quantitative", "title": None, "axis": None, "scale": {"padding": 24}}
+    written = {"field": amount, "type": "quantitative", "format": ","}
     spec: Spec = {
-        "encoding": {"y": y, "x": x, "tooltip": told},
+        "encoding": {"y": y, "x": x, "tooltip": [_told(name), _told(amount, ",")]},
         "layer": [
             {"mark": {"type": "bar", "color": "var(--c1)", "height": {"band": 0.66}}},
             {
                 "mark": {"type": "text", "align": "left", "dx": 5, "color": "var(--soft)"},
-                "encoding": {"text": {"field": amount, "type": "quantitative", "format": ","}},
+                "encoding": {"text": written},
             },
         ],
         "height": 24 * len(values),
@@ -178,26 +153,17 @@ def histogram(id: str, title: str, note: str, values: Values, axis: str, kinds: 
     """Bins that were counted already, stacked by kind (kind -> colour): `from`, `to`, `kind`, `count`, and under the
     axis's name the middle."""
     shown = [kind for kind in kinds if any(row["kind"] == kind for row in values)]
-    rows = [{**row, "order": shown.index(row["kind"])} for row in values]
+    domain = [min(0, *(r["from"] for r in values)), max(1, *(r["to"] for r in values))]
+    ticks = SHARES | {"values": [0, 0.25, 0.5, 0.75, 1]}
     spec: Spec = {
-        "data": {"values": rows},
-        "mark": {"type": "bar", "orient": "vertical", "stroke": "var(--panel)", "strokeWidth": 1},
+        "data": {"values": [{**row, "order": shown.index(row["kind"])} for row in values]},
+        "mark": BAR | {"orient": "vertical"},
         "encoding": {
-            "x": {
-                "field": "from",
-                "type": "quantitative",
-                "title": axis,
-                "axis": {"format": ".0%", "tickCount": 5, "values": [0, 0.25, 0.5, 0.75, 1]},
-                "scale": {"domain": [min(0, *(r["from"] for r in values)), max(1, *(r["to"] for r in values))]},
-            },
+            "x": {"field": "from", "type": "quantitative", "title": axis, "axis": ticks, "scale": {"domain": domain}},
             "x2": {"field": "to"},
             "y": {"field": "count", "type": "quantitative", "title": None, "axis": COUNTS, "stack": "zero"},
-            "color": {
-                "field": "kind",
-                "scale": {"domain": shown, "range": [kinds[kind] for kind in shown]},
-                "legend": {"title": None},
-            },
-            "order": {"field": "order", "type": "quantitative"},
+            "color": _coloured("kind", shown, [kinds[kind] for kind in shown]),
+            "order": ORDER,
             "tooltip": [_told(axis, ".1%"), _told("kind"), _told("count", ",")],
         },
     }
@@ -206,28 +172,19 @@ def histogram(id: str, title: str, note: str, values: Values, axis: str, kinds: 
 
 def scores(id: str, title: str, note: str, values: Values) -> Chart:
     """Figures with their intervals, a line a checkpoint; those of a figure stand together."""
-    x = {"type": "quantitative", "title": None, "scale": {"zero": False}, "axis": SHARES}
     names, checkpoints = (list(dict.fromkeys(row[name] for row in values)) for name in ("figure", "checkpoint"))
-    told = [_told("figure"), _told("checkpoint"), *(_told(name, ".1%") for name in ("accuracy", "low", "high"))]
+    colour = _coloured("checkpoint", list(CHECKPOINTS), list(CHECKPOINTS.values()))
+    colour["legend"] |= {"values": checkpoints}
+    told = [_told("figure"), _told("checkpoint"), *_with_interval("accuracy")]
     spec: Spec = {
         "encoding": {
             "y": {"field": "figure", "type": "nominal", "sort": names, "title": None},
             "yOffset": {"field": "checkpoint", "type": "nominal", "sort": checkpoints},
-            "color": {
-                "field": "checkpoint",
-                "scale": {"domain": list(CHECKPOINTS), "range": list(CHECKPOINTS.values())},
-                "legend": {"title": None, "values": checkpoints},
-            },
+            "color": colour,
         },
         "layer": [
-            {
-                "mark": {"type": "rule", "aria": False, "strokeWidth": 2},
-                "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
-                "encoding": {"x": {"field": "accuracy", **x}, "tooltip": told},
-            },
+            {"mark": INTERVAL, "encoding": {"x": _figure("low"), "x2": {"field": "high"}}},
+            {"mark": _points(70), "encoding": {"x": _figure("accuracy"), "tooltip": told}},
         ],
         "height": 18 * len(values) + 8 * len(names),
     }
@@ -236,29 +193,33 @@ def scores(id: str, title: str, note: str, values: Values) -> Chart:
 
 def lines(id: str, title: str, note: str, values: Values, x: str, y: str, series: str) -> Chart:
     """A line a series: counts over rounds, figures over steps."""
-    names = list(dict.fromkeys(row[series] for row in values))
-    along = (
-        ROUND
-        if x == "round"
-        else {"field": x, "type": "quantitative", "title": x, "axis": {"format": ",d", "tickMinStep": 1}}
-    )
-    colours = [f"var(--c{n})" for n in range(1, len(names) + 1)]
+    of_rounds = x == "round"
+    steps = {"field": x, "type": "quantitative", "title": x, "axis": {"format": ",d", "tickMinStep": 1}}
+    axis = COUNTS if of_rounds else {"format": "~g", "tickCount": 5}
     spec: Spec = {
-        "mark": {"type": "line", "strokeWidth": 1.75, "point": {"size": 40} if x == "round" else False},
+        "mark": {"type": "line", "strokeWidth": 1.75, "point": {"size": 40} if of_rounds else False},
         "encoding": {
-            "x": along,
-            "y": {
-                "field": y,
-                "type": "quantitative",
-                "title": None,
-                "axis": COUNTS if x == "round" else {"format": "~g", "tickCount": 5},
-                "scale": {"zero": x == "round"},
-            },
-            "color": {"field": series, "scale": {"domain": names, "range": colours}, "legend": {"title": None}},
+            "x": ROUND if of_rounds else steps,
+            "y": _figure(y, axis) | {"scale": {"zero": of_rounds}},
+            "color": _coloured(series, list(dict.fromkeys(row[series] for row in values))),
             "tooltip": [_told(series), _told(x), _told(y, ",.4~r")],
         },
     }
     return Chart(id, title, note, values, spec)
+
+
+def _figure(name: str, axis: Spec = SHARES) -> Spec:
+    """What is read off an axis that need not begin at zero."""
+    return {"field": name, "type": "quantitative", "title": None, "axis": axis, "scale": {"zero": False}}
+
+
+def _coloured(name: str, domain: list[str], colours: list[str] | None = None) -> Spec:
+    colours = colours or [f"var(--c{n})" for n in range(1, len(domain) + 1)]
+    return {"field": name, "scale": {"domain": domain, "range": colours}, "legend": {"title": None}}
+
+
+def _points(size: int) -> Spec:
+    return {"type": "point", "filled": True, "size": size, "opacity": 1}
 
 
 def _told(name: str, form: str | None = None) -> Spec:
@@ -266,16 +227,17 @@ def _told(name: str, form: str | None = None) -> Spec:
     return {"field": name, "type": "quantitative", "format": form} if form else {"field": name, "type": "nominal"}
 
 
+def _with_interval(name: str) -> list[Spec]:
+    return [_told(told, ".1%") for told in (name, "low", "high")]
+
+
 def _line_at(share: float, words: str) -> Spec:
-    y = {"datum": share, "type": "quantitative"}
+    y, soft = {"datum": share, "type": "quantitative"}, {"color": "var(--soft)"}
+    placed = {"align": "left", "baseline": "bottom", "dx": 4, "dy": -3}
     return {
         "data": {"values": [{}]},  # once, not once a round
         "layer": [
-            {"mark": {"type": "rule", "strokeDash": [4, 4], "color": "var(--soft)"}, "encoding": {"x": None, "y": y}},
-            {
-                "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": 4, "dy": -3, "text": words,
-                         "color": "var(--soft)"},
-                "encoding": {"x": {"value": 0}, "y": y},
-            },
-        ]
-    }  # fmt: skip
+            {"mark": {"type": "rule", "strokeDash": [4, 4]} | soft, "encoding": {"x": None, "y": y}},
+            {"mark": {"type": "text", "text": words} | placed | soft, "encoding": {"x": {"value": 0}, "y": y}},
+        ],
+    }
