@@ -10,7 +10,8 @@ from flows.probe import probe
 from schemas.errors import FactoryError
 from schemas.manifest import Manifest
 from schemas.recipe import Recipe
-from tasks.engines.transformers import device_and_dtype, rendered
+from tasks.engines.device import device_and_dtype
+from tasks.engines.transformers import rendered
 from tasks.estimate.costs import Cost, History, history_of, samples_of
 from tasks.estimate.forecast import Forecast, Ground, Stage, forecast
 from tasks.estimate.model import Size, size_of

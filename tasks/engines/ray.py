@@ -179,8 +179,8 @@ class Worker:
 
     def open(self, wanted: dict[str, str], settings: TransformersEngine, checkpoint: Checkpoint, device: str) -> None:
         """Load the weights. Raises Stopped where this node could not give the rows that another one gives."""
+        from tasks.engines.device import device_and_dtype
         from tasks.engines.opened import open_engine
-        from tasks.engines.transformers import device_and_dtype
 
         check_alike(wanted)
         if (found := device_and_dtype()[0]) != device:
