@@ -21,9 +21,8 @@ def test_on_a_users_server_a_round_is_a_flow_with_a_task_a_stage_and_its_rows_ar
     prefect_server, tmp_path, write_recipe, monkeypatch
 ):
     (manifest,) = run_recipe(write_recipe(), tmp_path / "served", 1, Console(to_stderr=True))
-    (run,) = (
-        run for run in asked(prefect_server, "flow_runs") if run["parameters"].get("store", "").endswith("served")
-    )
+    runs = asked(prefect_server, "flow_runs")
+    (run,) = (run for run in runs if run["parameters"].get("store") == str(tmp_path / "served"))
     assert run["state_type"] == "COMPLETED"
     played = [task for task in asked(prefect_server, "task_runs") if task["flow_run_id"] == run["id"]]
     assert {task["name"] for task in played} == manifest.stages.keys()
