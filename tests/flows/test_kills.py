@@ -231,19 +231,6 @@ def test_a_lost_prefect_database_changes_nothing(played, tmp_path, rng):
         series.end(PREFECT_API_URL=url)
 
 
-@pytest.mark.slow
-def test_what_a_killed_runner_leaves_alone_ends_by_itself(tmp_path, write_recipe):
-    """kill -9 of the one process: the checker that works beside it notices."""
-    path = write_recipe(LINEAGE, **SMALL)
-    victim = Victim(command, path, tmp_path / "store", surroundings())
-    assert victim.wait_for(_of("solve")[1]), victim.log.read_text()
-    started = victim.started()
-    assert started
-    victim.kill(group=False)
-    _, alive = psutil.wait_procs(started, DEATH_SECONDS)
-    assert alive == []
-
-
 def test_of_two_runs_at_once_the_second_is_told_of_the_first_and_exits_3(start_warm, tmp_path, write_recipe):
     store, second_log = tmp_path / "store", tmp_path / "second.log"
     path = write_recipe(LINEAGE, **SMALL | {"train__sft__steps": 5000})  # busy for as long as it is watched
