@@ -17,8 +17,11 @@ $(STAMP): pyproject.toml constraints.txt
 quickstart: setup
 	$(BIN)/selfplay run deployments/recipes/quickstart.toml
 
+# a file's tests share what was played for them; in the order of the tree, in which the long files come first
+BY_FILE := --dist loadfile --no-loadscope-reorder
+
 test: setup lint chromium
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 $(BY_FILE)
 
 # the browser that the report's tests read it in: Debian's, installed where this may be done without a question
 chromium:
@@ -30,10 +33,11 @@ chromium:
 # with the tests on the real vLLM, where its environment is there: make vllm-env
 WITH_VLLM := $(wildcard .venv-vllm/.installed-*)
 
+# one process more than cores: whole nights of real services are waited for
 test-slow: setup smollm2 debian $(if $(WITH_VLLM),tiny-vllm)
 	@$(if $(WITH_VLLM),true,echo "no .venv-vllm: the tests on the real vLLM are left out; make test-vllm plays them")
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m "slow$(if $(WITH_VLLM), or vllm)"
+	$(BIN)/pytest --numprocesses 3 $(BY_FILE) -m "slow$(if $(WITH_VLLM), or vllm)"
 
 # whole rounds of the shipped recipes for real text, on SmolLM2
 test-text: setup smollm2

@@ -5,6 +5,7 @@ whatever goes wrong in it stays there.
 """
 
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -130,6 +131,8 @@ def _in_the_background(show: Callable[[Create], None]) -> None:
 
 def _creator() -> Create | None:
     """What creates an artifact of the flow run under way; None outside of one."""
+    if "prefect" not in sys.modules:  # nobody plays a flow: two seconds of imports for nothing
+        return None
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import ArtifactCreate
     from prefect.utilities.context import get_task_and_flow_run_ids

@@ -1,5 +1,6 @@
 """What the outside can hear of a round: Prefect events, from which deployments/automations.yaml makes webhooks."""
 
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -30,6 +31,8 @@ def alarm(kind: str, subject: str, reason: str) -> None:
 
 def _emit(event: str, name: str, labels: dict[str, str], payload: dict[str, Any]) -> None:
     """Into the queue of Prefect's own thread, which sends it; its related resources name the flow run."""
+    if "prefect" not in sys.modules:  # nobody plays a flow
+        return
     with suppress(Exception):
         from prefect.events import emit_event
         from prefect.settings import PREFECT_API_URL

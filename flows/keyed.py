@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from flows.round import Round, Stage
 from schemas.engines import Executor, OpenAIEngine, RayExecutor, VllmEngine
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, Teacher
-from tasks.engines.transformers import device_and_dtype
+from tasks.engines.device import device_and_dtype
 from tasks.engines.vllm_environment import decides
 from tasks.prompts import Prompt
 from tasks.sources import Sources

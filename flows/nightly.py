@@ -1,37 +1,30 @@
-"""The flow: which method, which rounds, and where to go on. `selfplay run` and a deployment both play it."""
+"""A night: which method, which rounds, and where to go on. `selfplay run` and a deployment both play it."""
 
 from pathlib import Path
 
-from flows import environment
-
-environment.prepare()
-
-from prefect import flow  # noqa: E402
-
-from flows.artifacts import round_artifacts  # noqa: E402
-from flows.console import CONSOLE, Console  # noqa: E402
-from flows.events import alarms_raised, round_published  # noqa: E402
-from flows.methods import method_of  # noqa: E402
-from flows.plan import plan_round  # noqa: E402
-from flows.preflight import Plan, preflight  # noqa: E402
-from flows.published import manifest_of  # noqa: E402
-from flows.round import next_round  # noqa: E402
-from flows.stage import Spending, Stages  # noqa: E402
-from schemas.controls import CONTROLS  # noqa: E402
-from schemas.errors import BadInput, BudgetSpent, ValidationFailed  # noqa: E402
-from schemas.manifest import Manifest  # noqa: E402
-from tasks.audit.refusal import refuse_damage  # noqa: E402
-from tasks.cluster import leave  # noqa: E402
-from tasks.engines import close_engine  # noqa: E402
-from tasks.publish import now, publish  # noqa: E402
-from tasks.store.lineage import Lineage, make_store, open_lineage  # noqa: E402
-from tasks.store.lock import Lock, hold  # noqa: E402
-from tasks.store.objects import keep_checkpoint, write_whole  # noqa: E402
-from tasks.store.retention import drop_held_weights  # noqa: E402
-from tasks.store.strays import remove_strays  # noqa: E402
+from flows.artifacts import round_artifacts
+from flows.console import CONSOLE, Console
+from flows.events import alarms_raised, round_published
+from flows.methods import method_of
+from flows.plan import plan_round
+from flows.preflight import Plan, preflight
+from flows.published import manifest_of
+from flows.round import next_round
+from flows.stage import Spending, Stages
+from schemas.controls import CONTROLS
+from schemas.errors import BadInput, BudgetSpent, ValidationFailed
+from schemas.manifest import Manifest
+from tasks.audit.refusal import refuse_damage
+from tasks.cluster import leave
+from tasks.engines import close_engine
+from tasks.publish import now, publish
+from tasks.store.lineage import Lineage, make_store, open_lineage
+from tasks.store.lock import Lock, hold
+from tasks.store.objects import keep_checkpoint, write_whole
+from tasks.store.retention import drop_held_weights
+from tasks.store.strays import remove_strays
 
 
-@flow(name="nightly", persist_result=False)
 def nightly(recipe: str, store: str = "store", rounds: int | None = None, from_stage: str = "") -> list[str]:
     """Play rounds of a recipe, from where its lineage stands; the published rounds' ids.
 

@@ -1,25 +1,25 @@
-"""The Prefect task around a stage. Key, marker, budget, progress, retries and artifacts, written once."""
+"""What is around a stage: key, marker, budget, progress, tries and artifacts, written once."""
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-from prefect.tasks import exponential_backoff
 
 from flows.artifacts import stage_progress
 from flows.beside import Beside
 from flows.console import Console
 from flows.keyed import Keyed, changed, has_objects, keyed, whole
+from flows.libraries import load_for_models
 from flows.round import Round, Stage, Work
 from schemas.engines import RayExecutor
 from schemas.errors import BudgetSpent, Damaged, FactoryError
-from schemas.manifest import StageRecord
+from schemas.manifest import CheckpointRef, StageRecord, Teacher
 from schemas.settings import Budget
 from tasks.engines import make_room
 from tasks.store.draft import Draft
@@ -28,6 +28,11 @@ from tasks.store.lock import Lock
 from tasks.store.objects import create_once, whole_file, write_whole
 from tasks.store.place import is_of_the_world, local_twin
 from tasks.training.resume import remove_work
+
+Play = Callable[[], StageRecord]
+WAITS = (2.0, 4.0)  # seconds before another try
+AROUND: ContextVar[Callable[[str, Play], StageRecord]] = ContextVar("around", default=lambda shown, play: play())
+"""How a stage is played, by the name it is shown under: bare, or as a task that a server is told of."""
 
 
 @dataclass
@@ -65,9 +70,23 @@ class Stages:
     def __call__(
         self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
     ) -> StageRecord:
-        task = _staged.with_options(task_run_name=shown)
-        record: StageRecord = task(lambda: self._played(round, stage, shown, beside, inputs))
-        return record
+        return AROUND.get()(shown, lambda: self._persistently(round, stage, shown, beside, inputs))
+
+    def _persistently(
+        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
+    ) -> StageRecord:
+        """Play it, twice more if the disk or the network fails; not if the recipe, the data or the code do."""
+        for wait in WAITS:
+            try:
+                return self._played(round, stage, shown, beside, inputs)
+            except FactoryError:  # named already, and tried again where that made sense
+                raise
+            except Exception as error:
+                if not is_of_the_world(error):
+                    raise
+                self.console.note(f"  {shown}: {error}; trying again in {wait:.0f} s")
+            time.sleep(wait * random.uniform(1, 1.5))  # of many machines, not all at once
+        return self._played(round, stage, shown, beside, inputs)
 
     def _played(
         self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
@@ -102,6 +121,8 @@ class Stages:
             )
             if "engine" not in inputs and ("model" in inputs or on_a_cluster):
                 make_room()  # training wants the memory, and judging the cluster's cores
+            if any(isinstance(given, CheckpointRef | Teacher) for given in inputs.values()):
+                load_for_models()
             began = time.monotonic()
             # on a cluster, the judge has more cores than this machine could work ahead with
             with _worked_beside(draft, None if on_a_cluster else beside) as figures_beside:
@@ -117,33 +138,6 @@ class Stages:
     def _go_on(self) -> None:
         self.lock.check()
         self.spending.go_on()
-
-
-def _is_worth_another_try(task: Any, run: Any, state: Any) -> bool:
-    """An error of the disk or the network, not of the recipe, the data or the code."""
-    try:
-        state.result()
-    except FactoryError:
-        return False  # named already, and tried again where that made sense
-    except Exception as error:
-        return is_of_the_world(error)
-    except BaseException:
-        return False
-    return False
-
-
-@task(
-    name="stage",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=2,
-    retry_delay_seconds=exponential_backoff(backoff_factor=2),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=_is_worth_another_try,
-)
-def _staged(play: Callable[[], StageRecord]) -> StageRecord:
-    """The task. It takes a closure: the orchestrator has no business with rows and weights."""
-    return play()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""make bench: what the flow costs over calling a round's stage functions directly, for 10, 100 and 1,000 shards.
+"""make bench: what a run costs over calling a round's stage functions directly, for 10, 100 and 1,000 shards.
 
-Both write the same drafts, shard by shard, with the same tiny model. The flow adds Prefect's tasks and states, keys,
-markers, the lineage's lock, progress, artifacts and the manifest; a direct round has none of them.
+Both write the same drafts, shard by shard, with the same tiny model. A run adds keys, markers, the lineage's lock,
+progress and the manifest; a direct round has none of them. PREFECT_API_URL is unset: no server is told of it.
 """
 
 import argparse
@@ -28,7 +28,6 @@ from flows.console import CONSOLE, Console  # noqa: E402
 from flows.methods.serl import serl  # noqa: E402
 from flows.preflight import Plan, preflight  # noqa: E402
 from flows.round import Round, Stage, Work  # noqa: E402
-from flows.server import start_server  # noqa: E402
 from schemas.attempts import ATTEMPTS  # noqa: E402
 from schemas.manifest import StageRecord  # noqa: E402
 from tasks.store.draft import Draft  # noqa: E402
@@ -42,44 +41,36 @@ SHARDED = ("attempts", "evaluations")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What the flow costs over calling the stage functions directly.")
+    parser = argparse.ArgumentParser(description="What a run costs over calling the stage functions directly.")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     as_json = parser.parse_args().json
-    began = time.monotonic()
-    with start_server() as server:
-        assert server is not None, "unset PREFECT_API_URL: the server's start is measured too"
-        server.wait()
-        server_seconds = time.monotonic() - began
-        results = measured(server.url)
+    results = measured()
     written = seconds_to_write_a_shard()
     if as_json:
-        print(json.dumps({"server_start": server_seconds, "write_a_shard": written, "rounds": results}, indent=2))
+        print(json.dumps({"write_a_shard": written, "rounds": results}, indent=2))
         return
     table = RichTable(box=None)
-    for heading in ("shards", "rounds each", "direct, s", "flow, s", "more, s"):
+    for heading in ("shards", "rounds each", "direct, s", "run, s", "more, s"):
         table.add_column(heading, justify="right")
     for r in results:
-        figures = (f"{r[name]:.2f}" for name in ("direct", "flow", "more"))
+        figures = (f"{r[name]:.2f}" for name in ("direct", "run", "more"))
         table.add_row(f"{r['shards']:,}", str(r["times"]), *figures)
     console = Rich(width=120)
     console.print(table)
     first, last = results[0], results[-1]
     slope = (last["more"] - first["more"]) / (last["shards"] - first["shards"])
     console.print(
-        f"a further shard: {slope * 1000:.1f} ms more in the flow than directly; a round: {first['more']:.2f} s"
+        f"a further shard: {slope * 1000:.1f} ms more in a run than directly; a round: {first['more']:.2f} s"
     )
     console.print(f"writing a shard, in both: {written * 1000:.1f} ms")
-    console.print(f"Prefect's server starts in {server_seconds:.1f} s, beside the libraries; it is in none of these")
 
 
-def measured(url: str) -> list[dict[str, Any]]:
+def measured() -> list[dict[str, Any]]:
     """Medians of rounds played in turn, after one of each that nobody times."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
     CONSOLE.set(Console(to_stderr=True))
     results = []
-    with tempfile.TemporaryDirectory() as folder, temporary_settings({PREFECT_API_URL: url}):
-        plays: tuple[Callable[[Path, Path], int], ...] = (directly, by_the_flow)
+    with tempfile.TemporaryDirectory() as folder:
+        plays: tuple[Callable[[Path, Path], int], ...] = (directly, by_a_run)
         for play in plays:
             play(recipe_of(100, Path(folder)), Path(folder) / f"warm-{play.__name__}")
         for shards, rows in SIZES.items():
@@ -90,9 +81,9 @@ def measured(url: str) -> list[dict[str, Any]]:
                     made = play(recipe_of(rows, Path(folder)), Path(folder) / f"{shards}-{number}-{play.__name__}")
                     seconds[play.__name__].append(time.monotonic() - began)
                     assert made == shards, f"{made} shards, not {shards}"
-            direct, flow = (statistics.median(seconds[play.__name__]) for play in plays)
-            results.append({"shards": shards, "times": TIMES[shards], "direct": direct, "flow": flow,
-                            "more": flow - direct, "all": seconds})  # fmt: skip
+            direct, run = (statistics.median(seconds[play.__name__]) for play in plays)
+            results.append({"shards": shards, "times": TIMES[shards], "direct": direct, "run": run,
+                            "more": run - direct, "all": seconds})  # fmt: skip
     return results
 
 
@@ -111,7 +102,7 @@ def recipe_of(rows: int, folder: Path) -> Path:
     return path
 
 
-def by_the_flow(recipe: Path, store: Path) -> int:
+def by_a_run(recipe: Path, store: Path) -> int:
     """One round as `selfplay run` plays it; shards written."""
     from flows.nightly import nightly
 
@@ -131,7 +122,7 @@ def directly(recipe: Path, store: Path) -> int:
 
 @dataclass
 class Direct:
-    """Calls each stage with a draft, and no more. The champion is the base: it is evaluated once, as in the flow."""
+    """Calls each stage with a draft, and no more. The champion is the base: it is evaluated once, as in a run."""
 
     base: StageRecord | None = None
 

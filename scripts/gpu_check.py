@@ -59,7 +59,7 @@ def device_and_limit() -> tuple[str, float]:
     """The device in words, and the FLOP/s of a product of two large matrices in the engine's number format."""
     import torch
 
-    from tasks.engines.transformers import device_and_dtype
+    from tasks.engines.device import device_and_dtype
     from tasks.publish import device_name
 
     device, dtype = device_and_dtype()

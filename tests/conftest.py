@@ -1,4 +1,4 @@
-"""What the tests share: a small recipe on the tiny model, a draft to play one stage in, and one Prefect server."""
+"""What the tests share: a small recipe on the tiny model, and a draft to play one stage in."""
 
 import copy
 import json
@@ -134,18 +134,6 @@ def given(draft: Draft) -> Callable[..., TableRef]:
         return table_ref(draft.lineage.folder, folder, table)
 
     return write
-
-
-@pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
-    """One real server for all flows of the session; runs find it by its URL, as a user's runs find theirs."""
-    from flows.server import start_server
-
-    with pytest.MonkeyPatch.context() as patch, start_server() as server:
-        assert server is not None, "unset PREFECT_API_URL to run the tests"
-        server.wait()
-        patch.setitem(os.environ, "PREFECT_API_URL", server.url)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -153,7 +153,8 @@ class Worker:
 
     def load(self) -> list[Completion]:
         """Load the weights, once. Raises Stopped where this node could not give the rows that another one gives."""
-        from tasks.engines.transformers import device_and_dtype, open_transformers
+        from tasks.engines.device import device_and_dtype
+        from tasks.engines.transformers import open_transformers
 
         if self.engine is None:
             check_alike(self.wanted)

@@ -14,6 +14,7 @@ from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
 from schemas.settings import Sampling
 from tasks.engines.decoding import Row, continues, decode
+from tasks.engines.device import device_and_dtype
 from tasks.engines.engine import Completion, Message, Request, request_order
 
 
@@ -47,11 +48,6 @@ def _loaded(folder: Path) -> tuple[Any, Any]:
     own = model.generation_config  # the base's own sampling defaults would be mixed into the recipe's
     model.generation_config = GenerationConfig(eos_token_id=own.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model, tokenizer
-
-
-def device_and_dtype() -> tuple[str, torch.dtype]:
-    """bfloat16 on a GPU; float32 on a CPU, where bfloat16 is several times slower."""
-    return ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
 
 
 @dataclass

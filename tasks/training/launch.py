@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from schemas.errors import Stopped, ValidationFailed
 from schemas.training import Launch, Train
-from tasks.engines.transformers import device_and_dtype
+from tasks.engines.device import device_and_dtype
 from tasks.store.objects import write_whole
 from tasks.training import worker
 from tasks.training.asking import LOOPBACK, answering

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.engines.transformers import device_and_dtype
+from tasks.engines.device import device_and_dtype
 
 if TYPE_CHECKING:
     from torch import Tensor

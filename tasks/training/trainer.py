@@ -12,7 +12,7 @@ import orjson
 from schemas.errors import Stopped, ValidationFailed
 from schemas.losses import Optimiser
 from schemas.training import Lora, Stop
-from tasks.engines.transformers import device_and_dtype
+from tasks.engines.device import device_and_dtype
 from tasks.store.objects import write_whole
 from tasks.training.adapters import save_adapter
 from tasks.training.marks import keeps, write_marks

@@ -45,7 +45,7 @@ def _train(folder: Path, job: dict[str, Any], stage: Asking) -> None:
     import torch
     from accelerate import PartialState
 
-    from tasks.engines.transformers import device_and_dtype
+    from tasks.engines.device import device_and_dtype
     from tasks.training.methods import train_method
     from tasks.training.references import References
     from tasks.training.sharded import shard_on_a_cpu

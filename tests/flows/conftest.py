@@ -1,4 +1,4 @@
-"""Runs of the command in processes of their own, each with a Prefect server of its own."""
+"""Runs of the command in processes of their own, and one Prefect server for those that are to be seen on it."""
 
 import os
 import subprocess
@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from .faults import ROOT, SELFPLAY
+from .serving import serving_prefect
 
 QUICKSTARTS = {  # its own sizes, which gain
     "propose__target": 800,
@@ -15,20 +16,30 @@ QUICKSTARTS = {  # its own sizes, which gain
 }
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """One PREFECT_HOME: the first start of a server migrates its database."""
-    return tmp_path_factory.mktemp("home")
+@pytest.fixture(scope="session")
+def prefect_url(tmp_path_factory):
+    """One real server for the tests that look at what it was told."""
+    with serving_prefect(tmp_path_factory.mktemp("prefect")) as (url, _):
+        yield url
 
 
 @pytest.fixture
-def started(home):
-    """Start `selfplay run`, with a Prefect server of its own; what is left of it at the end is ended."""
+def prefect_server(prefect_url, monkeypatch):
+    """Flows of this test find it as a user's runs find theirs; Prefect itself read the environment long ago."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    monkeypatch.setenv("PREFECT_API_URL", prefect_url)
+    with temporary_settings({PREFECT_API_URL: prefect_url}):
+        yield prefect_url
+
+
+@pytest.fixture
+def started():
+    """Start `selfplay run`; what is left of it at the end is ended."""
     processes = []
 
     def start(recipe, store, **options):
-        environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
-        environment |= {"PREFECT_HOME": str(home), **options.pop("env", {})}
+        environment = os.environ | options.pop("env", {})
         command = [*SELFPLAY, "run", str(recipe), "--store", str(store)]
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options

@@ -44,7 +44,7 @@ class Moment:
 
 
 MOMENTS = (
-    Moment("start", "imports, server, lock", "", within=6),
+    Moment("start", "imports, lock", "", within=6),
     Moment("collect", "at its end", "stages/collect-*", within=0.02),
     Moment("propose", "generating", "stages/collect-*", within=0.6),
     Moment("propose", "a wave is whole", "proposals/*/part-*", within=0.05),

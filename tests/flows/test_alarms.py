@@ -34,7 +34,7 @@ class Said(Console):
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def played(tmp_path_factory, quickstart, written_recipe):
     """A round held by an alarm, then one that validation failed: store, and what the runs said."""
     folder, said = tmp_path_factory.mktemp("alarms"), Said()
     for fails in ({}, {"validation__min_sft_examples": 100_000}):
@@ -61,9 +61,7 @@ def test_the_gate_is_told_of_the_alarms_that_hold(played):
 
 
 @pytest.mark.slow
-def test_a_better_candidate_is_held_by_the_alarm_until_someone_approves_it(
-    tmp_path, quickstart, prefect_server, write_recipe
-):
+def test_a_better_candidate_is_held_by_the_alarm_until_someone_approves_it(tmp_path, quickstart, write_recipe):
     benchmarks = [quickstart["benchmarks"][0] | {"sample": 2000}]
     path = write_recipe(benchmarks=benchmarks, evaluate__num_samples=0, **QUICKSTARTS, **HOLDS)
     (held,) = run_recipe(path, tmp_path / "store", 1, Console(to_stderr=True))
@@ -118,7 +116,6 @@ def test_the_report_of_rounds_that_were_played_shows_their_alarms_and_where_a_ro
 
 def test_an_alarm_is_an_event_and_stands_in_the_decisions_artifact(rounds, prefect_server):
     from prefect import flow
-    from prefect.settings import PREFECT_API_URL, temporary_settings
 
     manifest, lineage = rounds.publish("held", alarms=[ALARM]), rounds.lineage
 
@@ -127,8 +124,7 @@ def test_an_alarm_is_an_event_and_stands_in_the_decisions_artifact(rounds, prefe
         round_artifacts(lineage, manifest)
         alarms_raised(manifest)
 
-    with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
-        tells()
+    tells()
     until = time.monotonic() + 30
     heard = []
     while not heard and time.monotonic() < until:

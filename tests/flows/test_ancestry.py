@@ -40,7 +40,7 @@ BOTH = {
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def store(tmp_path_factory, quickstart, written_recipe):
     """Round 1, approved; round 2 from its champion and few-shots, held; round 3, on the rows of both."""
     folder = tmp_path_factory.mktemp("ancestry")
     store = folder / "store"
@@ -97,7 +97,7 @@ def test_why_agrees_with_a_recomputation_for_200_random_rows_over_all_tables(lin
 
 
 @pytest.mark.slow
-def test_so_it_does_on_the_quickstarts_own_rounds_and_an_audit_finds_them_whole(prefect_server, tmp_path, ask):
+def test_so_it_does_on_the_quickstarts_own_rounds_and_an_audit_finds_them_whole(tmp_path, ask):
     store = tmp_path / "store"
     shipped, recipe = ROOT / "deployments/recipes/quickstart.toml", tmp_path / "quickstart.toml"
     recipe.write_text(shipped.read_text().replace('"../', f'"{shipped.parents[1]}/'))  # as it is, from elsewhere

@@ -24,15 +24,6 @@ def manifest(reason="held: not shown to be better", number=1):
     )  # fmt: skip
 
 
-@pytest.fixture
-def on_the_server(prefect_server):
-    """Prefect read the environment when it was imported: before the server was there."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
-        yield
-
-
 def asked(kind, **filters):
     """Artifacts of a kind, oldest first: the server may know those of earlier sessions."""
     url = f"{os.environ['PREFECT_API_URL']}/artifacts/filter"
@@ -40,7 +31,7 @@ def asked(kind, **filters):
     return [artifact for artifact in reversed(answer) if artifact["type"] == kind]
 
 
-def test_a_round_leaves_a_table_its_decision_and_a_link_under_keys_that_prefect_takes(tmp_path, on_the_server):
+def test_a_round_leaves_a_table_its_decision_and_a_link_under_keys_that_prefect_takes(tmp_path, prefect_server):
     from prefect import flow
 
     manifests = (manifest(), manifest("<script>alert(1)</script>", number=2))

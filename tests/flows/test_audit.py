@@ -22,14 +22,7 @@ from tasks.store.keys import stage_key
 from tasks.store.lineage import make_store, open_lineage
 from tasks.store.objects import create_once, keep_checkpoint, write_whole
 
-
-@pytest.fixture(autouse=True)
-def on_the_server(prefect_server):
-    """Prefect read the environment when it was imported: before the server was there."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: os.environ["PREFECT_API_URL"]}):
-        yield
+pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 def heard(event):

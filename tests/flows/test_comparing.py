@@ -15,11 +15,9 @@ from schemas.manifest import Score
 from schemas.recipe import Benchmark
 from tasks.sources import read_source
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
-
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def store(tmp_path_factory, quickstart, written_recipe):
     """A round with a candidate, and one that validation failed."""
     folder = tmp_path_factory.mktemp("compared")
     for changes in ({}, {"validation__min_sft_examples": 100_000}):

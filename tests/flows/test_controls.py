@@ -32,7 +32,7 @@ from tasks.store.parquet import read_table
 
 from .faults import ROOT
 
-pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 GOLD = {
     "path": str(ROOT / "deployments/data/sums/gold.jsonl"),
     "question": "question",
@@ -44,7 +44,7 @@ ARMS = ("control_seeds", "control_random")
 
 
 @pytest.fixture(scope="module")
-def controlled(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def controlled(tmp_path_factory, quickstart, written_recipe):
     """Two held rounds with both controls; a round with the one that needs no gold, and the same round without."""
     folder = tmp_path_factory.mktemp("controls")
     random_label = {"controls": {"random_label": True}}

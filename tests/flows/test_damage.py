@@ -26,12 +26,11 @@ from tasks.training.adapters import base_of
 
 from .damaging import DAMAGES, PLACES, UNREADABLE, chain_anew, edit, flip, forge, part, rewrite
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def played(tmp_path_factory, quickstart, written_recipe):
     """A recipe and its two rounds, with a record between them; played once, and copied by each test."""
     folder = tmp_path_factory.mktemp("played")
     adapters = {"rank": 4, "alpha": 8}

@@ -26,7 +26,7 @@ def export(*arguments):
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def played(tmp_path_factory, quickstart, written_recipe):
     """A held round, one that trained on its rows too, and one that validation stopped."""
     folder = tmp_path_factory.mktemp("played")
     path = written_recipe(folder, quickstart, "small", gate__min_gain=0.9)

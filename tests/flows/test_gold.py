@@ -22,7 +22,6 @@ from tasks.store.parquet import read_table
 from .damaging import rewrite
 from .faults import ROOT
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 SPIN = {
     "steps": 2, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-7, "schedule": "constant", "max_length": 128,
     "beta": 0.1, "reference": "mixture", "base_share": 0.25,
@@ -41,7 +40,7 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module")
-def golden(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def golden(tmp_path_factory, quickstart, written_recipe):
     """A promoted round and the one after it: the base is shaken, so that any training mends it."""
     folder = tmp_path_factory.mktemp("gold")
     changes = CHANGES | {"model__path": str(shaken(Path(quickstart["model"]["path"]), folder / "shaken"))}

@@ -14,7 +14,7 @@ from tasks.store.parquet import read_table
 
 from .completions import TEACHER, Engine, Sums
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
+pytestmark = pytest.mark.slow
 
 BACKTRACKING = "#" + "1 " * 4_000 + "x"
 SAID = {

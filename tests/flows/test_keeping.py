@@ -85,7 +85,6 @@ def test_gc_says_what_would_go_and_removes_it_when_told_and_never_beside_a_run(r
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("prefect_server")
 def test_a_better_candidate_waits_for_approval_and_the_next_round_starts_from_it(tmp_path, quickstart, write_recipe):
     same = {"benchmarks": [benchmark | {"sample": 2000} for benchmark in quickstart["benchmarks"]]}
     path = write_recipe(gate__approval=True, gate__level=0.5, **same, **QUICKSTARTS)

@@ -17,6 +17,7 @@ from tasks.store.lineage import open_lineage
 
 from .aftermath import damaged, last_write, table_of, unaccounted, where
 from .killing import LINEAGE, MOMENTS, Kill, Moment, Victim, command, warm
+from .serving import serving_prefect
 
 SMALL = {
     "solve__questions_per_shard": 8,
@@ -40,10 +41,10 @@ class Played:
         self.start, self.path = start, path
         self.whole = self.finish(path.parent / "whole")
 
-    def finish(self, store):
+    def finish(self, store, **environment):
         """Play to the end; the one published round."""
-        log = store.with_suffix(".log")
-        assert self.start(["run", str(self.path), "--store", str(store)], surroundings(), log).wait() == 0, log
+        arguments, log = ["run", str(self.path), "--store", str(store)], store.with_suffix(".log")
+        assert self.start(arguments, surroundings(**environment), log).wait() == 0, log
         (manifest,) = open_lineage(store, LINEAGE).manifests
         return manifest
 
@@ -106,9 +107,9 @@ class Series:
             before.rename(self.store)
         return at, over
 
-    def end(self):
+    def end(self, **environment):
         """Play to the end."""
-        manifest = self.played.finish(self.store)
+        manifest = self.played.finish(self.store, **environment)
         assert manifest.epoch == len(list((self.store / LINEAGE / "lock").glob("*.json")))
         self.played.check(self.store)
 
@@ -118,7 +119,7 @@ class Series:
 
 
 @pytest.fixture(scope="module")
-def start_warm(prefect_server):
+def start_warm():
     with warm(surroundings()) as start:
         yield start
 
@@ -165,17 +166,19 @@ def test_four_kills_in_generation_training_evaluation_and_publish_change_nothing
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("methods", METHODS)
-def test_kills_all_over_a_round_change_nothing(played, tmp_path, rng, show, methods):
-    """The command itself, twelve times a series. Two of the runs have a server and a database of their own, the
-    others one that knows nothing of those."""
-    series = Series(played(methods), tmp_path / "store", rng, start=command)
+def test_kills_all_over_a_round_change_nothing(played, prefect_url, tmp_path, rng, show, methods):
+    """Twelve times a series: the command itself where it starts, and twice on a user's Prefect server; forks of one
+    process that has loaded its libraries elsewhere."""
+    series = Series(played(methods), tmp_path / "store", rng)
     early = [m for m in MOMENTS if m.stage not in ("train", "publish")]
     training, publishing = _of("train"), _of("publish")
     in_training = (*rng.sample(training[:3], 2), rng.choice(training[3:]))  # those last; these may hit what follows
     aimed = {*rng.sample(early, 5), *in_training, *rng.sample(publishing, 2), publishing[-1]}
-    alone = set(rng.sample(range(len(aimed)), 2))
+    served = rng.sample(range(1, len(aimed)), 2)
     for number, moment in enumerate(m for m in MOMENTS if m in aimed):
-        series.kill(moment, **(_alone(tmp_path / f"home-{number}") if number in alone else {}))
+        series.start = command if number in (0, *served) else series.played.start
+        series.kill(moment, **({"PREFECT_API_URL": prefect_url} if number in served else {}))
+    series.start = series.played.start
     kinds = ("no manifest", "strays left")
     for _ in range(20):  # publishing takes milliseconds
         if len(series.kills) >= 12 and all(any(k.phase.endswith(kind) for k in series.kills) for kind in kinds):
@@ -217,25 +220,15 @@ def test_a_run_that_is_told_to_end_says_how_to_go_on_and_a_rerun_ends_as_if_neve
 
 @pytest.mark.slow
 def test_a_lost_prefect_database_changes_nothing(played, tmp_path, rng):
-    series = Series(played("sft"), tmp_path / "store", rng, start=command)
+    series = Series(played("sft"), tmp_path / "store", rng)
     home = tmp_path / "home"
-    assert series.kill(_of("solve")[-1], **_alone(home))
-    assert (home / "prefect.db").exists()
+    home.mkdir()
+    with serving_prefect(home) as (url, _):
+        assert series.kill(_of("solve")[-1], PREFECT_API_URL=url)
     shutil.rmtree(home)
-    series.end()
-
-
-@pytest.mark.slow
-def test_what_a_killed_runner_leaves_alone_ends_by_itself(tmp_path, write_recipe):
-    """kill -9 of the one process: its server, in a session of its own, notices."""
-    path = write_recipe(LINEAGE, **SMALL)
-    victim = Victim(command, path, tmp_path / "store", surroundings(**_alone(tmp_path / "home")))
-    assert victim.wait_for(_of("solve")[1]), victim.log.read_text()
-    started = victim.started()
-    assert any("flows.server" in process.cmdline() for process in started)
-    victim.kill(group=False)
-    _, alive = psutil.wait_procs(started, DEATH_SECONDS)
-    assert alive == []
+    home.mkdir()
+    with serving_prefect(home) as (url, _):
+        series.end(PREFECT_API_URL=url)
 
 
 def test_of_two_runs_at_once_the_second_is_told_of_the_first_and_exits_3(start_warm, tmp_path, write_recipe):
@@ -263,11 +256,6 @@ def digests(manifest):
 def surroundings(**changes):
     """What a run finds in its environment."""
     return {name: value for name, value in (os.environ | ONE_THREAD | changes).items() if value}
-
-
-def _alone(home):
-    """A run that starts a server of its own, with a database of its own."""
-    return {"PREFECT_API_URL": "", "PREFECT_HOME": str(home)}
 
 
 def _of(*stages):

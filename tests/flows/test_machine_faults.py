@@ -5,10 +5,13 @@ import resource
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 import pytest
 
-from .faults import assert_stopped, rows, wait_for
+from .faults import ROOT, SELFPLAY, assert_stopped, rows, wait_for
+from .serving import serving_prefect
 
 
 class Disk:
@@ -20,9 +23,14 @@ class Disk:
         self.mounted = self._mount(f"size={kilobytes}k")
         self.options = {} if self.mounted else {"preexec_fn": self._limit}
 
-    def grow(self):
-        self.options = {}
-        assert not self.mounted or self._mount("remount,size=64m")
+    def fill(self):
+        with suppress(OSError), open(self.folder / "filler", "wb", buffering=0) as filler:
+            while filler.write(b"x" * 4096):
+                pass
+
+    def grow(self, kilobytes=65536):
+        self.kilobytes = kilobytes
+        assert not self.mounted or self._mount(f"remount,size={kilobytes}k")
 
     def make_read_only(self):
         if self.mounted:
@@ -54,21 +62,35 @@ def disk(tmp_path, request):
     return make
 
 
+class Undisturbed(NamedTuple):
+    rows: dict[str, Any]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, quickstart, written_recipe):
+    """The same run on a machine that has no faults."""
+    folder, began = tmp_path_factory.mktemp("undisturbed"), time.monotonic()
+    command = [*SELFPLAY, "run", str(written_recipe(folder, quickstart, "small")), "--store", str(folder / "store")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return Undisturbed(rows(folder / "store"), time.monotonic() - began)
+
+
 NO_ROOM = "No space left on device|File too large"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kilobytes", [100, 800, 1250])
-def test_a_full_disk_stops_the_run_and_with_room_again_a_rerun_goes_on(
-    tmp_path, write_recipe, played, disk, kilobytes
+def test_a_full_disk_stops_the_run_wherever_it_is_and_with_room_again_a_rerun_goes_on(
+    write_recipe, played, disk, undisturbed
 ):
-    recipe, full = write_recipe(), disk(kilobytes)
-    assert_stopped(played(recipe, full.folder, **full.options), full.folder, NO_ROOM)
-    assert_stopped(played(recipe, full.folder, **full.options), full.folder, NO_ROOM)
+    """With a little more room each time the run comes to a later stage, over what was left of the one before."""
+    recipe, full = write_recipe(), disk(100)
+    for kilobytes in (100, 800, 800, 1250):
+        full.grow(kilobytes)
+        assert_stopped(played(recipe, full.folder, **full.options), full.folder, NO_ROOM)
     full.grow()
-    assert played(recipe, full.folder)[0] == 0
-    assert played(recipe, tmp_path / "never")[0] == 0
-    assert rows(full.folder) == rows(tmp_path / "never")
+    assert played(recipe, full.folder, **full.options)[0] == 0
+    assert rows(full.folder) == undisturbed.rows
 
 
 def test_a_store_that_is_read_only_stops_the_run_soon(write_recipe, played, disk):
@@ -96,13 +118,15 @@ def test_a_store_that_becomes_read_only_stops_the_run(write_recipe, started, dis
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kilobytes", [8, 600, 1500])
-def test_a_full_disk_under_prefect_hangs_nothing(tmp_path, write_recipe, played, disk, kilobytes):
+def test_a_full_disk_under_prefect_hangs_nothing(tmp_path, write_recipe, played, disk):
     """Its database is only for show: the run ends well without it, or with one line."""
-    home = disk(kilobytes, "home")
-    ended = played(write_recipe(), tmp_path / "store", env={"PREFECT_HOME": str(home.folder)}, **home.options)
-    if ended[0] != 0:
-        assert_stopped(ended, tmp_path / "store", f"Prefect's server|{NO_ROOM}")
+    home = disk(8000, "home")
+    if not home.mounted:
+        pytest.skip("mounting is not allowed: no disk can be filled")
+    with serving_prefect(home.folder) as (url, _):
+        home.fill()
+        ended = played(write_recipe(), tmp_path / "store", env={"PREFECT_API_URL": url})
+    assert ended[0] == 0 or (ended[0] == 4 and ended[2].count("\n") == 1 and "Prefect's server" in ended[2]), ended
 
 
 JUMPING = """
@@ -141,7 +165,7 @@ time_t time(time_t *t) {
 
 
 @pytest.mark.slow
-def test_a_clock_that_jumps_by_days_changes_nothing(tmp_path, write_recipe, played):
+def test_a_clock_that_jumps_by_days_changes_nothing(tmp_path, write_recipe, played, undisturbed):
     (tmp_path / "jumping.c").write_text(JUMPING)
     library = tmp_path / "jumping.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "jumping.c", "-ldl"], check=True)
@@ -153,7 +177,5 @@ def test_a_clock_that_jumps_by_days_changes_nothing(tmp_path, write_recipe, play
     code, _, errors = played(write_recipe(), tmp_path / "jumping", env=clock)
     assert (code, errors) == (0, "")
     took = time.monotonic() - began
-    began = time.monotonic()
-    assert played(write_recipe(), tmp_path / "steady")[0] == 0
-    assert took < 3 * (time.monotonic() - began) + 10
-    assert rows(tmp_path / "jumping") == rows(tmp_path / "steady")
+    assert took < 3 * undisturbed.seconds + 10
+    assert rows(tmp_path / "jumping") == undisturbed.rows

@@ -15,7 +15,6 @@ from tasks.store.lineage import open_lineage
 from tasks.store.lock import hold
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.usefixtures("prefect_server")
 HELD = {"gate__min_gain": 0.9, "retention__keep_held": 0}
 
 

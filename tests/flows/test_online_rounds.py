@@ -22,7 +22,6 @@ from tasks.store.gc import find_garbage, remove_garbage
 from tasks.store.lineage import open_lineage
 from tasks.waves import in_wave
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 POLICY = {
     "waves": 2, "steps": 3, "batch_size": 32, "rows_at_once": 32, "learning_rate": 1e-4, "schedule": "linear",
     "max_length": 128, "advantage": "batch", "filter": "after", "kl": "reward", "kl_weight": 1e-3,
@@ -46,7 +45,7 @@ def play(tmp_path, write_recipe):
 
 
 @pytest.fixture(scope="module")
-def online(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def online(tmp_path_factory, quickstart, written_recipe):
     """One round of two waves, played once for all tests that only read it."""
     folder = tmp_path_factory.mktemp("online")
     path = written_recipe(folder, quickstart, "online", **ONLINE)

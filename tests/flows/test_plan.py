@@ -11,7 +11,6 @@ from flows.run import run_recipe
 from schemas.errors import BadInput
 from tasks.store.lineage import open_lineage
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 ALL = [
     *("collect", "propose", "solve", "judge", "select", "build", "validate", "alarms"),
     *("evaluate.base", "evaluate.champion", "train", "evaluate.candidate", "validate.scores", "gate"),

@@ -19,7 +19,7 @@ RSPO = {
 
 
 @pytest.fixture(scope="module")
-def lineage(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def lineage(tmp_path_factory, quickstart, written_recipe):
     folder = tmp_path_factory.mktemp("rspo")
     path = written_recipe(
         folder, quickstart, "small", train__methods=["rspo"], train__sft=None, train__rspo=RSPO,

@@ -22,7 +22,6 @@ from tasks.store.lineage import open_lineage
 from .conftest import QUICKSTARTS
 from .test_rounds import rows_of
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 HARMLESS = [{"benchmark": "other-sums", "max_loss": 0.2}]
 NEVER_RULED_OUT = [{"benchmark": "three", "max_loss": 0.0001}]
 SEALED = "sums-sealed"
@@ -50,7 +49,7 @@ def benchmarks(tmp_path_factory, quickstart):
 
 
 @pytest.fixture(scope="module")
-def drafted(tmp_path_factory, prefect_server, quickstart, written_recipe, benchmarks):
+def drafted(tmp_path_factory, quickstart, written_recipe, benchmarks):
     """A round whose candidate is better, ended before its manifest was written."""
     folder = tmp_path_factory.mktemp("drafted")
     path = written_recipe(folder, quickstart, "small", benchmarks=benchmarks, **QUICKSTARTS)

@@ -12,7 +12,7 @@ from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
 from tests.tasks.test_sources import PUBLISHED
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
+pytestmark = pytest.mark.slow
 
 
 def as_named(folder, name):

@@ -41,7 +41,6 @@ def cluster(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("prefect_server")
 def test_a_node_lost_in_the_middle_of_a_stage_costs_no_row(
     cluster, tmp_path, write_recipe, monkeypatch, request, capfd
 ):
@@ -89,7 +88,7 @@ def test_a_node_lost_in_the_middle_of_a_stage_costs_no_row(
 
 @pytest.mark.slow
 def test_a_cluster_without_a_place_for_an_engine_is_named_and_what_was_asked_of_it(
-    cluster, tmp_path, write_recipe, monkeypatch, prefect_server
+    cluster, tmp_path, write_recipe, monkeypatch
 ):
     monkeypatch.setattr(engines, "PLACE_SECONDS", 2.0)
     recipe = write_recipe(**RAY, executor__address=cluster.address, executor__cpus=3)

@@ -13,12 +13,11 @@ from flows.run import run_recipe
 
 from .reread import Lineage
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 FIRST_DIGIT = r"#(\d)"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def folder(tmp_path_factory, quickstart, written_recipe):
     """A round that validation failed, before any training: played once for all tests, which only read it."""
     folder = tmp_path_factory.mktemp("rejudged")
     path = written_recipe(folder, quickstart, "small", validation__min_sft_examples=100_000)

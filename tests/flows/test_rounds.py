@@ -20,7 +20,6 @@ from tasks.audit.examine import examine_store
 from tasks.estimate.forecast import played
 from tasks.store.lineage import open_lineage
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 EASY = {"gate__level": 0.999, "train__sft__steps": 60}  # a gate that lets a small gain through
 
 
@@ -47,7 +46,7 @@ def digests(manifest):
 
 
 @pytest.fixture(scope="module")
-def two_rounds(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def two_rounds(tmp_path_factory, quickstart, written_recipe):
     """Two rounds played once for all tests that only read them."""
     folder = tmp_path_factory.mktemp("two")
     path = written_recipe(folder, quickstart, "small", **EASY)

@@ -4,7 +4,6 @@ import errno
 from pathlib import Path
 
 import pytest
-from prefect import flow
 
 from flows.console import Console
 from flows.round import Round
@@ -14,20 +13,19 @@ from schemas.train_steps import TRAIN_STEPS
 from tasks.store.lineage import Lineage
 from tasks.store.lock import hold
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 SHARDS = 4
 
 
 @pytest.fixture
 def play(tmp_path, recipe):
-    """Play one stage in a draft of round 1, in a flow; its record."""
+    """Play one stage in a draft of round 1; its record."""
     lineage = Lineage(tmp_path, "small", ())
 
     def played(stage, **inputs):
         with hold(lineage.folder, "run") as lock:
             player = Stages(Console(to_stderr=True), Spending(recipe.budget), lock)
             round = Round(recipe, Path("."), None, lineage, 1, None, None, player)
-            return flow(lambda: round.play(stage, **inputs), name="one stage", persist_result=False)()
+            return round.play(stage, **inputs)
 
     return played
 
@@ -68,7 +66,7 @@ def test_a_fault_of_the_world_that_passes_is_tried_again_from_the_shard_it_hit(p
 
 
 def test_a_fault_that_stays_ends_the_run_with_itself(play, monkeypatch):
-    monkeypatch.setattr("prefect.task_engine.sleep", lambda seconds: None, raising=False)
+    monkeypatch.setattr("flows.stage.WAITS", (0.0, 0.0))
     trouble = Trouble(OSError(errno.ENOSPC, "No space left on device"), 10)
     with pytest.raises(OSError, match="No space left"):
         play(troubled(trouble))

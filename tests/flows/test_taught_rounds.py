@@ -13,11 +13,11 @@ from tasks.store.parquet import read_table
 
 from .completions import TEACHER, Engine
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_server")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def taught(tmp_path_factory, prefect_server, quickstart, written_recipe):
+def taught(tmp_path_factory, quickstart, written_recipe):
     folder = tmp_path_factory.mktemp("taught")
     server = Engine(folder / "store")
     engine = {"kind": "openai", "url": server.url, "concurrency": 4, "timeout_seconds": 20, "api": "chat"}

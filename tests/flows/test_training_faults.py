@@ -8,7 +8,6 @@ from schemas.errors import BadInput
 from tasks.audit.examine import examine_store
 from tasks.store.lineage import open_lineage
 
-pytestmark = pytest.mark.usefixtures("prefect_server")
 OPTIMISER = {"steps": 2, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-3, "schedule": "constant"}
 PAIRS = OPTIMISER | {"max_length": 128, "beta": 0.1}
 DPO = PAIRS | {"loss_type": ["sigmoid"], "loss_weights": [1.0]}

@@ -107,7 +107,6 @@ def test_the_champion_is_the_base_once_all_that_was_promoted_is_withdrawn(promot
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("prefect_server")
 def test_the_next_run_starts_from_the_base_once_all_that_was_promoted_is_withdrawn(
     tmp_path, quickstart, write_recipe
 ):
@@ -124,7 +123,6 @@ def test_the_next_run_starts_from_the_base_once_all_that_was_promoted_is_withdra
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("prefect_server")
 def test_of_two_promoted_rounds_the_first_is_withdrawn_and_nothing_of_either_serves_the_next(
     tmp_path, quickstart, write_recipe
 ):
