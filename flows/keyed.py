@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from flows.round import Round, Stage
 from schemas.engines import Executor, OpenAIEngine, RayExecutor, VllmEngine
-from schemas.manifest import CheckpointRef, StageRecord, TableRef, Teacher
+from schemas.manifest import CheckpointRef, StageRecord, TableRef, Teacher, ValidRows
 from tasks.engines.device import device_and_dtype
 from tasks.engines.vllm_environment import decides
 from tasks.prompts import Prompt
@@ -138,13 +138,15 @@ def _project_classes(values: Iterable[Any]) -> set[type]:
 
 
 def _is_ref(value: Any) -> bool:
-    return isinstance(value, TableRef | CheckpointRef | Teacher)
+    return isinstance(value, TableRef | ValidRows | CheckpointRef | Teacher)
 
 
 def _digest(value: Any) -> Any:
     """What of an input decides the output: the digest of data, weights and prompts; the value of settings."""
     if isinstance(value, TableRef | CheckpointRef | Teacher | Prompt | Sources):
         return value.digest
+    if isinstance(value, ValidRows):
+        return value.digests
     if isinstance(value, OpenAIEngine):  # where the server stands changes nothing, nor how many requests wait for it
         return value.model_dump(include={"kind", "api", "model", "revision"}, exclude_none=True)
     if isinstance(value, VllmEngine):

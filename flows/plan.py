@@ -111,7 +111,7 @@ def _to_come(shown: str, stage: Keyed) -> StageRecord:
 
 def _awaited_stages(value: Any) -> set[str]:
     if isinstance(value, str):
-        return {value.removeprefix(AWAITED)} if value.startswith(AWAITED) else set()
+        return {value.partition(AWAITED)[2]} if AWAITED in value else set()
     if isinstance(value, list):
         return set().union(*map(_awaited_stages, value))
     return set()

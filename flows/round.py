@@ -1,6 +1,6 @@
 """A round as a method sees it: what it may use, and `play`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from flows.beside import Rows
 from flows.preflight import Plan
 from schemas.alarms import Measured
 from schemas.engines import OpenAIEngine
-from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef, Teacher
+from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef, Teacher, ValidRows
 from schemas.recipe import Recipe
 from tasks.prompts import Prompt, load_prompt
 from tasks.sources import Sources
@@ -61,11 +61,13 @@ class Round:
     def prompt(self, name: str) -> Prompt:
         return load_prompt(name, self.recipe_folder)
 
-    def tables_of(self, table: str, decision: str = "") -> tuple[TableRef, ...]:
-        """A table of every earlier round, to tell what is new; or of those that ended with this decision, to build
-        on: then this round descends from them."""
-        rounds = [m for m in self.lineage.manifests if decision in ("", m.decision)]
-        return self._given(rounds, table, builds_on=bool(decision))
+    def every(self, table: str) -> tuple[TableRef, ...]:
+        """A table of every earlier round, whatever came of it: to tell what is new."""
+        return _tables(self.lineage.manifests, table)
+
+    def promoted(self, table: str) -> ValidRows:
+        """Its valid rows of the rounds that were promoted, to build on: this round descends from them."""
+        return self._built_on([m for m in self.lineage.manifests if m.decision == "promoted"], table)
 
     def measured(self, alarms: Collection[str]) -> tuple[Measured, ...]:
         """What these alarms measured in every earlier round but those withdrawn."""
@@ -86,18 +88,21 @@ class Round:
         # champions are among them, as the candidates they were; the base is asked as a champion alone
         return len((published | noted) - {candidate.digest, self.base.digest}) + 1
 
-    def tables_again(self, table: str, *, held: bool, previous: int = 0) -> tuple[TableRef, ...]:
-        """A table of earlier rounds, to train on again: of those held since the champion, and of so many before this
-        one, if they count."""
+    def again(self, table: str, *, held: bool, previous: int = 0) -> ValidRows:
+        """Its valid rows of earlier rounds, to train on again: of those held since the champion, and of so many
+        before this one, if they count."""
         since = self.lineage.held_since_champion if held else []
         sound = [m for m in self.lineage.manifests if m.decision in ("promoted", "held")]
         rounds = {m.round: m for m in (*since, *sound[max(0, len(sound) - previous) :])}
-        return self._given([rounds[number] for number in sorted(rounds)], table, builds_on=True)
+        return self._built_on([rounds[number] for number in sorted(rounds)], table)
 
-    def _given(self, rounds: list[Manifest], table: str, builds_on: bool) -> tuple[TableRef, ...]:
-        if builds_on:
-            self.built_on.update(m.round for m in rounds)
-        return tuple(ref for m in rounds for ref in m.tables.get(table, []))
+    def _built_on(self, rounds: Sequence[Manifest], table: str) -> ValidRows:
+        self.built_on.update(m.round for m in rounds)
+        return ValidRows(tables=_tables(rounds, table), dropped=_tables(rounds, "dropped"))
+
+
+def _tables(rounds: Sequence[Manifest], table: str) -> tuple[TableRef, ...]:
+    return tuple(ref for m in rounds for ref in m.tables.get(table, []))
 
 
 def next_round(plan: Plan, lineage: Lineage, player: "Player") -> Round:

@@ -24,6 +24,17 @@ class TableRef(Record):
     """Part file -> SHA-256 of its bytes."""
 
 
+class ValidRows(Record):
+    """One table of several stages or rounds, without the rows that were dropped."""
+
+    tables: tuple[TableRef, ...]
+    dropped: tuple[TableRef, ...] = ()
+
+    @property
+    def digests(self) -> list[str]:
+        return [ref.digest for ref in self.tables] + [f"without {ref.digest}" for ref in self.dropped]
+
+
 class CheckpointRef(Record):
     """Weights, by what they are rather than what they are called."""
 

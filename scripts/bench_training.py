@@ -22,8 +22,7 @@ from make_tiny_model import answer, problems, solution
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from schemas.dropped import DROPPED
-from schemas.manifest import TableRef
+from schemas.manifest import TableRef, ValidRows
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.table import Table
@@ -123,15 +122,14 @@ def in_the_stage(method: str, steps: str, source: str, target: str) -> None:
     own: dict[str, dict[str, Any]] = {"sft": {"completion_only": True}}
     own |= {"dpo": {"beta": 0.1, "loss_type": ("sigmoid",), "loss_weights": (1.0,)}}
     own |= {"sppo": {"beta": 0.1, "win_rates": "pair"}}
-    tables = {table: written(draft, table, rows if table is TABLES[method] else []) for table in set(TABLES.values())}
+    given = ValidRows(tables=(written(draft, TABLES[method], rows),))
     train(
         draft,
         settings=Train.model_validate({"methods": (method,), method: SHARED | own[method] | {"steps": int(steps)}}),
         model=keep_checkpoint(draft.lineage.objects, Path(source)),
         base=None,
-        sft_examples=(tables[SFT_EXAMPLES],),
-        preference_pairs=(tables[PREFERENCE_PAIRS],),
-        invalid=(written(draft, DROPPED, []),),
+        sft_examples=given if TABLES[method] is SFT_EXAMPLES else None,
+        preference_pairs=given if TABLES[method] is PREFERENCE_PAIRS else None,
     )
 
 

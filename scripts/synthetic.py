@@ -28,7 +28,7 @@ from flows.round import Round, Stage, Work, next_round  # noqa: E402
 from schemas.attempts import ATTEMPTS  # noqa: E402
 from schemas.dropped import DROPPED  # noqa: E402
 from schemas.evaluations import EVALUATIONS  # noqa: E402
-from schemas.manifest import CheckpointRef, StageRecord, TableRef  # noqa: E402
+from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows  # noqa: E402
 from schemas.proposals import PROPOSALS  # noqa: E402
 from schemas.questions import QUESTIONS  # noqa: E402
 from schemas.train_steps import TRAIN_STEPS  # noqa: E402
@@ -114,8 +114,8 @@ class Pretended:
         begin = self.choice.randrange(len(self.prose) - 1000)
         return self.prose[begin : begin + self.choice.randint(CHARACTERS[kind] // 2, CHARACTERS[kind] * 3 // 2)]
 
-    def propose(self, draft: Draft, *, settings: Any, seeds: TableRef, own: tuple[TableRef, ...], **_: Any) -> Row:
-        pool = draft.read(own[-1] if own else seeds)["id"].to_pylist()
+    def propose(self, draft: Draft, *, settings: Any, seeds: TableRef, shown: ValidRows, **_: Any) -> Row:
+        pool = draft.read(shown.tables[-1] if shown.tables else seeds)["id"].to_pylist()
         proposals: list[Row] = []
         questions: list[Row] = []
         dropped: list[Row] = []
@@ -184,7 +184,7 @@ class Pretended:
         checked = {ref.path: {"rows": ref.rows, "failing_rows": 0} for ref in tables}
         return {"passed": True, "failures": [], "tables": checked}
 
-    def train(self, draft: Draft, *, settings: Any, sft_examples: tuple[TableRef, ...], **_: Any) -> Row:
+    def train(self, draft: Draft, *, settings: Any, sft_examples: ValidRows, **_: Any) -> Row:
         folder = draft.folder / "weights"
         shutil.copytree(self.plan.model, folder)
         (folder / "config.json").write_text((folder / "config.json").read_text() + "\n" * draft.round)
@@ -195,7 +195,10 @@ class Pretended:
             | {"learning_rate": 1e-3, "grad_norm": 1.0, "num_tokens": 1000 * step, "reward_accuracy": None}
             for step in range(1, settings.sft.steps + 1)
         ])  # fmt: skip
-        return {"checkpoint": candidate.digest, "training_rows": {"sft": sum(ref.rows for ref in sft_examples)}}
+        return {
+            "checkpoint": candidate.digest,
+            "training_rows": {"sft": sum(ref.rows for ref in sft_examples.tables)},
+        }
 
     def evaluate(self, draft: Draft, *, model: CheckpointRef, benchmark_items: TableRef, **_: Any) -> Row:
         """Each round's candidate is a little better; every third is not."""

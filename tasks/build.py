@@ -5,11 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
-
 from schemas.dropped import DROPPED
 from schemas.inputs import GOLD
-from schemas.manifest import TableRef
+from schemas.manifest import TableRef, ValidRows
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.settings import Build as Settings
 from schemas.sft_examples import SFT_EXAMPLES
@@ -39,16 +37,14 @@ def build(
     reads_pairs: bool = False,
     gold: TableRef | None = None,
     gold_attempts: TableRef | None = None,
-    replay: tuple[TableRef, ...] = (),
-    invalid: tuple[TableRef, ...] = (),
+    replay: ValidRows | None = None,
 ) -> dict[str, Any]:
     """Write `sft_examples` (distinct agreeing attempts) and `preference_pairs`.
 
     Attempts count in the order they were sampled; an invalid attempt is neither chosen nor rejected. The figure
     `without_pairs` counts the questions that give none, by reason; if training `reads_pairs`, their verdicts, or gold
     rows, are `dropped` for it: the questions themselves may still be examples and few-shots. Where the recipe asks
-    for them: `gold`, the model's `gold_attempts` at it, and `replay`, SFT examples of earlier rounds but for those
-    dropped there (`invalid`).
+    for them: `gold`, the model's `gold_attempts` at it, and `replay`, SFT examples of earlier rounds.
     """
     attempt_of = {row["id"]: row for row in draft.read(attempts).to_pylist()}
     judged: dict[str, list[Row]] = defaultdict(list)
@@ -73,7 +69,7 @@ def build(
             matched, reason = gold_with_self(row["completion"], own, settings.pairs_per_question)
             pairs += [_gold_pair(draft, row, rejected) for _, rejected in matched]
             without += [draft.refused(row["id"], GOLD, reason)] if reason else []
-    mixed = _mixed(draft, settings, len(examples), golden, _replayable(draft, replay, invalid))
+    mixed = _mixed(draft, settings, len(examples), golden, _replayable(draft, replay))
     draft.write(SFT_EXAMPLES, examples + mixed)
     draft.write(PREFERENCE_PAIRS, pairs)
     if reads_pairs:
@@ -105,13 +101,10 @@ def _with_attempts(gold: list[Row], attempts: list[Row]) -> Iterator[tuple[Row, 
         yield row, by_question[row["id"]]
 
 
-def _replayable(draft: Draft, replay: tuple[TableRef, ...], invalid: tuple[TableRef, ...]) -> list[Row]:
-    """Valid SFT examples of earlier rounds, each attempt once, gold left out."""
-    if not replay:
-        return []
-    dropped = {row_id for ref in invalid for row_id in draft.read(ref)["id"].to_pylist()}
-    rows = pa.concat_tables([draft.read(ref) for ref in replay], promote_options="permissive").to_pylist()
-    return list({row["attempt_id"]: row for row in rows if row["attempt_id"] and row["id"] not in dropped}.values())
+def _replayable(draft: Draft, replay: ValidRows | None) -> list[Row]:
+    """SFT examples of earlier rounds, each attempt once, gold left out."""
+    rows = draft.read(replay).to_pylist() if replay and replay.tables else []
+    return list({row["attempt_id"]: row for row in rows if row["attempt_id"]}.values())
 
 
 def _mixed(draft: Draft, settings: Settings, own: int, gold: list[Row], replay: list[Row]) -> list[Row]:

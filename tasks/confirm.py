@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.gate import Gate as Settings
 from schemas.gate import SealedResult
-from schemas.manifest import TableRef
+from schemas.manifest import ValidRows
 from tasks.audit.comparison import compared, in_words, marks_of, shown
 from tasks.store.draft import Draft
 
@@ -14,9 +14,8 @@ def confirm(
     draft: Draft,
     *,
     settings: Settings,
-    champion: TableRef,
-    candidate: TableRef,
-    invalid: TableRef,
+    champion: ValidRows,
+    candidate: ValidRows,
     reason: str,
     awaiting_approval: bool,
     reads: int,
@@ -24,11 +23,7 @@ def confirm(
     """The same test at the same level on the sealed items. What the gate found stands if the gain shows there too;
     else the round is held. `reads`: readings of the sealed benchmark in this lineage, with this one."""
     assert settings.sealed
-    dropped = set(draft.read(invalid)["id"].to_pylist())
-    before, after = (
-        marks_of([row for row in draft.read(ref).to_pylist() if row["id"] not in dropped], settings.sealed)
-        for ref in (champion, candidate)
-    )
+    before, after = (marks_of(draft.read(given).to_pylist(), settings.sealed) for given in (champion, candidate))
     seed = draft.random_seed("confirm")
     found = compared(settings.sealed, before, after, settings.test, settings.level, seed)
     confirmed = shown(found, settings)

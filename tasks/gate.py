@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.gate import Gate as Settings
 from schemas.gate import GateResult, GuardResult
-from schemas.manifest import Score, TableRef
+from schemas.manifest import Score, TableRef, ValidRows
 from tasks.audit.comparison import compared, guarded, in_words, marks_of, short_of_a_gain, shown
 from tasks.statistics.intervals import wilson
 from tasks.store.draft import Draft
@@ -15,25 +15,19 @@ def gate(
     draft: Draft,
     *,
     settings: Settings,
-    base: TableRef,
-    champion: TableRef,
-    candidate: TableRef,
-    invalid: TableRef,
+    base: ValidRows,
+    champion: ValidRows,
+    candidate: ValidRows,
     alarms: Sequence[str],
     probe_verdicts: tuple[TableRef, ...],
 ) -> dict[str, Any]:
     """Compare greedy answers, item by item, on the recipe's benchmark and its guards.
 
-    Items undecided for the champion, or invalid, are left out. Promoted if the gain is above zero, at least min_gain,
+    Items undecided for the champion, or dropped, are left out. Promoted if the gain is above zero, at least min_gain,
     its one-sided p-value at most the level, every guard passed and the probe's bound kept; with `approval`, or with
     `alarms` that hold, held until someone approves it. With a sealed benchmark, `confirm` has the last word.
     """
-    dropped = set(draft.read(invalid)["id"].to_pylist())
-    first, before, after = (
-        [row for row in draft.read(ref).to_pylist() if row["id"] not in dropped]
-        for ref in (base, champion, candidate)
-    )
-
+    first, before, after = (draft.read(given).to_pylist() for given in (base, champion, candidate))
     target = compared(
         settings.benchmark, marks_of(before, settings.benchmark), marks_of(after, settings.benchmark), settings.test,
         settings.level, draft.random_seed("gate"),

@@ -13,7 +13,7 @@ from typing import Any
 
 from schemas.dropped import DROPPED
 from schemas.engines import AnyEngine
-from schemas.manifest import CheckpointRef, TableRef, Teacher
+from schemas.manifest import CheckpointRef, TableRef, Teacher, ValidRows
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.settings import Propose as Settings
@@ -41,21 +41,17 @@ def propose(
     prompt: Prompt,
     model: CheckpointRef | Teacher,
     seeds: TableRef,
-    own: tuple[TableRef, ...],
-    invalid: tuple[TableRef, ...],
+    shown: ValidRows,
     earlier: tuple[TableRef, ...],
     round: int,
 ) -> dict[str, Any]:
     """Write `proposals` and the admitted `questions`.
 
-    `own`: selections of promoted rounds, less what their validation dropped (`invalid`), from which few-shots are
-    drawn beside the seeds; the pool is as it stood when the round began. `earlier`: questions of all
-    earlier rounds, against which novelty is held.
+    `shown`: selections of promoted rounds, from which few-shots are drawn beside the seeds. `earlier`: questions of
+    all earlier rounds, against which novelty is held.
     """
     seed_pool = [(row["id"], row["question"]) for row in draft.read(seeds).to_pylist()]
-    dropped = {row_id for ref in invalid for row_id in draft.read(ref)["id"].to_pylist()}
-    own_rows = [row for ref in own for row in draft.read(ref).to_pylist()]
-    own_pool = [(row["id"], row["text"]) for row in own_rows if row["id"] not in dropped]
+    own_pool = [(row["id"], row["text"]) for row in draft.read(shown).to_pylist()] if shown.tables else []
     known = [(seeds.digest, seed_pool), *((ref.digest, _as_admitted(draft, ref)) for ref in earlier)]
 
     admission = Admission(draft, settings, known)

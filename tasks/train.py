@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.errors import ValidationFailed
 from schemas.losses import Policy, Preference
-from schemas.manifest import CheckpointRef, TableRef
+from schemas.manifest import CheckpointRef, ValidRows
 from schemas.reference_logps import REFERENCE_LOGPS
 from schemas.train_steps import TRAIN_STEPS
 from schemas.training import READS
@@ -47,21 +46,20 @@ def train(
     settings: Settings,
     model: CheckpointRef,
     base: CheckpointRef | None,
-    sft_examples: tuple[TableRef, ...],
-    preference_pairs: tuple[TableRef, ...],
-    invalid: tuple[TableRef, ...],
+    sft_examples: ValidRows | None = None,
+    preference_pairs: ValidRows | None = None,
+    advantages: ValidRows | None = None,
+    base_samples: ValidRows | None = None,
     stretches: int = 1,
-    advantages: tuple[TableRef, ...] = (),
     moments: CheckpointRef | None = None,
     adapter: CheckpointRef | None = None,
-    base_samples: tuple[TableRef, ...] = (),
     wave: int = 1,
 ) -> dict[str, Any]:
     """Write `train_steps`, `reference_logps` where a loss has a reference, and the candidate, whose digest is the
     figure `checkpoint`.
 
     `base`: the lineage's first weights, for a loss that refers to them. Tables of earlier rounds may stand beside
-    this round's; rows that validation dropped (`invalid`) are left out. With `stretches` the weights at the end of
+    this round's. With `stretches` the weights at the end of
     each equal part of the last method's steps are kept too: figures `checkpoint_1`, `checkpoint_2`, ... A policy
     gradient goes on, in its `wave`, from the `moments` that the one before left; its own are the figure `moments`.
     A loss that weighs `base_samples` reads the one at the question of each pair.
@@ -73,8 +71,7 @@ def train(
     suffice.
     """
     tables = {"sft_examples": sft_examples, "preference_pairs": preference_pairs, "advantages": advantages}
-    tables["base_samples"] = base_samples
-    rows = _rows(draft, settings, tables, invalid)
+    rows = _rows(draft, settings, tables | {"base_samples": base_samples})
     start = Start(model, base, moments, wave)
     ends = evenly(settings.of(settings.methods[-1]).steps, stretches)
     finished = _finished(draft, settings, rows, start, ends[:-1])
@@ -105,19 +102,16 @@ def _adapter(draft: Draft, finished: list[Path], model: CheckpointRef, before: C
         return keep_checkpoint(draft.lineage.objects, Path(folder))
 
 
-def _rows(
-    draft: Draft, settings: Settings, tables: dict[str, tuple[TableRef, ...]], invalid: tuple[TableRef, ...]
-) -> dict[str, pa.Table]:
-    """Each method's valid rows, at least one."""
-    dropped = pa.concat_tables([draft.read(ref) for ref in invalid])["id"]
-    rows: dict[str, pa.Table] = {m: _valid(draft, tables[READS[m]], dropped) for m in settings.methods}
+def _rows(draft: Draft, settings: Settings, tables: dict[str, ValidRows | None]) -> dict[str, pa.Table]:
+    """Each method's rows, at least one."""
+    rows: dict[str, pa.Table] = {m: _kept(draft, tables[READS[m]]) for m in settings.methods}
     for method in settings.methods:
         if len(rows[method]) == 0:
             raise ValidationFailed(
                 f"train: no valid row of {READS[method]} for {method}; what was dropped, and why: selfplay show"
             )
     if settings.base_samples:
-        rows["rspo"] = with_base_samples(rows["rspo"], _valid(draft, tables["base_samples"], dropped))
+        rows["rspo"] = with_base_samples(rows["rspo"], _kept(draft, tables["base_samples"]))
     return rows
 
 
@@ -219,9 +213,8 @@ def _references(draft: Draft, phase: Phase, section: Preference, settings: Setti
     return References({name: folders[name] for name in section.references}, keep)
 
 
-def _valid(draft: Draft, refs: tuple[TableRef, ...], dropped: pa.ChunkedArray) -> pa.Table:
-    """Their rows, without those that are not kept. Rounds of older code may lack a column; it is null there."""
-    rows = pa.concat_tables([draft.read(ref) for ref in refs], promote_options="permissive")
-    if "kept" in rows.column_names:
-        rows = rows.filter(rows["kept"])
-    return rows.filter(pc.invert(pc.is_in(rows["id"], dropped)))
+def _kept(draft: Draft, given: ValidRows | None) -> pa.Table:
+    """Rows to train on: some advantages only count in what others are held against."""
+    assert given, "the method hands over what its trainers read"
+    rows = draft.read(given)
+    return rows.filter(rows["kept"]) if "kept" in rows.column_names else rows

@@ -12,7 +12,7 @@ from flows.round import Round
 from schemas.controls import arm_of
 from schemas.errors import Stopped, ValidationFailed
 from schemas.losses import Optimiser, Sft
-from schemas.manifest import CheckpointRef, TableRef
+from schemas.manifest import CheckpointRef, TableRef, ValidRows
 from schemas.training import Train
 from tasks.build import build
 from tasks.evaluate import evaluate
@@ -20,21 +20,22 @@ from tasks.judge import judge
 from tasks.select import select
 from tasks.train import train
 
-ROWS = ("sft_examples", "preference_pairs")
 CHECKPOINTS = 4
 Tables = dict[str, TableRef]
 
 
-def play_controls(round: Round, tables: Tables, *, building: dict[str, Any], training: dict[str, Any]) -> None:
+def play_controls(
+    round: Round, tables: Tables, *, building: dict[str, Any], training: dict[str, Any], dropped: TableRef
+) -> None:
     """The controls that the recipe asks for, once the round is decided. One that cannot be trained, for want of rows
     or of memory, has no score: the round is published all the same, and says why.
 
     `tables`: inputs, questions and attempts of the round; `building` and `training`: what its own build and train
-    were given beside this round's labels and the rows made of them.
+    were given beside this round's labels and the rows made of them; `dropped`: by its validation.
     """
     asked = round.recipe.controls
     if asked.seeds_alone:
-        _scored(round, "control_seeds", lambda: _seeds_alone(round, tables, training))
+        _scored(round, "control_seeds", lambda: _seeds_alone(round, tables, training, dropped))
     if asked.random_label:
         _scored(round, "control_random", lambda: _random_label(round, tables, building, training))
 
@@ -49,12 +50,11 @@ def _scored(round: Round, arm: str, play_arm: Callable[[], None]) -> None:
             del round.records[shown]  # the best of fewer checkpoints would be another figure
 
 
-def _seeds_alone(round: Round, tables: Tables, training: dict[str, Any]) -> None:
+def _seeds_alone(round: Round, tables: Tables, training: dict[str, Any], dropped: TableRef) -> None:
     """The gold rows, at four points on the way: the best of them counts, which favours the control."""
     trained = round.play(
         train, "control-seeds", settings=_on_gold(training["settings"]), model=round.champion, base=None,
-        sft_examples=(tables["inputs/gold"],), preference_pairs=(),
-        invalid=training["invalid"][-1:],  # this round's: gold that gave an earlier one no pair is sound
+        sft_examples=ValidRows(tables=(tables["inputs/gold"],), dropped=(dropped,)),
         stretches=CHECKPOINTS,
     )  # fmt: skip
     for number in range(1, CHECKPOINTS + 1):
@@ -92,8 +92,13 @@ def _random_label(round: Round, tables: Tables, building: dict[str, Any], traini
     ).tables  # fmt: skip
     written = [ref for made in (judged, selected, asked, built) for ref in made.values()]
     validated = checked(round, label, (questions, attempts, *written)).tables
-    rows = {name: (ref,) for name, ref in ({name: built[name] for name in ROWS} | asked).items()}
-    trained = play(train, label, **training | rows | {"invalid": (validated["dropped"],)})
+    own = ValidRows(tables=(), dropped=(validated["dropped"],))
+    rows: dict[str, Any] = {
+        name: own.model_copy(update={"tables": (ref,)})
+        for name, ref in (built | asked).items()
+        if name in (*recipe.train.reads, "base_samples")
+    }
+    trained = play(train, label, **training, **rows)
     _evaluate(round, label, trained.figures["checkpoint"], tables)
 
 

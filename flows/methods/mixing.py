@@ -24,8 +24,7 @@ def mixed_in(round: Round, given: dict[str, TableRef]) -> dict[str, Any]:
             model=round.champion, questions=given["inputs/gold"],
         ).tables["attempts"]  # fmt: skip
     if build.replay_share:
-        found["replay"] = round.tables_of("sft_examples", decision="promoted")
-        found["invalid"] = round.tables_of("dropped", decision="promoted")
+        found["replay"] = round.promoted("sft_examples")
     return found
 
 

@@ -1,13 +1,13 @@
 """Promotion: how a round of any method ends, once it has a candidate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from flows.round import Round
 from schemas.alarms import Rules
 from schemas.expectations import contracts
-from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from tasks.alarms import alarms
 from tasks.audit.alarms import alarms_of
 from tasks.confirm import confirm
@@ -40,6 +40,16 @@ def watched(round: Round, tables: Sequence[TableRef]) -> StageRecord:
     )  # fmt: skip
 
 
+def to_train_on(round: Round, made: Mapping[str, TableRef], dropped: TableRef) -> dict[str, Any]:
+    """The round's own valid rows, and those of the earlier rounds that the recipe trains on again."""
+    settings, found = round.recipe.train, dict[str, ValidRows]()
+    for table in (*dict.fromkeys(settings.reads), *(["base_samples"] if settings.base_samples else [])):
+        previous = 0 if table == "sft_examples" else settings.previous_rounds
+        earlier = round.again(table, held=settings.use_held_rounds, previous=previous)
+        found[table] = ValidRows(tables=(*earlier.tables, made[table]), dropped=(*earlier.dropped, dropped))
+    return found
+
+
 def standing(round: Round, items: TableRef) -> Standing:
     """Base and champion on the benchmarks; before training, while an engine that has them is open."""
     return Standing(_answers(round, items, "base", round.base), _answers(round, items, "champion", round.champion))
@@ -65,20 +75,26 @@ def promote(
     logged = [record.tables[t] for record in trained for t in logs]
     scored = checked(round, "scores", (*logged, first, before, after))
     stop_if_invalid(scored.figures)
+    of_base, of_champion, of_candidate = _valid(scored, first, before, after)
     decided = play(
-        gate, settings=recipe.gate, base=first, champion=before, candidate=after, invalid=scored.tables["dropped"],
-        alarms=holds, probe_verdicts=probe_verdicts,
+        gate, settings=recipe.gate, base=of_base, champion=of_champion, candidate=of_candidate, alarms=holds,
+        probe_verdicts=probe_verdicts,
     ).figures  # fmt: skip
     sealed = recipe.gate.sealed
     if sealed and (decided["decision"] == "promoted" or decided["awaiting_approval"]):
         before, after = answers("champion", round.champion, sealed), answers("candidate", candidate, sealed)
         scored = checked(round, "sealed", (before, after))
         stop_if_invalid(scored.figures)
+        of_champion, of_candidate = _valid(scored, before, after)
         play(
-            confirm, settings=recipe.gate, champion=before, candidate=after, invalid=scored.tables["dropped"],
+            confirm, settings=recipe.gate, champion=of_champion, candidate=of_candidate,
             reason=decided["reason"], awaiting_approval=decided["awaiting_approval"],
             reads=round.sealed_reads(candidate),
         )  # fmt: skip
+
+
+def _valid(validated: StageRecord, *tables: TableRef) -> list[ValidRows]:
+    return [ValidRows(tables=(ref,), dropped=(validated.tables["dropped"],)) for ref in tables]
 
 
 def _answers(round: Round, items: TableRef, role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:

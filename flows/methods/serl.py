@@ -9,9 +9,9 @@ place, and serl_online.py plays the paper's way.
 from functools import partial
 from typing import Any
 
-from flows.methods.controls import ROWS, play_controls
+from flows.methods.controls import play_controls
 from flows.methods.mixing import asked_of_base, mixed_in
-from flows.methods.promotion import checked, promote, standing, watched
+from flows.methods.promotion import checked, promote, standing, to_train_on, watched
 from flows.round import Round
 from tasks.build import build
 from tasks.collect import collect
@@ -37,9 +37,7 @@ def serl(round: Round) -> None:
 
     proposed = play(
         propose, settings=recipe.propose, engine=recipe.engine, prompt=asks, model=author, seeds=seeds,
-        own=round.tables_of("selections", decision="promoted"),
-        invalid=round.tables_of("dropped", decision="promoted"),
-        earlier=round.tables_of("questions"), round=round.number,
+        shown=round.promoted("selections"), earlier=round.every("questions"), round=round.number,
     ).tables  # fmt: skip
     solved = play(
         solve, settings=recipe.solve, engine=recipe.engine, prompt=solves, model=author,
@@ -65,19 +63,16 @@ def serl(round: Round) -> None:
     stop_if_invalid(validated.figures)
     stood = standing(round, items)
 
-    again = partial(round.tables_again, held=recipe.train.use_held_rounds)
-    paired = partial(again, previous=recipe.train.previous_rounds)
     training: dict[str, Any] = {
         "settings": recipe.train.of_round(round.number), "model": round.champion,
         "base": round.base if "base" in recipe.train.references else None,
-        "sft_examples": again("sft_examples"), "preference_pairs": paired("preference_pairs"),
-        "invalid": (*paired("dropped"), validated.tables["dropped"]),
     }  # fmt: skip
-    if based:
-        training["base_samples"] = (*paired("base_samples"), based["base_samples"])
-    trained = play(train, **training | {name: (*training[name], built[name]) for name in ROWS})
+    rows = to_train_on(round, built | based, validated.tables["dropped"])
+    trained = play(train, **training, **rows)
     promote(
         round, [trained], stood=stood, items=items, probe_verdicts=(judged["probe_verdicts"],),
         holds=alarmed.figures["holds"],
     )  # fmt: skip
-    play_controls(round, given | proposed | solved, building=mixed, training=training)
+    play_controls(
+        round, given | proposed | solved, building=mixed, training=training, dropped=validated.tables["dropped"]
+    )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from flows.methods.promotion import checked, promote, standing, watched
 from flows.round import Round
-from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from tasks.advantage import advantage
 from tasks.collect import collect
 from tasks.judge import judge, judge_ahead
@@ -35,9 +35,8 @@ def serl_online(round: Round) -> None:
 
     proposed = play(
         propose, settings=recipe.propose, engine=recipe.engine, prompt=round.prompt(recipe.propose.prompt),
-        model=round.champion, seeds=given["inputs/seeds"], own=round.tables_of("selections", decision="promoted"),
-        invalid=round.tables_of("dropped", decision="promoted"),
-        earlier=round.tables_of("questions"), round=round.number,
+        model=round.champion, seeds=given["inputs/seeds"], shown=round.promoted("selections"),
+        earlier=round.every("questions"), round=round.number,
     ).tables  # fmt: skip
 
     stood = standing(round, items)
@@ -52,8 +51,8 @@ def serl_online(round: Round) -> None:
         if not validated.figures["passed"]:
             break
         trainings.append(play(
-            train, f"wave-{number}", settings=recipe.train, model=policy, base=None, sft_examples=(),
-            preference_pairs=(), advantages=(waves[-1].advantages,), invalid=(validated.tables["dropped"],),
+            train, f"wave-{number}", settings=recipe.train, model=policy, base=None,
+            advantages=ValidRows(tables=(waves[-1].advantages,), dropped=(validated.tables["dropped"],)),
             moments=moments, adapter=adapter, wave=number,
         ))  # fmt: skip
         left = trainings[-1].figures

@@ -9,9 +9,10 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.engines import LOCAL, Executor
-from schemas.manifest import CheckpointRef, TableRef
+from schemas.manifest import CheckpointRef, TableRef, ValidRows
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.store.identity import random_seed, row_id
@@ -71,9 +72,13 @@ class Draft:
         """Where training works, on this machine: the same place, if the store is on a disk."""
         return local_twin(self.kept)
 
-    def read(self, ref: TableRef) -> pa.Table:
-        """Rows of an input table, sorted by id. Raises Damaged if a file is not what was written."""
-        return read_table(self.lineage.folder, ref, TABLES[ref.table])
+    def read(self, ref: TableRef | ValidRows) -> pa.Table:
+        """Rows of an input table, sorted by id in each. Raises Damaged if a file is not what was written."""
+        if isinstance(ref, TableRef):
+            return read_table(self.lineage.folder, ref, TABLES[ref.table])
+        rows = pa.concat_tables([self.read(each) for each in ref.tables])
+        dropped = pa.chunked_array([c for each in ref.dropped for c in self.read(each)["id"].chunks], pa.string())
+        return rows.filter(pc.invert(pc.is_in(rows["id"], dropped)))
 
     def checkpoint(self, ref: CheckpointRef) -> Path:
         """Folder of an input checkpoint."""

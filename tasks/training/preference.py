@@ -10,7 +10,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.errors import ValidationFailed
 from schemas.losses import Dpo, Preference, Rspo, Sppo
 from tasks.training.base_samples import TOKENS, sample_batch, sample_logp, with_tokens
 from tasks.training.losses import geometric_mixture, rspo, sppo
@@ -37,7 +36,7 @@ def train_preference(phase: Phase, rows: pa.Table, settings: Preference, referen
     arguments = DPOConfig(
         **common_arguments(settings, phase), **losses, beta=settings.beta, precompute_ref_log_probs=True
     )
-    columns = ["id", "prompt", "chosen", "rejected", *_win_rates(settings, rows), *_sampled(settings)]
+    columns = ["id", "prompt", "chosen", "rejected", *_win_rates(settings), *_sampled(settings)]
     rows = with_tokens(rows, tokenizer, settings.max_length)
     trainer = _trainer(settings, references, phase.source)(
         model=model,
@@ -76,17 +75,11 @@ def _trainer(settings: Preference, references: References, source: Path) -> Any:
     return OwnLoss if isinstance(settings, Sppo) else FromColumns
 
 
-def _win_rates(settings: Preference, rows: pa.Table | None = None) -> list[str]:
-    """The columns of win rates, for losses that read them. Raises ValidationFailed where `rows` lack some."""
-    columns = []
-    if isinstance(settings, Sppo):
-        columns = ["pair_winrate"] if settings.win_rates == "pair" else ["chosen_winrate", "rejected_winrate"]
-    if rows is not None and any(rows[name].null_count for name in columns):
-        raise ValidationFailed(
-            "train: pairs of rounds before have no win rates; leave them out: train.use_held_rounds = false and "
-            "train.previous_rounds = 0"
-        )
-    return columns
+def _win_rates(settings: Preference) -> list[str]:
+    """The columns of win rates, for losses that read them."""
+    if not isinstance(settings, Sppo):
+        return []
+    return ["pair_winrate"] if settings.win_rates == "pair" else ["chosen_winrate", "rejected_winrate"]
 
 
 def _sampled(settings: Preference) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.inputs import PROBE, SEEDS
+from schemas.manifest import ValidRows
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
@@ -104,7 +105,7 @@ def collapsed(draft, given, recipe, tiny, tmp_path):
     proposing.write(PROPOSALS, rows)
     propose(
         proposing, settings=recipe.propose.model_copy(update={"max_waves": 1}), engine=recipe.engine, model=tiny,
-        prompt=load_prompt("propose_sums", tmp_path), seeds=seeds, own=(), invalid=(), earlier=(), round=1,
+        prompt=load_prompt("propose_sums", tmp_path), seeds=seeds, shown=ValidRows(tables=()), earlier=(), round=1,
     )  # fmt: skip
     proposed = proposing.tables()
     asked = [*proposing.read(proposed["questions"])["id"].to_pylist(), "another", *(row["id"] for row in truths)]

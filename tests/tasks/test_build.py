@@ -2,6 +2,7 @@ from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.inputs import GOLD
+from schemas.manifest import ValidRows
 from schemas.selections import SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from tasks.build import build
@@ -169,8 +170,10 @@ def test_gold_and_replayed_rows_have_their_shares_of_the_examples(draft, given, 
     refused = {"id": "s3", "table": "sft_examples", "stage": "validate", "reason": "r"}
     more = {
         "gold": gold(given, "one", "two"),
-        "replay": (given(SFT_EXAMPLES, [*before, example | {"id": "s4", "attempt_id": None}]),),
-        "invalid": (given(DROPPED, [refused | {"figure": None, "threshold": None, "text": None}]),),
+        "replay": ValidRows(
+            tables=(given(SFT_EXAMPLES, [*before, example | {"id": "s4", "attempt_id": None}]),),
+            dropped=(given(DROPPED, [refused | {"figure": None, "threshold": None, "text": None}]),),
+        ),
     }
     marks = [(f"x{i}", 1.0, True) for i in range(6)]
     rows = play(draft, given, recipe, marks, more, solutions_per_question=6, gold_share=0.3, replay_share=0.1)

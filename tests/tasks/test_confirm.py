@@ -1,7 +1,7 @@
 import pytest
 
-from schemas.dropped import DROPPED
 from schemas.evaluations import EVALUATIONS
+from schemas.manifest import ValidRows
 from tasks.confirm import confirm
 
 from .test_gate import rows
@@ -13,9 +13,8 @@ def play(draft, given, recipe):
         return confirm(
             draft,
             settings=recipe.gate.model_copy(update={"sealed": "sealed"}),
-            champion=given(EVALUATIONS, rows("old", champion, benchmark="sealed")),
-            candidate=given(EVALUATIONS, rows("new", candidate, benchmark="sealed")),
-            invalid=given(DROPPED, []),
+            champion=ValidRows(tables=(given(EVALUATIONS, rows("old", champion, benchmark="sealed")),)),
+            candidate=ValidRows(tables=(given(EVALUATIONS, rows("new", candidate, benchmark="sealed")),)),
             **({"reason": "+1.0% on 9 items", "awaiting_approval": False, "reads": 3} | more),
         )
 

@@ -3,6 +3,7 @@ import pytest
 from schemas.dropped import DROPPED
 from schemas.evaluations import EVALUATIONS
 from schemas.gate import Guard
+from schemas.manifest import ValidRows
 from schemas.verdicts import PROBE_VERDICTS
 from tasks.gate import gate
 
@@ -27,17 +28,19 @@ def probed(marks):
 
 @pytest.fixture
 def play(draft, given, recipe):
+    def valid(rows):
+        return ValidRows(tables=(given(EVALUATIONS, rows),))
+
     def run(champion, candidate, alarms=(), guard=((), ()), probe=(True,), base=None, **changes):
         """`base`: its marks on the guard, where it is not the champion any more."""
-        old = given(EVALUATIONS, rows("old", champion) + rows("old", guard[0], benchmark="guard"))
+        old = valid(rows("old", champion) + rows("old", guard[0], benchmark="guard"))
         new = rows("new", candidate) + rows("new", guard[1], benchmark="guard")
         return gate(
             draft,
             settings=recipe.gate.model_copy(update=changes),
-            base=old if base is None else given(EVALUATIONS, rows("first", base, benchmark="guard")),
+            base=old if base is None else valid(rows("first", base, benchmark="guard")),
             champion=old,
-            candidate=given(EVALUATIONS, new),
-            invalid=given(DROPPED, []),
+            candidate=valid(new),
             alarms=alarms,
             probe_verdicts=(given(PROBE_VERDICTS, probed(probe)),),
         )
@@ -101,14 +104,15 @@ def test_undecided_and_invalid_items_sampled_answers_and_other_benchmarks_do_not
         "threshold": None,
         "text": None,
     }
-    champion = given(EVALUATIONS, old)
+    champion = ValidRows(tables=(given(EVALUATIONS, old),))
     result = gate(
         draft,
         settings=recipe.gate,
         base=champion,
         champion=champion,
-        candidate=given(EVALUATIONS, new),
-        invalid=given(DROPPED, [{"id": "new-sums-True-3"} | dropped]),
+        candidate=ValidRows(
+            tables=(given(EVALUATIONS, new),), dropped=(given(DROPPED, [{"id": "new-sums-True-3"} | dropped]),)
+        ),
         alarms=[],
         probe_verdicts=(given(PROBE_VERDICTS, []),),
     )

@@ -5,6 +5,7 @@ import pytest
 
 from schemas.dropped import DROPPED
 from schemas.inputs import SEEDS
+from schemas.manifest import ValidRows
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.selections import SELECTIONS
@@ -41,8 +42,7 @@ def play(draft, given, recipe, tiny, tmp_path):
             prompt=load_prompt("propose_sums", tmp_path),
             model=tiny,
             seeds=given(SEEDS, seeds),
-            own=(given(SELECTIONS, [{"id": "selections-1"} | own]),),
-            invalid=(),
+            shown=ValidRows(tables=(given(SELECTIONS, [{"id": "selections-1"} | own]),)),
             earlier=(given(QUESTIONS, [question(draft, "9+8+7+6")]),),
             round=1,
         )
@@ -109,8 +109,7 @@ def test_few_shots_keep_the_line_breaks_of_code_and_the_list_is_still_read(draft
         prompt=load_prompt("propose_sums", tmp_path),
         model=tiny,
         seeds=given(SEEDS, [{"id": f"seeds-{n}", "question": code, "source_row": n} for n in (1, 2)]),
-        own=(),
-        invalid=(),
+        shown=ValidRows(tables=()),
         earlier=(),
         round=1,
     )
@@ -154,8 +153,7 @@ def play_round(draft, given, recipe, tiny, tmp_path):
             prompt=load_prompt("propose_sums", tmp_path),
             model=tiny,
             seeds=seeds,
-            own=(),
-            invalid=(),
+            shown=ValidRows(tables=()),
             earlier=tuple(earlier),
             round=number,
         )

@@ -12,7 +12,7 @@ from upath import UPath
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
 from schemas.losses import Dpo
-from schemas.manifest import CheckpointRef
+from schemas.manifest import CheckpointRef, ValidRows
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.training import Lora
@@ -56,6 +56,8 @@ def play(draft, given, recipe, tiny):
         "text": None,
     }
 
+    dropped = (given(DROPPED, [{"id": "sft-7"} | invalid]),)
+
     def run(stretches=1, into=draft, model=tiny, adapter=None, **changes):
         figures = train(
             into,
@@ -64,9 +66,8 @@ def play(draft, given, recipe, tiny):
             model=model,
             adapter=adapter,
             base=None,
-            sft_examples=(given(SFT_EXAMPLES, examples),),
-            preference_pairs=(given(PREFERENCE_PAIRS, pairs),),
-            invalid=(given(DROPPED, [{"id": "sft-7"} | invalid]),),
+            sft_examples=ValidRows(tables=(given(SFT_EXAMPLES, examples),), dropped=dropped),
+            preference_pairs=ValidRows(tables=(given(PREFERENCE_PAIRS, pairs),), dropped=dropped),
         )
         return figures, draft.checkpoint(CheckpointRef(digest=figures["checkpoint"]))
 
@@ -179,9 +180,7 @@ def test_no_row_to_train_on_fails_the_round_rather_than_the_run(draft, given, re
             settings=recipe.train,
             model=tiny,
             base=None,
-            sft_examples=(given(SFT_EXAMPLES, []),),
-            preference_pairs=(given(PREFERENCE_PAIRS, []),),
-            invalid=(given(DROPPED, []),),
+            sft_examples=ValidRows(tables=(given(SFT_EXAMPLES, []),)),
         )
 
 

@@ -1,16 +1,12 @@
 """Training by preference in a draft of its own."""
 
-import pyarrow.parquet as pq
 import pytest
 
 from schemas.base_samples import BASE_SAMPLES
-from schemas.dropped import DROPPED
-from schemas.manifest import CheckpointRef
+from schemas.manifest import CheckpointRef, ValidRows
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.sft_examples import SFT_EXAMPLES
 from tasks.store.draft import Draft
-from tasks.store.objects import file_digest
-from tasks.store.parquet import table_ref, write_part
 from tasks.train import train
 
 
@@ -30,37 +26,23 @@ def play(draft, given, recipe, tiny):
     ]
     tables = {"sft_examples": (given(SFT_EXAMPLES, examples),), "preference_pairs": (given(PREFERENCE_PAIRS, pairs),)}
 
-    def older():
-        """Pairs of a round whose code knew no win rates."""
-        folder = draft.folder / "preference_pairs/older"
-        write_part(
-            folder / "part-0000.parquet", PREFERENCE_PAIRS, [p | {"id": f"older-{p['id']}"} for p in pairs[:4]]
-        )
-        ref = table_ref(draft.lineage.folder, folder, PREFERENCE_PAIRS)
-        known = pq.read_table(folder / "part-0000.parquet").drop_columns(
-            ["chosen_winrate", "rejected_winrate", "pair_winrate"]
-        )
-        pq.write_table(known, folder / "part-0000.parquet")
-        (file,) = ref.files
-        return ref.model_copy(update={"files": {file: file_digest(folder / file)}})
-
     numbers = iter(range(1, 100))
 
     def run(
-        settings=None, method="", *, model=tiny, base=tiny, in_draft=None, with_older=False, certain=False, said=(),
+        settings=None, method="", *, model=tiny, base=tiny, in_draft=None, certain=False, said=(),
         **changes,
     ):  # fmt: skip
         if settings is not None:
             method = method or type(settings).__name__.lower()
             changes |= {"methods": (method,), "sft": None, method: settings}
         place = in_draft or Draft(draft.lineage, 1, "train", f"{next(numbers):032x}", seed=1)
-        given_pairs = (*tables["preference_pairs"], *([older()] if with_older else []))
+        given_pairs = tables["preference_pairs"]
         if certain:
             given_pairs = (given(PREFERENCE_PAIRS, [pair | {"pair_winrate": 1.0} for pair in pairs]),)
         figures = train(
             place, settings=recipe.train.model_copy(update=changes), model=model, base=base,
-            invalid=(given(DROPPED, []),), base_samples=(given(BASE_SAMPLES, list(said)),),
-            **tables | {"preference_pairs": given_pairs},
+            base_samples=ValidRows(tables=(given(BASE_SAMPLES, list(said)),)),
+            **{name: ValidRows(tables=refs) for name, refs in (tables | {"preference_pairs": given_pairs}).items()},
         )  # fmt: skip
         return figures, {name: place.read(ref).to_pylist() for name, ref in place.tables().items()}
 

@@ -13,9 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
-from schemas.preference_pairs import PREFERENCE_PAIRS
+from schemas.manifest import ValidRows
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.training import Launch
 from tasks.train import train
@@ -192,9 +191,7 @@ def play(draft, given, recipe, tiny):
             settings=recipe.train.model_copy(update={"sft": sft, "launch": launch}),
             model=tiny,
             base=None,
-            sft_examples=(given(SFT_EXAMPLES, examples),),
-            preference_pairs=(given(PREFERENCE_PAIRS, []),),
-            invalid=(given(DROPPED, []),),
+            sft_examples=ValidRows(tables=(given(SFT_EXAMPLES, examples),)),
         )
 
     return run

@@ -7,9 +7,8 @@ import torch
 from safetensors.numpy import load_file
 
 from schemas.advantages import ADVANTAGES
-from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
-from schemas.manifest import CheckpointRef
+from schemas.manifest import CheckpointRef, ValidRows
 from schemas.training import Lora, Stop, Train
 from tasks.advantage import token_advantages
 from tasks.train import train
@@ -43,7 +42,7 @@ def play(draft, given, tiny):
         table = given(ADVANTAGES, [row | {"kept": kept(i)} for i, row in enumerate(rows(wrong))])
         return train(
             draft, settings=Train(methods=("policy",), policy=settings, **own), model=model, base=None,
-            sft_examples=(), preference_pairs=(), advantages=(table,), invalid=(given(DROPPED, []),),
+            advantages=ValidRows(tables=(table,)),
             **(inputs or {}),
         )  # fmt: skip
 

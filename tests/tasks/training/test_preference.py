@@ -7,7 +7,6 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from schemas.errors import ValidationFailed
 from schemas.losses import Dpo, DpoLoss, Kto, Rspo, Spin, Sppo
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.training import Lora, Stop
@@ -135,12 +134,6 @@ def test_kto_meets_an_attempt_once_however_many_pairs_it_is_in(given, draft, pla
     for rows, right in ((pairs, 1), (golden, 2)):
         labels = [row["label"] for row in unpaired(pa.Table.from_pylist(rows), seed=1)]
         assert (sum(labels), labels.count(False)) == (right, len(play.pairs))
-
-
-def test_pairs_without_win_rates_train_what_needs_none_and_are_named_where_some_are_needed(play):
-    assert play(Spin(**ONE_STEP), with_older=True)[0]["training_rows"] == {"spin": 12}
-    with pytest.raises(ValidationFailed, match=r"no win rates; leave them out: train\.use_held_rounds = false"):
-        play(Sppo(**ONE_STEP, win_rates="pool"), with_older=True)
 
 
 def test_adapters_begin_at_their_reference(play):
