@@ -14,6 +14,7 @@ from schemas.manifest import CheckpointRef, StageRecord, TableRef, Teacher, Vali
 from tasks.engines.device import device_and_dtype
 from tasks.engines.vllm_environment import decides
 from tasks.prompts import Prompt
+from tasks.roles import Role
 from tasks.sources import Sources
 from tasks.store.keys import code_of, stage_key
 from tasks.store.lineage import Lineage
@@ -44,6 +45,7 @@ class Keyed:
 def keyed(round: Round, stage: Stage, inputs: dict[str, Any]) -> Keyed:
     """What the key of this play is made of. Executor, worker count and placement are not in it."""
     code, versions = code_of(stage, *_project_classes(inputs.values()))
+    inputs = _with_parts_of_the_role(inputs)
     named = {name: _digest(value) for name, value in inputs.items()}
     settings = {name for name, value in inputs.items() if isinstance(value, BaseModel) and not _is_ref(value)}
     return Keyed(
@@ -129,10 +131,21 @@ def _device(inputs: dict[str, Any], executor: Executor) -> str:
     return device_and_dtype()[0]
 
 
+def _with_parts_of_the_role(inputs: dict[str, Any]) -> dict[str, Any]:
+    """A stage's role as its engine, prompt and weights."""
+    found: dict[str, Any] = {}
+    for name, value in inputs.items():
+        is_role = isinstance(value, Role)
+        found |= {"engine": value.engine, "prompt": value.prompt, "model": value.model} if is_role else {name: value}
+    return found
+
+
 def _project_classes(values: Iterable[Any]) -> set[type]:
     """The classes of what a stage is given: it may use their methods."""
     found = set[type]()
     for value in values:
+        if isinstance(value, Role):
+            found |= _project_classes([value.engine, value.prompt, value.model])
         found |= _project_classes(value) if isinstance(value, tuple | list) else {type(value)}
     return {kind for kind in found if kind.__module__.startswith(("tasks.", "schemas."))}
 

@@ -1,6 +1,5 @@
 """What a run would do next, and why: the method played on keys alone. Nothing is written, no weights are loaded."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -24,16 +23,15 @@ class Planned:
     why: str
 
 
-class _Awaited(dict[str, Any]):
-    """What a stage that is not whole will have made: whatever is asked for, by a name instead of a digest."""
+class _Awaited(dict[str, str]):
+    """Figures of a stage that is not whole: whatever is asked for, by a name instead of a figure."""
 
-    def __init__(self, stage: str, make: Callable[[str], Any]) -> None:
+    def __init__(self, stage: str) -> None:
         super().__init__()
-        self.stage, self.make = stage, make
+        self.stage = stage
 
-    def __missing__(self, name: str) -> Any:
-        self[name] = self.make(name)
-        return self[name]
+    def __missing__(self, name: str) -> str:
+        return AWAITED + self.stage
 
 
 @dataclass
@@ -51,7 +49,7 @@ class Planner:
         awaited = sorted({name for value in made_of.inputs.values() for name in _awaited_stages(value)})
         if awaited:
             self.planned.append(Planned(shown, "running", f"after {', '.join(awaited)}"))
-            return _to_come(shown, made_of)
+            return _to_come(shown, made_of, stage)
         if found := whole(round, made_of):
             number, record = found
             origin = record.reused_from or (f"{round.recipe.name}/{number}" if number != round.number else "")
@@ -62,7 +60,7 @@ class Planner:
         else:
             self.planned.append(_to_play(round, shown, made_of))
         self.to_come.setdefault(made_of.key, shown)
-        return _to_come(shown, made_of)
+        return _to_come(shown, made_of, stage)
 
 
 def plan_round(plan: Plan, lineage: Lineage) -> list[Planned]:
@@ -96,15 +94,16 @@ def _to_play(round: Round, shown: str, stage: Keyed) -> Planned:
     return Planned(shown, "running", "not in the store")
 
 
-def _to_come(shown: str, stage: Keyed) -> StageRecord:
-    def table(name: str) -> TableRef:
-        return TableRef(table=name, path=shown, rows=0, digest=AWAITED + shown, files={})
-
+def _to_come(shown: str, keyed_stage: Keyed, stage: Stage) -> StageRecord:
+    """What it will have written, by a name instead of a digest."""
     return StageRecord.model_construct(
-        stage=stage.name,
-        key=stage.key,
-        tables=_Awaited(shown, table),
-        figures=_Awaited(shown, lambda name: AWAITED + shown),
+        stage=keyed_stage.name,
+        key=keyed_stage.key,
+        tables={
+            name: TableRef(table=name, path=shown, rows=0, digest=AWAITED + shown, files={})
+            for name in getattr(stage, "writes", ())
+        },
+        figures=_Awaited(shown),
         reused_from=None,
     )
 

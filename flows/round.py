@@ -1,17 +1,23 @@
 """A round as a method sees it: what it may use, and `play`."""
 
+import inspect
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from flows.beside import Rows
+from flows.bound import Given, bound
 from flows.preflight import Plan
 from schemas.alarms import Measured
 from schemas.engines import OpenAIEngine
+from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
 from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef, Teacher, ValidRows
 from schemas.recipe import Recipe
+from tasks.collect import collect
 from tasks.prompts import Prompt, load_prompt
+from tasks.roles import Role
 from tasks.sources import Sources
 from tasks.store.lineage import Lineage
 from tasks.store.readings import readers
@@ -34,10 +40,49 @@ class Round:
     player: "Player"
     """What plays a stage (flows/stage.py), or only says what would be played (flows/plan.py)."""
     records: dict[str, StageRecord] = field(default_factory=dict)
+    plays: dict[str, tuple[Stage, dict[str, Any]]] = field(default_factory=dict)
+    """Each stage as it was played, with what it was given."""
     built_on: set[int] = field(default_factory=set)
     """Earlier rounds whose rows the method was given to build on."""
     unscored: dict[str, str] = field(default_factory=dict)
     """Control -> why it has no score."""
+
+    @cached_property
+    def collected(self) -> StageRecord:
+        """The rows that the user brought, as they are when the round begins."""
+        gold = self.recipe.data.gold
+        return self.play(
+            collect, sources=self.sources, ngram=self.recipe.select.ngram, near=self.recipe.select.near,
+            prompt=self.prompt(self.recipe.solve.prompt) if gold else None, base=self.base if gold else None,
+        )  # fmt: skip
+
+    @property
+    def seeds(self) -> TableRef:
+        return self.collected.tables[SEEDS.name]
+
+    @property
+    def probe(self) -> TableRef:
+        return self.collected.tables[PROBE.name]
+
+    @property
+    def gold(self) -> TableRef:
+        return self.collected.tables[GOLD.name]
+
+    @property
+    def benchmark_items(self) -> TableRef:
+        return self.collected.tables[BENCHMARK_ITEMS.name]
+
+    @property
+    def proposer(self) -> Role:
+        return Role(self.recipe.engine, self.prompt(self.recipe.propose.prompt), self.author)
+
+    @property
+    def solver(self) -> Role:
+        return Role(self.recipe.engine, self.prompt(self.recipe.solve.prompt), self.author)
+
+    def weights(self, name: str | None) -> CheckpointRef | None:
+        """The base or the champion, by name."""
+        return {"base": self.base, "champion": self.champion}[name] if name else None
 
     @property
     def author(self) -> CheckpointRef | Teacher:
@@ -47,15 +92,23 @@ class Round:
             return Teacher(model=engine.model, revision=engine.revision, tokenizer=self.base)
         return self.champion
 
-    def play(self, stage: Stage, label: str = "", *, beside: Work | None = None, **inputs: Any) -> StageRecord:
-        """Play a stage, or take it from the store if it is whole there. `label` tells two plays of a stage apart.
+    def play(
+        self, stage: Stage, *given: Given, label: str = "", beside: Work | None = None, **named: Any
+    ) -> StageRecord:
+        """Play a stage, or take it from the store if it is whole there: on what the stages before wrote, and what is
+        passed by name (flows/bound.py). `label` tells two plays of a stage apart.
 
         `beside` is given each part of the stage's rows as soon as it is whole, in a thread of its own. It decides
         nothing of what the stage writes: it prepares for a later one.
         """
         shown = f"{stage.__name__}.{label}" if label else stage.__name__
+        ambient: dict[str, Any] = {"round": self.number, "settings": getattr(self.recipe, stage.__name__, None)}
+        roles = inspect.signature(stage).parameters.keys() & {"proposer", "solver"}
+        ambient |= {role: getattr(self, role) for role in roles - named.keys()}
+        inputs = bound(stage, given, named, ambient)
         record = self.player(self, stage, shown, beside, inputs)
         self.records[shown] = record
+        self.plays[shown] = (stage, inputs)
         return record
 
     def prompt(self, name: str) -> Prompt:

@@ -19,9 +19,10 @@ from flows.libraries import load_for_models
 from flows.round import Round, Stage, Work
 from schemas.engines import RayExecutor
 from schemas.errors import BudgetSpent, Damaged, FactoryError
-from schemas.manifest import CheckpointRef, StageRecord, Teacher
+from schemas.manifest import CheckpointRef, StageRecord
 from schemas.settings import Budget
 from tasks.engines import make_room
+from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.listing import files_below
 from tasks.store.lock import Lock
@@ -119,15 +120,16 @@ class Stages:
                 resumed=lambda place: why.append(f"resumed at {place}"),
                 executor=round.recipe.executor,
             )
-            if "engine" not in inputs and ("model" in inputs or on_a_cluster):
+            asks, has_weights = (any(isinstance(g, k) for g in inputs.values()) for k in (Role, CheckpointRef))
+            if not asks and (has_weights or on_a_cluster):
                 make_room()  # training wants the memory, and judging the cluster's cores
-            if any(isinstance(given, CheckpointRef | Teacher) for given in inputs.values()):
+            if asks or has_weights:
                 load_for_models()
             began = time.monotonic()
             # on a cluster, the judge has more cores than this machine could work ahead with
             with _worked_beside(draft, None if on_a_cluster else beside) as figures_beside:
                 figures = stage(draft, **inputs) | figures_beside()
-            if "engine" in inputs and draft.server:
+            if asks and draft.server:
                 figures["server"] = draft.server
             record = _marked(round, shown, made_of, draft, figures, time.monotonic() - began)
             for work in (draft.kept, draft.scratch):

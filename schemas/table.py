@@ -6,7 +6,7 @@ audit looks for, export, and docs/store.md.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 
@@ -185,3 +185,16 @@ VERIFIED = column(
     nullable=True,  # it is in the tables' digests
 )
 ENDED = one_of("finish_reason", "stop or length", "stop", "length")
+
+
+Stage = TypeVar("Stage", bound=Callable[..., Any])
+
+
+def writes(*tables: Table) -> Callable[[Stage], Stage]:
+    """Say of a stage which tables it may write: what plans a round knows then what later stages can read."""
+
+    def declared(stage: Stage) -> Stage:
+        stage.writes = tuple(table.name for table in tables)  # type: ignore[attr-defined]
+        return stage
+
+    return declared

@@ -25,3 +25,10 @@ TABLES: dict[str, Table] = {
         TRAIN_STEPS, EVALUATIONS, DROPPED,
     )
 }  # fmt: skip
+
+MEASURED = [  # of rows whose truth is known: by these a judge is measured
+    table.name
+    for table in TABLES.values()
+    for parent in table.parents
+    if parent.relation == "about" and all(TABLES[name].protected for name in parent.tables)
+]

@@ -24,6 +24,7 @@ from schemas.settings import Sampling, Solve
 from tasks.engines.served import served_name
 from tasks.judge import judge, judge_ahead
 from tasks.prompts import load_prompt
+from tasks.roles import Role
 from tasks.solve import solve
 from tasks.store.draft import Draft
 from tasks.store.lineage import Lineage
@@ -106,9 +107,7 @@ def main() -> None:
         solve(
             draft,
             settings=settings,
-            engine=engine,
-            prompt=prompt,
-            model=model,
+            solver=Role(engine, prompt, model),
             questions=refs["questions"],
             probe=probe,
         )

@@ -28,11 +28,12 @@ from flows.round import Round, Stage, Work, next_round  # noqa: E402
 from schemas.attempts import ATTEMPTS  # noqa: E402
 from schemas.dropped import DROPPED  # noqa: E402
 from schemas.evaluations import EVALUATIONS  # noqa: E402
-from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows  # noqa: E402
+from schemas.manifest import StageRecord, TableRef, ValidRows  # noqa: E402
 from schemas.proposals import PROPOSALS  # noqa: E402
 from schemas.questions import QUESTIONS  # noqa: E402
 from schemas.train_steps import TRAIN_STEPS  # noqa: E402
 from tasks.publish import now, publish  # noqa: E402
+from tasks.roles import Role  # noqa: E402
 from tasks.statistics.intervals import wilson  # noqa: E402
 from tasks.store.draft import Draft  # noqa: E402
 from tasks.store.lineage import make_store, open_lineage  # noqa: E402
@@ -146,7 +147,7 @@ class Pretended:
         return {"proposed": len(questions) + len(dropped), "waves": 1}
 
     def solve(
-        self, draft: Draft, *, settings: Any, model: CheckpointRef, questions: TableRef, probe: TableRef, **_: Any
+        self, draft: Draft, *, settings: Any, solver: Role, questions: TableRef, probe: TableRef, **_: Any
     ) -> Row:
         ease, number = self.choice.random, partial(self.choice.randrange, 1000)
         asked = [(row["id"], row["text"], ease(), number()) for row in draft.read(questions).to_pylist()]
@@ -156,13 +157,13 @@ class Pretended:
             rows = [
                 row
                 for question in asked[part : part + size]
-                for row in self._attempts(draft, settings, model, *question)
+                for row in self._attempts(draft, settings, solver, *question)
             ]
             draft.write(ATTEMPTS, rows, part // size)
         return {"attempts": len(asked) * settings.num_samples, "truncated": 0}
 
     def _attempts(
-        self, draft: Draft, settings: Any, model: CheckpointRef, row_id: str, question: str, ease: float, truth: int
+        self, draft: Draft, settings: Any, solver: Role, row_id: str, question: str, ease: float, truth: int
     ) -> list[Row]:
         """As many agree as the question is easy: often all, sometimes a tie."""
         answers = [
@@ -175,7 +176,7 @@ class Pretended:
                 "prompt": f"{question}=\n",
                 "text": f"{self.text('attempt')}\n#{answer}",
             }
-            | {"num_tokens": 130, "finish_reason": "stop", "checkpoint": model.digest, "verified": True}
+            | {"num_tokens": 130, "finish_reason": "stop", "checkpoint": solver.model.digest, "verified": True}
             for sample, answer in enumerate(answers)
         ]
 
@@ -200,14 +201,14 @@ class Pretended:
             "training_rows": {"sft": sum(ref.rows for ref in sft_examples.tables)},
         }
 
-    def evaluate(self, draft: Draft, *, model: CheckpointRef, benchmark_items: TableRef, **_: Any) -> Row:
+    def evaluate(self, draft: Draft, *, solver: Role, benchmark_items: TableRef, **_: Any) -> Row:
         """Each round's candidate is a little better; every third is not."""
         share = 0.5 + 0.02 * (draft.round - 3 * (draft.round % 3 == 0))
         items = [row for row in draft.read(benchmark_items).to_pylist() if not row["sealed"]]
         right = [self.choice.random() < share for _ in items]
         draft.write(EVALUATIONS, [
             {"id": draft.row_id(EVALUATIONS, item["id"], True, 0), "item_id": item["id"]}
-            | {"benchmark": item["benchmark"], "checkpoint": model.digest, "greedy": True, "sample": 0}
+            | {"benchmark": item["benchmark"], "checkpoint": solver.model.digest, "greedy": True, "sample": 0}
             | {"text": self.text("evaluation"), "correct": correct}
             | {"answer": item["reference"] if correct else "0", "reference": item["reference"]}
             | {"num_tokens": 60, "finish_reason": "stop", "verified": True}

@@ -11,6 +11,7 @@ from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.losses import Policy
 from schemas.manifest import CheckpointRef, TableRef
+from schemas.table import writes
 from tasks.grouping import comparable, usable
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
@@ -21,6 +22,7 @@ from tasks.training.weights import load
 Row = dict[str, Any]
 
 
+@writes(ADVANTAGES, DROPPED)
 def advantage(
     draft: Draft,
     *,

@@ -3,30 +3,29 @@
 from typing import Any
 
 from schemas.base_samples import BASE_SAMPLES
-from schemas.engines import AnyEngine
-from schemas.manifest import CheckpointRef, TableRef
+from schemas.manifest import TableRef
 from schemas.settings import Solve as Settings
+from schemas.table import writes
 from tasks.engines import Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
-from tasks.prompts import Prompt
+from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
 
 Row = dict[str, Any]
 
 
-def ask_base(
-    draft: Draft, *, settings: Settings, engine: AnyEngine, prompt: Prompt, model: CheckpointRef, selections: TableRef
-) -> dict[str, Any]:
+@writes(BASE_SAMPLES)
+def ask_base(draft: Draft, *, settings: Settings, solver: Role, selections: TableRef) -> dict[str, Any]:
     """Write `base_samples`: an answer a question, sampled as attempts are, a shard of questions at a time."""
     asked, size = draft.read(selections).to_pylist(), settings.questions_per_shard
     shards = [asked[first : first + size] for first in range(0, max(1, len(asked)), size)]
-    with engine_of_stage(draft, engine, model) as generator:
+    with engine_of_stage(draft, solver) as generator:
 
         def answers(shard: list[Row], progress: Progress) -> tuple[list[Row]]:
             requests = [
                 Request(
-                    row["question_id"], prompt.render(question=row["text"]), settings.sampling,
+                    row["question_id"], solver.prompt.render(question=row["text"]), settings.sampling,
                     draft.random_seed("ask_base", row["text"]), 1, 0,
                 )
                 for row in shard
@@ -35,14 +34,14 @@ def ask_base(
             rows = [
                 {"id": draft.row_id(BASE_SAMPLES, c.request_id), "question_id": c.request_id, "prompt": c.prompt}
                 | {"text": c.text, "num_tokens": c.num_tokens, "finish_reason": c.finish_reason}
-                | {"checkpoint": model.digest, "verified": generator.identity is None}
+                | {"checkpoint": solver.model.digest, "verified": generator.identity is None}
                 for c in (made[row["question_id"]] for row in shard)  # in their order, whichever ended first
             ]
             return (rows,)
 
         for _ in each_shard(
             draft, (BASE_SAMPLES,), shards, answers, unit="answers of the base", size=len,
-            workers=calls_at_once(engine, draft.executor),
+            workers=calls_at_once(solver.engine, draft.executor),
         ):  # fmt: skip
             pass
     return {}

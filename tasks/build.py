@@ -11,6 +11,7 @@ from schemas.manifest import TableRef, ValidRows
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.settings import Build as Settings
 from schemas.sft_examples import SFT_EXAMPLES
+from schemas.table import writes
 from schemas.verdicts import VERDICTS
 from tasks.mixing import counts, drawn
 from tasks.pairing import (
@@ -27,6 +28,7 @@ from tasks.store.draft import Draft
 Row = dict[str, Any]
 
 
+@writes(SFT_EXAMPLES, PREFERENCE_PAIRS, DROPPED)
 def build(
     draft: Draft,
     *,

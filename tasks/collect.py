@@ -7,6 +7,7 @@ from schemas.errors import ValidationFailed
 from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
 from schemas.manifest import CheckpointRef
 from schemas.selections import CONTAMINATION
+from schemas.table import writes
 from tasks.files import Row
 from tasks.novelty.contamination import ProtectedTexts
 from tasks.prompts import Prompt
@@ -14,6 +15,7 @@ from tasks.sources import Sources
 from tasks.store.draft import Draft
 
 
+@writes(SEEDS, GOLD, PROBE, BENCHMARK_ITEMS, CONTAMINATION, DROPPED)
 def collect(
     draft: Draft,
     *,

@@ -4,11 +4,11 @@ import hashlib
 from collections import defaultdict
 from typing import Any
 
-from schemas.engines import AnyEngine
 from schemas.evaluations import EVALUATIONS
-from schemas.manifest import CheckpointRef, TableRef
+from schemas.manifest import TableRef
 from schemas.settings import Evaluate as Settings
 from schemas.settings import Judge, Sampling
+from schemas.table import writes
 from tasks.answers.canonical import answer_of, stated
 from tasks.answers.equality import Compare, equality
 from tasks.answers.verify import Outcome
@@ -16,6 +16,7 @@ from tasks.audit.scores import majorities, score
 from tasks.engines import Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.prompts import Prompt
+from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
 
@@ -23,14 +24,13 @@ Row = dict[str, Any]
 Shard = tuple[list[Row], Sampling, int]  # items, and how often each is asked how
 
 
+@writes(EVALUATIONS)
 def evaluate(
     draft: Draft,
     *,
     settings: Settings,
     checks: Judge,
-    engine: AnyEngine,
-    prompt: Prompt,
-    model: CheckpointRef,
+    solver: Role,
     benchmark_items: TableRef,
     sealed: str = "",
 ) -> dict[str, Any]:
@@ -46,24 +46,24 @@ def evaluate(
     work = [shard for rows in items.values() for shard in shards(settings, rows, sampled=not sealed)]
     found: list[Row] = []
     if sealed:
-        draft.note_reading(sealed, model)
+        draft.note_reading(sealed, solver.model)
     with (
         equality(checks, draft.lineage.cache) as compare,
-        engine_of_stage(draft, engine, model) as generator,
+        engine_of_stage(draft, solver) as generator,
     ):
 
         def answer(shard: Shard, progress: Progress) -> tuple[list[Row]]:
             rows = [
                 {"id": draft.row_id(EVALUATIONS, row["item_id"], row["greedy"], row["sample"])}
-                | {"checkpoint": model.digest, "verified": generator.identity is None}
+                | {"checkpoint": solver.model.digest, "verified": generator.identity is None}
                 | row
-                for row in answered(generator, prompt, checks, compare, *shard, progress)
+                for row in answered(generator, solver.prompt, checks, compare, *shard, progress)
             ]
             return (rows,)
 
         for (rows,) in each_shard(
             draft, (EVALUATIONS,), work, answer, unit="answers", size=lambda shard: len(shard[0]) * shard[2],
-            workers=calls_at_once(engine, draft.executor),
+            workers=calls_at_once(solver.engine, draft.executor),
         ):  # fmt: skip
             found += rows
         scores = {name: score(found, name, majorities(found, name, checks, compare)) for name in items}

@@ -9,6 +9,7 @@ from schemas.answers import ANSWERS
 from schemas.engines import RayExecutor
 from schemas.manifest import TableRef
 from schemas.settings import Judge as Settings
+from schemas.table import writes
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.answers.canonical import canonical, stated
 from tasks.answers.equality import equality
@@ -21,6 +22,7 @@ from tasks.store.shards import Progress, each_shard
 QUESTIONS_PER_SHARD = 256
 
 
+@writes(ANSWERS, VERDICTS, PROBE_VERDICTS)
 def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableRef) -> dict[str, Any]:
     """Write `answers` (one an attempt), `verdicts` (one a question) and `probe_verdicts`.
 

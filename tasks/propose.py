@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from schemas.dropped import DROPPED
-from schemas.engines import AnyEngine
-from schemas.manifest import CheckpointRef, TableRef, Teacher, ValidRows
+from schemas.manifest import TableRef, ValidRows
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.settings import Propose as Settings
+from schemas.table import writes
 from tasks.engines import Request, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.novelty.copies import ExactIndex
 from tasks.novelty.index import NoveltyIndex
-from tasks.prompts import Prompt
 from tasks.reading.blocks import levelled
 from tasks.reading.proposals import parse_numbered_list, rule_violation, tidy
+from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.parquet import logical_digest
 
@@ -33,13 +33,12 @@ Pool = list[tuple[str, str]]  # (row id, question)
 Known = list[tuple[str, Pool]]  # (digest of the table, its questions in the order they came)
 
 
+@writes(PROPOSALS, QUESTIONS, DROPPED)
 def propose(
     draft: Draft,
     *,
     settings: Settings,
-    engine: AnyEngine,
-    prompt: Prompt,
-    model: CheckpointRef | Teacher,
+    proposer: Role,
     seeds: TableRef,
     shown: ValidRows,
     earlier: tuple[TableRef, ...],
@@ -56,9 +55,7 @@ def propose(
 
     admission = Admission(draft, settings, known)
     for wave in range(settings.max_waves):
-        rows = draft.part(
-            PROPOSALS, wave, partial(_wave, draft, settings, engine, prompt, model, seed_pool, own_pool, wave)
-        )
+        rows = draft.part(PROPOSALS, wave, partial(_wave, draft, settings, proposer, seed_pool, own_pool, wave))
         for proposal in sorted(rows, key=lambda row: row["prompt_index"]):
             admission.admit(proposal)
         draft.report(min(len(admission.questions), settings.target), settings.target, "questions")
@@ -78,9 +75,7 @@ def _as_admitted(draft: Draft, questions: TableRef) -> Pool:
 def _wave(
     draft: Draft,
     settings: Settings,
-    engine: AnyEngine,
-    prompt: Prompt,
-    model: CheckpointRef | Teacher,
+    proposer: Role,
     seed_pool: Pool,
     own_pool: Pool,
     wave: int,
@@ -91,7 +86,7 @@ def _wave(
         fewshots = _fewshots(settings, seed_pool, own_pool, random.Random(draft.random_seed("fewshots", wave, index)))
         row_id = draft.row_id(PROPOSALS, wave, index)
         shown[row_id] = {"wave": wave, "prompt_index": index, "fewshot_ids": [i for i, _ in fewshots]}
-        filled = prompt.render(fewshots=[levelled(text).rstrip(":") for _, text in fewshots])
+        filled = proposer.prompt.render(fewshots=[levelled(text).rstrip(":") for _, text in fewshots])
         requests.append(Request(row_id, filled, settings.sampling, draft.random_seed("propose", wave, index)))
     done = 0
 
@@ -100,7 +95,7 @@ def _wave(
         done += completions
         draft.report(done, len(requests), f"proposals of wave {wave + 1}")
 
-    with engine_of_stage(draft, engine, model) as generator:
+    with engine_of_stage(draft, proposer) as generator:
         completions = completed(generator, requests, progress)
         verified = generator.identity is None
     return [

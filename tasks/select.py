@@ -7,12 +7,14 @@ from schemas.manifest import TableRef
 from schemas.questions import QUESTIONS
 from schemas.selections import CONTAMINATION, SELECTIONS
 from schemas.settings import Select as Settings
+from schemas.table import writes
 from tasks.checks.band import ADMITTED, Admission, off_band
 from tasks.novelty.contamination import ProtectedTexts
 from tasks.store.draft import Draft
 from tasks.waves import Wave, in_wave
 
 
+@writes(SELECTIONS, CONTAMINATION, DROPPED)
 def select(
     draft: Draft,
     *,

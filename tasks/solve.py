@@ -5,15 +5,16 @@ from collections import defaultdict
 from typing import Any
 
 from schemas.attempts import ATTEMPTS
-from schemas.engines import AnyEngine
-from schemas.manifest import CheckpointRef, TableRef, Teacher
+from schemas.manifest import TableRef
 from schemas.settings import Judge, Select
 from schemas.settings import Solve as Settings
+from schemas.table import writes
 from tasks.answers.canonical import answer_of, usable_answer
 from tasks.checks.stopping import Stopping
 from tasks.engines import Completion, Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.prompts import Prompt
+from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
 from tasks.waves import Wave, in_wave
@@ -21,13 +22,12 @@ from tasks.waves import Wave, in_wave
 Question = tuple[str, str]  # row id, text
 
 
+@writes(ATTEMPTS)
 def solve(
     draft: Draft,
     *,
     settings: Settings,
-    engine: AnyEngine,
-    prompt: Prompt,
-    model: CheckpointRef | Teacher,
+    solver: Role,
     questions: TableRef,
     probe: TableRef | None = None,
     stops_for: tuple[Judge, Select] | None = None,
@@ -50,14 +50,14 @@ def solve(
     size = settings.questions_per_shard
     shards = [asked[i : i + size] for i in range(0, len(asked), size)]
     made = truncated = 0
-    with engine_of_stage(draft, engine, model) as generator:
+    with engine_of_stage(draft, solver) as generator:
 
         def attempt(shard: list[Question], progress: Progress) -> tuple[list[dict[str, Any]]]:
-            completions = _attempted(draft, generator, settings, prompt, shard, stops_for, progress)
+            completions = _attempted(draft, generator, settings, solver.prompt, shard, stops_for, progress)
             rows = [
                 {"id": draft.row_id(ATTEMPTS, c.request_id, c.sample), "question_id": c.request_id}
                 | {"sample": c.sample, "num_planned": settings.num_samples, "prompt": c.prompt, "text": c.text}
-                | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason, "checkpoint": model.digest}
+                | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason, "checkpoint": solver.model.digest}
                 | {"verified": generator.identity is None}
                 for c in completions
             ]
@@ -65,7 +65,8 @@ def solve(
 
         for (rows,) in each_shard(
             draft, (ATTEMPTS,), shards, attempt, unit="attempts",
-            size=lambda shard: len(shard) * settings.num_samples, workers=calls_at_once(engine, draft.executor),
+            size=lambda shard: len(shard) * settings.num_samples,
+            workers=calls_at_once(solver.engine, draft.executor),
         ):  # fmt: skip
             made += len(rows)
             truncated += sum(row["finish_reason"] == "length" for row in rows)

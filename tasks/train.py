@@ -14,6 +14,7 @@ from schemas.errors import ValidationFailed
 from schemas.losses import Policy, Preference
 from schemas.manifest import CheckpointRef, ValidRows
 from schemas.reference_logps import REFERENCE_LOGPS
+from schemas.table import writes
 from schemas.train_steps import TRAIN_STEPS
 from schemas.training import READS
 from schemas.training import Train as Settings
@@ -40,6 +41,7 @@ class Start(NamedTuple):
     wave: int
 
 
+@writes(TRAIN_STEPS, REFERENCE_LOGPS)
 def train(
     draft: Draft,
     *,

@@ -10,12 +10,14 @@ from schemas.errors import ValidationFailed
 from schemas.expectations import Contract
 from schemas.manifest import TableRef
 from schemas.settings import Validate as Settings
+from schemas.table import writes
 from tasks.checks.suites import Failure, Suites
 from tasks.store.draft import Draft
 
 Dropped = tuple[str, str]  # table, expectation
 
 
+@writes(DROPPED)
 def validate(
     draft: Draft, *, settings: Settings, tables: tuple[TableRef, ...], contracts: tuple[Contract, ...]
 ) -> dict[str, Any]:

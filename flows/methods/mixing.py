@@ -4,36 +4,29 @@ answers."""
 from typing import Any
 
 from flows.round import Round
-from schemas.manifest import TableRef
+from schemas.manifest import StageRecord
 from tasks.ask_base import ask_base
 from tasks.solve import solve
 
 
-def mixed_in(round: Round, given: dict[str, TableRef]) -> dict[str, Any]:
+def mixed_in(r: Round) -> dict[str, Any]:
     """Gold rows, the champion's own attempts at them (stage `solve.gold`), and SFT examples of promoted rounds.
 
     Nobody votes on attempts at a gold question: the solution is known.
     """
-    recipe, build, found = round.recipe, round.recipe.build, dict[str, Any]()
+    build, found = r.recipe.build, dict[str, Any]()
     assert build is not None, "method_of has looked"
     if build.gold_share or build.pairs == "gold_self":
-        found["gold"] = given["inputs/gold"]
+        found["gold"] = r.gold
     if build.pairs == "gold_self":
-        found["gold_attempts"] = round.play(
-            solve, "gold", settings=recipe.solve, engine=recipe.engine, prompt=round.prompt(recipe.solve.prompt),
-            model=round.champion, questions=given["inputs/gold"],
-        ).tables["attempts"]  # fmt: skip
+        attempts = r.play(solve, label="gold", questions=r.gold, solver=r.solver.by(r.champion))
+        found["gold_attempts"] = attempts.tables["attempts"]
     if build.replay_share:
-        found["replay"] = round.promoted("sft_examples")
-    return found
+        found["replay"] = r.promoted("sft_examples")
+    return found | {"reads_pairs": "preference_pairs" in r.recipe.train.reads}
 
 
-def asked_of_base(round: Round, selections: TableRef, label: str = "") -> dict[str, TableRef]:
+def asked_of_base(r: Round, selected: StageRecord) -> None:
     """`base_samples`, for a loss that pulls to the base by the base's own answers."""
-    recipe = round.recipe
-    if not recipe.train.base_samples:
-        return {}
-    return round.play(
-        ask_base, label, settings=recipe.solve, engine=recipe.engine, prompt=round.prompt(recipe.solve.prompt),
-        model=round.base, selections=selections,
-    ).tables  # fmt: skip
+    if r.recipe.train.base_samples:
+        r.play(ask_base, selected, settings=r.recipe.solve, solver=r.solver.by(r.base))

@@ -4,22 +4,25 @@ stage takes, over every run that works on it."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from schemas.engines import AnyEngine
 from schemas.errors import Stopped
-from schemas.manifest import CheckpointRef, Teacher
+from schemas.manifest import Teacher
 from tasks.engines.engine import Checkpoint, Engine
 from tasks.engines.identity import differences
 from tasks.engines.opened import open_engine
+from tasks.roles import Role
 from tasks.store.draft import Draft
 
 
 @contextmanager
-def engine_of_stage(draft: Draft, settings: AnyEngine, model: CheckpointRef | Teacher) -> Iterator[Engine]:
+def engine_of_stage(draft: Draft, role: Role) -> Iterator[Engine]:
     """Raises Stopped for a server whose model is not the one that wrote this stage's shards so far: no stage is a
     mixture of two."""
+    model = role.model
     weights = model.tokenizer if isinstance(model, Teacher) else model
     checkpoint = Checkpoint(model.digest, draft.checkpoint(weights), draft.lineage.objects)
-    with open_engine(settings, checkpoint, draft.executor, logs=draft.lineage.cache, report=draft.report) as engine:
+    with open_engine(
+        role.engine, checkpoint, draft.executor, logs=draft.lineage.cache, report=draft.report
+    ) as engine:
         if engine.identity is not None:
             changed = differences(draft.note_server(engine.identity), engine.identity)
             if changed:

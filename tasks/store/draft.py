@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.engines import LOCAL, Executor
-from schemas.manifest import CheckpointRef, TableRef, ValidRows
+from schemas.manifest import CheckpointRef, TableRef, Teacher, ValidRows
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.store.identity import random_seed, row_id
@@ -84,7 +84,7 @@ class Draft:
         """Folder of an input checkpoint."""
         return self.lineage.checkpoint_folder(ref)
 
-    def note_reading(self, benchmark: str, model: CheckpointRef) -> None:
+    def note_reading(self, benchmark: str, model: CheckpointRef | Teacher) -> None:
         """Count a reading of a sealed benchmark, before its first answer, whatever becomes of the round."""
         self.prove()
         note_reading(self.lineage.folder, benchmark, model.digest, self.round)

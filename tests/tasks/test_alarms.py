@@ -17,6 +17,7 @@ from tasks.audit.alarms import alarms_of
 from tasks.judge import judge
 from tasks.prompts import load_prompt
 from tasks.propose import propose
+from tasks.roles import Role
 
 COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),
@@ -104,8 +105,9 @@ def collapsed(draft, given, recipe, tiny, tmp_path):
     rows = [proposal | {"id": f"w{i}", "prompt_index": i, "finish_reason": "stop"} for i in range(20)]
     proposing.write(PROPOSALS, rows)
     propose(
-        proposing, settings=recipe.propose.model_copy(update={"max_waves": 1}), engine=recipe.engine, model=tiny,
-        prompt=load_prompt("propose_sums", tmp_path), seeds=seeds, shown=ValidRows(tables=()), earlier=(), round=1,
+        proposing, settings=recipe.propose.model_copy(update={"max_waves": 1}),
+        proposer=Role(recipe.engine, load_prompt("propose_sums", tmp_path), tiny),
+        seeds=seeds, shown=ValidRows(tables=()), earlier=(), round=1,
     )  # fmt: skip
     proposed = proposing.tables()
     asked = [*proposing.read(proposed["questions"])["id"].to_pylist(), "another", *(row["id"] for row in truths)]

@@ -3,6 +3,7 @@ import pytest
 from schemas.selections import SELECTIONS
 from tasks.ask_base import ask_base
 from tasks.prompts import load_prompt
+from tasks.roles import Role
 
 SUMS = ["1+2+3+4", "9+9+9+9+9+9", "2+2+2+2", "8+7+9+6+8+7", "5+9+8+7+6"]
 
@@ -16,8 +17,9 @@ def play(draft, given, recipe, tiny, tmp_path):
             for i, text in enumerate(sums)
         ]
         ask_base(
-            draft, settings=recipe.solve.model_copy(update=changes), engine=recipe.engine,
-            prompt=load_prompt("solve_sums", tmp_path), model=tiny, selections=given(SELECTIONS, selections),
+            draft, settings=recipe.solve.model_copy(update=changes),
+            solver=Role(recipe.engine, load_prompt("solve_sums", tmp_path), tiny),
+            selections=given(SELECTIONS, selections),
         )  # fmt: skip
         return sorted(draft.read(draft.tables()["base_samples"]).to_pylist(), key=lambda row: row["question_id"])
 

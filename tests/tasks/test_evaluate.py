@@ -7,6 +7,7 @@ from schemas.inputs import BENCHMARK_ITEMS
 from schemas.manifest import CheckpointRef, Score
 from tasks.evaluate import evaluate
 from tasks.prompts import load_prompt
+from tasks.roles import Role
 from tasks.store.readings import readers
 
 SUMS = [("1+2+3+4", "10"), ("2+2+2+2", "8"), ("1+1+1+1", "4"), ("5+1+2+1", "9"), ("1+2+1+2", "wrong on purpose")]
@@ -25,9 +26,7 @@ def play(draft, given, recipe, tiny, tmp_path):
             draft,
             settings=recipe.evaluate.model_copy(update=changes),
             checks=recipe.judge,
-            engine=recipe.engine,
-            prompt=load_prompt("solve_sums", tmp_path),
-            model=model,
+            solver=Role(recipe.engine, load_prompt("solve_sums", tmp_path), model),
             benchmark_items=given(BENCHMARK_ITEMS, [*items, hidden]),
             sealed=sealed,
         )

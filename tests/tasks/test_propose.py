@@ -14,6 +14,7 @@ from tasks.novelty.index import NoveltyIndex, rouge_l_f1
 from tasks.prompts import load_prompt
 from tasks.propose import propose
 from tasks.reading.proposals import parse_numbered_list
+from tasks.roles import Role
 
 
 def question(draft, text, position=0):
@@ -38,9 +39,7 @@ def play(draft, given, recipe, tiny, tmp_path):
         return propose(
             stage,
             settings=recipe.propose.model_copy(update=changes),
-            engine=recipe.engine,
-            prompt=load_prompt("propose_sums", tmp_path),
-            model=tiny,
+            proposer=Role(recipe.engine, load_prompt("propose_sums", tmp_path), tiny),
             seeds=given(SEEDS, seeds),
             shown=ValidRows(tables=(given(SELECTIONS, [{"id": "selections-1"} | own]),)),
             earlier=(given(QUESTIONS, [question(draft, "9+8+7+6")]),),
@@ -96,7 +95,7 @@ def test_a_question_with_its_answer_in_the_midst_is_dropped_and_one_before_its_a
     lists = " 5+4+3+2\nAnswer: 14\n**4.** 1+1+2+3 is \\boxed{7}, isn't it?\n(5) 6+4+3+2<|im_end|>"
     draft.write(PROPOSALS, [row | {"id": "proposals-1", "text": lists, "finish_reason": "stop"}])
     play(max_waves=1)
-    assert draft.read(draft.tables()["questions"])["text"].to_pylist() == ["5+4+3+2", "6+4+3+2"]
+    assert set(draft.read(draft.tables()["questions"])["text"].to_pylist()) == {"5+4+3+2", "6+4+3+2"}
     assert draft.dropped() == {"answered": 1}
 
 
@@ -105,9 +104,7 @@ def test_few_shots_keep_the_line_breaks_of_code_and_the_list_is_still_read(draft
     propose(
         draft,
         settings=recipe.propose.model_copy(update={"num_fewshots": 2, "max_waves": 1, "prompts_per_wave": 1}),
-        engine=recipe.engine,
-        prompt=load_prompt("propose_sums", tmp_path),
-        model=tiny,
+        proposer=Role(recipe.engine, load_prompt("propose_sums", tmp_path), tiny),
         seeds=given(SEEDS, [{"id": f"seeds-{n}", "question": code, "source_row": n} for n in (1, 2)]),
         shown=ValidRows(tables=()),
         earlier=(),
@@ -149,9 +146,7 @@ def play_round(draft, given, recipe, tiny, tmp_path):
         propose(
             stage,
             settings=settings.model_copy(update=changes),
-            engine=recipe.engine,
-            prompt=load_prompt("propose_sums", tmp_path),
-            model=tiny,
+            proposer=Role(recipe.engine, load_prompt("propose_sums", tmp_path), tiny),
             seeds=seeds,
             shown=ValidRows(tables=()),
             earlier=tuple(earlier),

@@ -5,6 +5,7 @@ from schemas.questions import QUESTIONS
 from tasks.checks.vote import vote
 from tasks.prompts import load_prompt
 from tasks.reading.attempts import final_answer
+from tasks.roles import Role
 from tasks.solve import solve
 
 SUMS = ["1+2+3+4", "9+9+9+9+9+9", "2+2+2+2", "8+7+9+6+8+7", "5+9+8+7+6", "9+8+9+8+9+8"]
@@ -23,9 +24,7 @@ def play(draft, given, recipe, tiny, tmp_path):
         figures = solve(
             draft,
             settings=recipe.solve.model_copy(update={"num_samples": 8, **changes}),
-            engine=recipe.engine,
-            prompt=load_prompt("solve_sums", tmp_path),
-            model=tiny,
+            solver=Role(recipe.engine, load_prompt("solve_sums", tmp_path), tiny),
             questions=given(QUESTIONS, questions),
             probe=given(PROBE, probe),
             stops_for=(

@@ -7,6 +7,7 @@ from schemas.manifest import Teacher
 from schemas.questions import QUESTIONS
 from tasks.engines.openai import served_name
 from tasks.prompts import load_prompt
+from tasks.roles import Role
 from tasks.solve import solve
 
 from .api import Api
@@ -28,9 +29,7 @@ def play(draft, given, recipe, tiny, tmp_path, settings, monkeypatch):
         solve(
             draft,
             settings=recipe.solve.model_copy(update={"num_samples": 2, "questions_per_shard": 2}),
-            engine=engine,
-            prompt=load_prompt("solve_sums", tmp_path),
-            model=model,
+            solver=Role(engine, load_prompt("solve_sums", tmp_path), model),
             questions=questions,
         )
         return draft.read(draft.tables()["attempts"]).to_pylist()

@@ -1,0 +1,53 @@
+"""What a stage's parameters are given: by the words that are the same already.
+
+`settings` is the recipe's section of the stage's name; a table goes to the parameter of its name, a role to its own.
+What is ambiguous is passed by keyword; nothing is looked up that was not passed.
+"""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from schemas.errors import BadInput
+from schemas.manifest import StageRecord, TableRef
+from schemas.tables import TABLES
+
+TABLE_OF = {table.id_prefix: table.name for table in TABLES.values()}
+Given = StageRecord | TableRef
+
+
+def bound(stage: Any, given: Sequence[Given], named: Mapping[str, Any], ambient: Mapping[str, Any]) -> dict[str, Any]:
+    """The stage's inputs. `ambient`: settings, roles and what else goes by its own name.
+
+    Raises BadInput for what is missing, or could be two things.
+    """
+    tables = [_tables(each, stage) for each in given]
+    found: dict[str, Any] = {}
+    for name, parameter in list(inspect.signature(stage).parameters.items())[1:]:
+        of_this_name = [each[name] for each in tables if name in each]
+        if name in named:
+            found[name] = named[name]
+        elif len(of_this_name) > 1:
+            raise BadInput(f"{stage.__name__}: it is given {name} more than once; pass one by keyword")
+        elif of_this_name:
+            found[name] = of_this_name[0]
+        elif name in ambient:
+            found[name] = ambient[name]
+        elif parameter.default is inspect.Parameter.empty:
+            have = ", ".join(sorted({table for each in tables for table in each})) or "no table"
+            raise BadInput(f"{stage.__name__}: needs {name}; it is given {have}")
+    if unknown := named.keys() - found.keys():
+        raise BadInput(f"{stage.__name__}: has no input {', '.join(sorted(unknown))}")
+    return found
+
+
+def _tables(given: Given, stage: Any) -> Mapping[str, TableRef]:
+    """Name without its folder -> table."""
+    refs = [given] if isinstance(given, TableRef) else _written(given, stage)
+    return {ref.table.rpartition("/")[2]: ref for ref in refs}
+
+
+def _written(record: StageRecord, stage: Any) -> list[TableRef]:
+    """What a stage wrote, as far as another one reads it."""
+    wanted = [TABLE_OF[name] for name in inspect.signature(stage).parameters if name in TABLE_OF]
+    return [record.tables[table] for table in wanted if table in record.tables]

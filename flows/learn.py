@@ -1,0 +1,129 @@
+"""How a round ends, whatever the method: what was written is validated, the alarms look, base and champion answer the
+benchmarks, a candidate is trained, and the gate decides. `learn` trains once; flows/learn_online.py in waves."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from flows.controls import play_controls
+from flows.round import Round
+from schemas.alarms import Rules
+from schemas.expectations import contracts
+from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
+from schemas.tables import MEASURED
+from tasks.alarms import alarms
+from tasks.audit.alarms import alarms_of
+from tasks.confirm import confirm
+from tasks.evaluate import evaluate
+from tasks.gate import gate
+from tasks.roles import Role
+from tasks.train import train
+from tasks.validate import stop_if_invalid, validate
+
+
+class Standing(NamedTuple):
+    """Evaluations before a round's training."""
+
+    base: TableRef
+    champion: TableRef
+
+
+def learn(r: Round, rows: StageRecord) -> None:
+    """Train a candidate on the rows that a stage built, and decide about it."""
+    settings = r.recipe.train
+    validated = checked(r, written(r))
+    watched(r, written(r))
+    stop_if_invalid(validated.figures)
+    stood = standing(r)
+    trained = r.play(
+        train, settings=settings.of_round(r.number), model=r.champion,
+        base=r.weights("base" if "base" in settings.references else None), **_rows(r, validated.tables["dropped"]),
+    )  # fmt: skip
+    promote(r, [trained], stood)
+    play_controls(r, _answers)
+
+
+def written(r: Round) -> list[TableRef]:
+    """All that the round's stages have written so far."""
+    return [ref for record in r.records.values() for ref in record.tables.values()]
+
+
+def of_the_probe(tables: Iterable[TableRef]) -> list[TableRef]:
+    """What was said of rows of known truth."""
+    return [ref for ref in tables if ref.table in MEASURED]
+
+
+def checked(r: Round, tables: Sequence[TableRef], label: str = "") -> StageRecord:
+    """The tables against what they declare."""
+    limits = r.recipe.validation
+    found = contracts((ref.table for ref in tables), limits)
+    return r.play(validate, label=label, settings=limits, tables=tuple(tables), contracts=found)
+
+
+def watched(r: Round, tables: Sequence[TableRef]) -> StageRecord:
+    """The round's alarms: those whose tables it has."""
+    watches = alarms_of(ref.table for ref in tables)
+    names = [watch.__name__ for watch in watches]
+    rules = Rules(of={name: getattr(r.recipe.alarms, name) for name in names})
+    return r.play(alarms, settings=rules, watches=watches, tables=tuple(tables), earlier=r.measured(names))
+
+
+def standing(r: Round) -> Standing:
+    """Base and champion on the benchmarks; before training, while an engine that has them is open."""
+    return Standing(_answers(r, "base", r.base), _answers(r, "champion", r.champion))
+
+
+def promote(r: Round, trained: Sequence[StageRecord], stood: Standing) -> None:
+    """The candidate on the benchmarks, the gate, and the sealed benchmark if all else is in favour.
+
+    `trained`: the round's trainings, the last of which made the candidate.
+    """
+    candidate = CheckpointRef(digest=trained[-1].figures["checkpoint"])
+    after = _answers(r, "candidate", candidate)
+    logged = [ref for record in trained for ref in record.tables.values()]
+    scored = checked(r, (*logged, *stood, after), "scores")
+    stop_if_invalid(scored.figures)
+    base, champion, new = (_valid(ref, scored) for ref in (*stood, after))
+    decided = r.play(
+        gate, base=base, champion=champion, candidate=new, alarms=r.records["alarms"].figures["holds"],
+        probe_verdicts=tuple(of_the_probe(written(r))),
+    ).figures  # fmt: skip
+    if r.recipe.gate.sealed and (decided["decision"] == "promoted" or decided["awaiting_approval"]):
+        _confirm(r, candidate, decided, r.recipe.gate.sealed)
+
+
+def _confirm(r: Round, candidate: CheckpointRef, decided: dict[str, Any], sealed: str) -> None:
+    before, after = _answers(r, "champion", r.champion, sealed), _answers(r, "candidate", candidate, sealed)
+    scored = checked(r, (before, after), "sealed")
+    stop_if_invalid(scored.figures)
+    r.play(
+        confirm, settings=r.recipe.gate, champion=_valid(before, scored), candidate=_valid(after, scored),
+        reason=decided["reason"], awaiting_approval=decided["awaiting_approval"], reads=r.sealed_reads(candidate),
+    )  # fmt: skip
+
+
+def _rows(r: Round, dropped: TableRef) -> dict[str, Any]:
+    """The round's own valid rows, and those of the earlier rounds that the recipe trains on again."""
+    settings, found = r.recipe.train, dict[str, ValidRows]()
+    made = {ref.table: ref for ref in written(r)}
+    for table in _read(settings.reads, settings.base_samples):
+        previous = 0 if table == "sft_examples" else settings.previous_rounds
+        earlier = r.again(table, held=settings.use_held_rounds, previous=previous)
+        found[table] = ValidRows(tables=(*earlier.tables, made[table]), dropped=(*earlier.dropped, dropped))
+    return found
+
+
+def _read(reads: Iterable[str], base_samples: bool) -> list[str]:
+    return [*dict.fromkeys(reads), *(["base_samples"] if base_samples else [])]
+
+
+def _valid(ref: TableRef, validated: StageRecord) -> ValidRows:
+    return ValidRows(tables=(ref,), dropped=(validated.tables["dropped"],))
+
+
+def _answers(r: Round, role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:
+    recipe = r.recipe
+    solver = Role(recipe.evaluation_engine, r.prompt(recipe.evaluate.prompt), checkpoint)
+    return r.play(
+        evaluate, r.benchmark_items, label=f"sealed.{role}" if sealed else role, checks=recipe.judge, solver=solver,
+        sealed=sealed,
+    ).tables["evaluations"]  # fmt: skip
