@@ -10,9 +10,7 @@ from typing import Any
 
 from schemas.errors import BadInput
 from schemas.manifest import StageRecord, TableRef
-from schemas.tables import TABLES
 
-TABLE_OF = {table.id_prefix: table.name for table in TABLES.values()}
 Given = StageRecord | TableRef
 
 
@@ -21,7 +19,7 @@ def bound(stage: Any, given: Sequence[Given], named: Mapping[str, Any], ambient:
 
     Raises BadInput for what is missing, or could be two things.
     """
-    tables = [_tables(each, stage) for each in given]
+    tables = [_tables(each) for each in given]
     found: dict[str, Any] = {}
     for name, parameter in list(inspect.signature(stage).parameters.items())[1:]:
         of_this_name = [each[name] for each in tables if name in each]
@@ -41,13 +39,7 @@ def bound(stage: Any, given: Sequence[Given], named: Mapping[str, Any], ambient:
     return found
 
 
-def _tables(given: Given, stage: Any) -> Mapping[str, TableRef]:
+def _tables(given: Given) -> Mapping[str, TableRef]:
     """Name without its folder -> table."""
-    refs = [given] if isinstance(given, TableRef) else _written(given, stage)
+    refs = [given] if isinstance(given, TableRef) else given.tables.values()
     return {ref.table.rpartition("/")[2]: ref for ref in refs}
-
-
-def _written(record: StageRecord, stage: Any) -> list[TableRef]:
-    """What a stage wrote, as far as another one reads it."""
-    wanted = [TABLE_OF[name] for name in inspect.signature(stage).parameters if name in TABLE_OF]
-    return [record.tables[table] for table in wanted if table in record.tables]
