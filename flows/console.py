@@ -82,8 +82,8 @@ class Console:
         return report
 
     def reused(self, shown: str, record: StageRecord) -> None:
-        where = f"from {record.reused_from}" if record.reused_from else "it was whole already"
-        self.note(f"  {shown:<{NAME}} reused, {where}")
+        where = f"from {record.reused_from}" if record.reused_from else "(already complete)"
+        self.note(f"  {shown:<{NAME}} reused {where}")
         self._alarms(record)
 
     def played(self, shown: str, record: StageRecord, why: list[str]) -> None:

@@ -23,7 +23,7 @@ from schemas.errors import FactoryError, Stopped
 
 GRACE_SECONDS = 5.0
 ENDS = {signal.SIGINT: ("interrupted", 130), signal.SIGTERM: ("ended by SIGTERM", 143)}
-GO_ON = "what is whole stays, run again to go on"
+GO_ON = "what is complete is kept; run again to go on"
 OF_THE_WORLD = tuple(os.strerror(n) for n in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO))
 PATHS = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP)  # a run's own: 4
 

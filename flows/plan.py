@@ -53,7 +53,7 @@ class Planner:
         if found := whole(round, made_of):
             number, record = found
             origin = record.reused_from or (f"{round.recipe.name}/{number}" if number != round.number else "")
-            self.planned.append(Planned(shown, "reused", f"from {origin}" if origin else "it is whole already"))
+            self.planned.append(Planned(shown, "reused", f"from {origin}" if origin else "already complete"))
             return record
         if made_of.key in self.to_come:
             self.planned.append(Planned(shown, "reused", f"from {self.to_come[made_of.key]}"))

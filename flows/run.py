@@ -30,7 +30,7 @@ def run_recipe(
     try:
         played = set(_nightly()(str(recipe), str(store), rounds, from_stage))
     except PermissionError as error:  # under way: then the input was good
-        raise Stopped(f"{error}; what is whole stays, run again to go on") from error
+        raise Stopped(f"{error}; what is complete is kept; run again to go on") from error
     return [m for m in open_lineage(plan.store, plan.recipe.name).manifests if f"{m.recipe}/{m.round}" in played]
 
 

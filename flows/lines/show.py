@@ -90,7 +90,7 @@ def _stages(m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[s
         elif record.reused_from:
             told = f"reused from {plain(record.reused_from)}"
         elif shown not in m.seconds:
-            told = "reused, it was whole already"
+            told = "reused (already complete)"
         else:
             told = f"{record.seconds:8.1f} s" + (f"  {record.tokens:,} tokens" if record.tokens else "")
         unverified = "  unverified: by a server" if record and record.url_engine else ""

@@ -23,7 +23,7 @@ def read_markers(opened: Opened) -> tuple[dict[str, StageRecord], list[Damage]]:
         place = f"{path.parent.parent.name}/stages/{path.name}"
         content = content_of(path)
         if content is None:
-            damage.append(opened.damage(place, "the marker of a whole stage", "gone"))
+            damage.append(opened.damage(place, "the marker of a complete stage", "gone"))
             continue
         named = opened.manifest.files.get(f"stages/{path.name}")
         if named and hashlib.sha256(content).hexdigest() != named:
@@ -31,7 +31,7 @@ def read_markers(opened: Opened) -> tuple[dict[str, StageRecord], list[Damage]]:
         try:
             marker = StageRecord.model_validate_json(content)
         except ValidationError:
-            damage.append(opened.damage(place, "the marker of a whole stage", "not one this version can read"))
+            damage.append(opened.damage(place, "the marker of a complete stage", "not one this version can read"))
             continue
         markers[shown], places[shown] = marker, place
     known = _known(opened).union(*(marker.objects for marker in markers.values()))

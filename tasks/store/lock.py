@@ -47,7 +47,7 @@ class Lock:
             by = f"{taker.command} (pid {taker.pid} on {taker.host})" if taker else f"epoch {latest}"
             raise Locked(
                 f"{self.folder.parent}: this run was silent for so long that {by} took the lineage over; "
-                "what is whole stays, nothing was published by this one"
+                "what is complete is kept; this run published nothing"
             )
 
     def _beat(self) -> None:

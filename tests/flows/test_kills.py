@@ -212,7 +212,7 @@ def test_a_run_that_is_told_to_end_says_how_to_go_on_and_a_rerun_ends_as_if_neve
         assert victim.process.wait() == code
         assert time.monotonic() - told < 8
         said = victim.log.read_text().splitlines()
-        assert said[-1] == f"selfplay: {words}; what is whole stays, run again to go on"
+        assert said[-1] == f"selfplay: {words}; what is complete is kept; run again to go on"
         assert "Traceback" not in "".join(said)
         assert psutil.wait_procs(victim.started(), DEATH_SECONDS)[1] == []
     series.end()

@@ -78,9 +78,9 @@ def test_a_rerun_says_of_each_stage_whether_it_is_reused_resumed_or_why_it_runs(
     assert other["propose"].why == "settings.settings.target changed"
     assert files(tmp_path / "store") == before
     (resumed,), said = play(solve__questions_per_shard=16)
-    assert said.of("collect") == ["collect                   reused, it was whole already"]
+    assert said.of("collect") == ["collect                   reused (already complete)"]
     assert f"(resumed at shard {whole + 1} of 5)" in said.of("solve")[0]
-    assert "evaluate.champion         reused, it was whole already" in said.of("evaluate.champion")
+    assert "evaluate.champion         reused (already complete)" in said.of("evaluate.champion")
     following = planned(solve__questions_per_shard=16, solve__num_samples=5)
     assert following["solve"].why == "after propose"
     assert following["evaluate.base"].state == "reused"
@@ -95,7 +95,7 @@ def test_a_stage_is_played_again_with_those_below_it_and_no_other(play, tmp_path
     with pytest.raises(BadInput, match="--from-stage judges: expected one of collect, propose, solve, judge"):
         play("judges", solve__questions_per_shard=16)
     (manifest,), said = play("solve", solve__questions_per_shard=16)
-    assert said.of("propose") == ["propose                   reused, it was whole already"]
+    assert said.of("propose") == ["propose                   reused (already complete)"]
     assert "resumed" not in said.of("solve")[0]
     assert "reused" in said.of("evaluate.champion")[0], "what evaluate.base has just made again"
     after = files(round_1)
@@ -117,7 +117,7 @@ def test_a_plan_of_a_round_that_validation_failed_ends_there(play, planned, tmp_
     (tmp_path / "store/small/round-0001/manifest.json").unlink()  # as if killed before it was written
     stages = planned(**invalid)
     assert list(stages) == ALL[: ALL.index("evaluate.base")]
-    assert stages["validate"].why == "it is whole already; it failed the round, which ends there"
+    assert stages["validate"].why == "already complete; it failed the round, which ends there"
     (again,), said = play("judge", **invalid)
     assert again.decision == "failed"
     assert "reused" not in said.of("judge")[0]

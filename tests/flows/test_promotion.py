@@ -177,7 +177,7 @@ def test_a_plan_says_what_waits_for_the_gates_word(end, drafted, tmp_path, quick
     end(**CONFIRMED)
     (tmp_path / "store/small/round-0001/manifest.json").unlink()
     again = plan_round(preflight(path, tmp_path / "store"), open_lineage(tmp_path / "store", "small"))
-    assert [stage.why for stage in again[-3:]] == ["it is whole already"] * 3
+    assert [stage.why for stage in again[-3:]] == ["already complete"] * 3
 
 
 def test_the_report_shows_what_the_gate_compared(end, chromium, tmp_path):

@@ -117,7 +117,7 @@ def test_a_holder_that_was_taken_for_dead_and_wakes_up_may_neither_go_on_nor_pub
     with hold(tmp_path / "small", "run") as lock:
         os.kill(holder.pid, signal.SIGCONT)
         line = asked(holder)
-        assert "took the lineage over; what is whole stays, nothing was published by this one" in line
+        assert "took the lineage over; what is complete is kept; this run published nothing" in line
         assert f"run (pid {os.getpid()} on " in line
         lock.check()
         lock.prove()
