@@ -26,7 +26,7 @@ class Parent(Record):
 
     column: str
     tables: tuple[str, ...]
-    """The tables that such a row may stand in, of this round or of a round that it was built on."""
+    """The tables that such a row may stand in, of this round or of a round that it was built on; none: any."""
     relation: Literal["made_of", "about", "names"] = "made_of"
     """made_of: the row comes of it. about: the row says something of it, and if the row fails, so does what it speaks
     of. names: it is only mentioned, perhaps of any earlier round."""
@@ -116,9 +116,10 @@ def about(name: str, *tables: str, meaning: str) -> Column:
     return Column(field, parent=Parent(column=name, tables=tables, relation="about"))
 
 
-def names(name: str, *tables: str, meaning: str, nullable: bool = False) -> Column:
-    """The id of a row that is only mentioned."""
-    field = column(name, pa.string(), meaning, nullable=nullable).field
+def names(name: str, *tables: str, meaning: str, several: bool = False, nullable: bool = False) -> Column:
+    """The id, or `several` ids, of rows that are only mentioned."""
+    kind = pa.list_(pa.string()) if several else pa.string()
+    field = column(name, kind, meaning, nullable=nullable).field
     return Column(field, parent=Parent(column=name, tables=tables, relation="names"))
 
 

@@ -138,20 +138,21 @@ class Admission:
         self.index = None if threshold is None else _index(draft.lineage.cache / INDEX, threshold, known)
 
     def admit(self, proposal: dict[str, Any]) -> None:
+        drop = partial(self._drop, proposal["id"])
         for item, (row_id, text) in enumerate(self._parsed(proposal)):
             self.num_parsed += 1
             if len(self.questions) >= self.settings.target:
-                self._drop(row_id, text, "surplus", None, None)
+                drop(row_id, text, "surplus", None, None)
                 continue
             if violation := rule_violation(text, self.settings.filters):
-                self._drop(row_id, text, *violation)
+                drop(row_id, text, *violation)
                 continue
             score, nearest = self.copies.nearest(text)
             if nearest is None and self.index is not None:
                 score, nearest = self.index.nearest(text)
             # the same words in the same order are never new, whatever stands between them
             if nearest is not None and (score == 1.0 or score > (self.settings.novelty.threshold or 0.0)):
-                self._drop(row_id, text, "not_new", score, self.settings.novelty.threshold)
+                drop(row_id, text, "not_new", score, self.settings.novelty.threshold)
                 continue
             self.copies.add(text, row_id)
             if self.index is not None:
@@ -173,12 +174,16 @@ class Admission:
         if proposal["finish_reason"] == "length" and items:
             cut = items.pop()  # the last item was cut off in the middle
             self.num_parsed += 1
-            self._drop(self.draft.row_id(QUESTIONS, proposal["id"], len(items)), cut, "truncated", None, None)
+            row_id = self.draft.row_id(QUESTIONS, proposal["id"], len(items))
+            self._drop(proposal["id"], row_id, cut, "truncated", None, None)
         for item, text in enumerate(items):
             yield self.draft.row_id(QUESTIONS, proposal["id"], item), tidy(text, self.settings.filters)
 
-    def _drop(self, row_id: str, text: str, reason: str, figure: float | None, threshold: float | None) -> None:
-        self.dropped.append(self.draft.refused(row_id, QUESTIONS, reason, figure, threshold, text))
+    def _drop(
+        self, proposal: str, row_id: str, text: str, reason: str, figure: float | None, threshold: float | None
+    ) -> None:
+        refused = self.draft.refused(row_id, QUESTIONS, reason, figure, threshold, text, parents=[proposal])
+        self.dropped.append(refused)
 
 
 def _index(path: Path, threshold: float, known: Known) -> NoveltyIndex:

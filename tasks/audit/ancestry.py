@@ -123,7 +123,7 @@ def _about_question(rows: Rows, m: Manifest, question_id: str) -> dict[str, Any]
     question = rows.by_id([question_id]).get(question_id)
     table = rows.home(question_id)[0].name
     probe, brought = table == "inputs/probe", table in BROUGHT
-    proposal = None if brought else proposal_of(rows, m, question_id, question)
+    proposal = None if brought else proposal_of(rows, question, rows.dropped(m, [question_id]))
     verdict = _first(rows.where(m, "probe_verdicts" if probe else "verdicts", "question_id", [question_id]))
     selection = _first(rows.where(m, "selections", "question_id", [question_id]))
     training = _training_rows(rows, m, question_id)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from schemas.controls import arm_of
 from schemas.manifest import Manifest
 from schemas.training import READS, READS_BESIDE
-from tasks.audit.origins import items_of
 from tasks.audit.rows import Row, Rows, strings
 from tasks.audit.weights import checkpoint, trained_on
 from tasks.store.lineage import Lineage
@@ -104,13 +103,7 @@ def _made_in(rows: Rows, m: Manifest, known: Made) -> Made:
 
 def _told(rows: Rows, m: Manifest, made: Made, known: Made) -> Row:
     proposals = made.get("proposals", set()) | known.get("proposals", set())
-    refused = {
-        item
-        for ref in (m.tables.get("proposals", []) if proposals else [])
-        for proposal_id, text in rows.columns(ref, "id", "text")
-        if proposal_id in proposals
-        for item in items_of(m, ref, proposal_id, text)
-    }
+    refused = set(rows.ids_where(m, "dropped", "parents", strings(proposals)))
     training = {
         table: made.get(table, set()) | known.get(table, set())
         for table in sorted({*READS.values(), *READS_BESIDE.values()})

@@ -2,14 +2,11 @@
 
 import hashlib
 import tomllib
-from collections.abc import Iterator
 from typing import Any
 
 from schemas.errors import Damaged
-from schemas.manifest import Manifest, TableRef
-from schemas.questions import QUESTIONS
+from schemas.manifest import Manifest
 from tasks.audit.rows import Row, Rows
-from tasks.store.identity import row_id
 from tasks.store.lineage import Lineage
 
 SOURCES = {"inputs/seeds": "seeds", "inputs/probe": "probe", "inputs/gold": "gold"}
@@ -46,33 +43,22 @@ def fewshots_of(rows: Rows, proposal: Row | None) -> list[Row]:
     return [found[row_id] for row_id in ids if row_id in found]
 
 
-def proposal_of(rows: Rows, m: Manifest, question_id: str, question: Row | None) -> Row | None:
-    """The proposal a question was parsed from. A refused question does not name it: its id does, as its hash."""
-    if question:
-        return rows.by_id([question["proposal_id"]]).get(question["proposal_id"])
-    for ref in m.tables.get("proposals", []):
-        for proposal_id, text in rows.columns(ref, "id", "text"):
-            if question_id in items_of(m, ref, proposal_id, text):
-                return rows.by_id([proposal_id]).get(proposal_id)
-    return None
+def proposal_of(rows: Rows, question: Row | None, refused: list[Row]) -> Row | None:
+    """The proposal a question was parsed from, as it says, or as its refusal does."""
+    named = [question["proposal_id"]] if question else [name for row in refused for name in row["parents"] or ()]
+    return rows.by_id(named).get(named[0]) if named else None
 
 
 def questions_of(rows: Rows, m: Manifest, proposal: Row) -> list[Row]:
-    """What was parsed from a proposal, in order: admitted, or refused with the reason."""
-    (ref,) = m.tables["proposals"]
-    items = list(items_of(m, ref, proposal["id"], proposal["text"]))
-    admitted = {row["id"]: row for row in rows.where(m, "questions", "proposal_id", [proposal["id"]])}
-    refused = {row["id"]: row for row in rows.where(m, "dropped", "id", items) if row["stage"] == "propose"}
-    return [
-        {"id": row_id, "item": item, "text": row["text"], "refused": refused.get(row_id, {}).get("reason")}
-        for item, row_id in enumerate(items)
-        if (row := admitted.get(row_id) or refused.get(row_id))
+    """What was parsed from a proposal: admitted in its order, then refused with the reason."""
+    admitted = rows.where(m, "questions", "proposal_id", [proposal["id"]])
+    found = [
+        {"id": row["id"], "item": row["item"], "text": row["text"], "refused": None}
+        for row in sorted(admitted, key=_place)
     ]
+    refused = rows.where(m, "dropped", "parents", [proposal["id"]])
+    return found + [{"id": row["id"], "text": row["text"], "refused": row["reason"]} for row in refused]
 
 
-def items_of(m: Manifest, proposals: TableRef, proposal_id: str, text: str) -> Iterator[str]:
-    """The ids that questions of a proposal may have: no more than it has lines."""
-    key, round = proposals.path.rpartition("/")[2], int(proposal_id.split("-")[1])
-    label = next(shown for shown, played in m.stages.items() if played == key).partition(".")[2]
-    for item in range(len(text.splitlines())):
-        yield row_id(QUESTIONS, round, m.seed, label, proposal_id, item)
+def _place(question: Row) -> int:
+    return int(question["item"])
