@@ -49,11 +49,11 @@ def replayed(stage: str, settings: Row, rows: Rows, refusals: Sequence[Row]) -> 
     refused = {row["reason"] for row in refusals[:1]}
     passed = list(takewhile(lambda rule: rule.name not in refused, tried))
     for rule in passed:
-        yield _entry(stage, rule, "capped" if rule.outcome == "capped" else "passed")
+        yield entry(stage, rule, "capped" if rule.outcome == "capped" else "passed")
     for row in refusals:
-        yield _entry(stage, Rule(row["reason"], row["figure"], row["threshold"]), "dropped")
+        yield entry(stage, Rule(row["reason"], row["figure"], row["threshold"]), "dropped")
     for rule in tried[len(passed) + 1 :]:
-        yield _entry(stage, rule._replace(figure=None), "not tried")
+        yield entry(stage, rule._replace(figure=None), "not tried")
 
 
 def _rules_of(stage: str) -> Callable[[Row, Rows], Iterable[Rule]]:
@@ -64,7 +64,7 @@ def _rules_of(stage: str) -> Callable[[Row, Rows], Iterable[Rule]]:
     return found
 
 
-def _entry(stage: str, rule: Rule, outcome: str) -> Row:
+def entry(stage: str, rule: Rule, outcome: str = "passed") -> Row:
     return {"stage": stage, "filter": rule.name, "figure": rule.figure, "threshold": rule.threshold} | {
         "outcome": outcome
     }

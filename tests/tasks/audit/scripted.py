@@ -70,7 +70,8 @@ class Played:
     def play(self, stage, settings=None, **inputs):
         draft = self.draft(stage.__name__)
         given = inputs | ({"settings": settings} if settings else {})
-        return self.mark(draft, stage(draft, **given), settings)
+        read = {name: [ref.digest for ref in refs] for name, refs in inputs.items() if name == "tables"}
+        return self.mark(draft, stage(draft, **given), settings, **read)
 
     def publish(self):
         tables = {}
@@ -172,7 +173,7 @@ def beside(played, selections, attempts, pairs):
     draft = played.draft("ask_base")
     row_id = draft.row_id(BASE_SAMPLES, first["question_id"])
     draft.write(BASE_SAMPLES, [said | {"id": row_id, "question_id": first["question_id"], "checkpoint": BASE.digest}])
-    found = played.mark(draft, {}, model=BASE.digest)
+    found = {**played.mark(draft, {}, model=BASE.digest)}
     draft = played.draft("advantage")
     own = [row for row in asked.to_pylist() if row["question_id"] == first["question_id"]]
     draft.write(ADVANTAGES, [

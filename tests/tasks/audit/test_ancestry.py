@@ -41,15 +41,19 @@ def test_a_dropped_question_shows_each_filter_up_to_the_one_that_refused_it(
     of_stage = [f["outcome"] for f in told.filters if f["stage"] == stage]
     refused = of_stage.index("dropped")
     assert set(of_stage[:refused]) <= {"passed"} and set(of_stage[refused + 1 :]) <= {"not tried"}
-    assert row["id"] in [q["id"] for q in explain(lineage, told.proposal["id"]).questions]
-    assert told.training_rows == told.checkpoints == []
+    (proposal,) = told.tables["proposals"]
+    parsed = explain(lineage, proposal["row"]["id"])
+    named = {d["id"] for d in parsed.dropped} | {q["row"]["id"] for q in parsed.tables["questions"]}
+    assert proposal["relation"] == "up" and row["id"] in named
+    assert told.checkpoints == [] and not {"sft_examples", "preference_pairs"} & {*told.tables}
 
 
 def test_a_dropped_seed_shows_the_protected_row_that_it_repeats(lineage):
     (row,) = dropped(lineage, "collect", "contaminated_exact")
     told = explain(lineage, row["id"])
     assert (told.row, told.dropped[0]["text"]) == (None, "7+7")
-    assert told.contamination[0]["protected"]["question"] == "7+7"
+    (hit,), (repeated,) = told.tables["contamination"], told.tables["inputs/benchmark_items"]
+    assert (hit["row"]["protected_id"], repeated["row"]["question"]) == (repeated["row"]["id"], "7+7")
     assert follow(lineage, row["id"]).rounds == []
 
 
@@ -59,11 +63,12 @@ def test_what_validation_dropped_is_in_no_training_and_says_for_which_expectatio
     example = next(row for row in spoilt if row["table"] == "sft_examples")
     told = explain(lineage, example["id"])
     assert {d["id"] for d in told.dropped} >= {attempt["id"], example["id"]}
-    trained = {row["id"]: bool(row["trained"]) for row in told.training_rows if row["table"] == "sft_examples"}
+    trained = {e["row"]["id"]: bool(e["trained"]) for e in told.tables["sft_examples"]}
     assert trained.pop(example["id"]) is False
     assert trained and all(trained.values())
     assert follow(lineage, example["id"]).checkpoints == []
-    assert [c["digest"] for c in follow(lineage, told.proposal["id"]).checkpoints] == [CANDIDATE.digest]
+    (proposal,) = told.tables["proposals"]
+    assert [c["digest"] for c in follow(lineage, proposal["row"]["id"]).checkpoints] == [CANDIDATE.digest]
 
 
 def test_a_number_that_is_none_is_a_word_in_json(lineage):
