@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import column, expect, table, text
+from schemas.table import column, expect, names, table, text
 
 DROPPED = table(
     "dropped",
@@ -13,6 +13,12 @@ DROPPED = table(
     column("figure", pa.float64(), "what was measured, if anything was", nullable=True),
     column("threshold", pa.float64(), "what it was held against", nullable=True),
     column("text", pa.string(), "the row's text, for those who look", nullable=True),
+    names(
+        "parents",  # of any table
+        meaning="what the row was made of, if it was never written; null where its own table says it, or if nothing",
+        several=True,
+        nullable=True,
+    ),
     also=(expect("ExpectColumnValuesToMatchRegex", column="table", regex="^(?:inputs/)?[a-z]+(?:_[a-z]+)*$"),),
     later="few-shots and training of later rounds",
     unique_ids=False,  # a row may be dropped for several reasons

@@ -26,7 +26,9 @@ class Parent(Record):
 
     column: str
     tables: tuple[str, ...]
-    """The tables that such a row may stand in, of this round or of a round that it was built on."""
+    """The tables that such a row may stand in, of this round or of a round that it was built on; none: any."""
+    several: bool = False
+    """The column holds a list of ids."""
     relation: Literal["made_of", "about", "names"] = "made_of"
     """made_of: the row comes of it. about: the row says something of it, and if the row fails, so does what it speaks
     of. names: it is only mentioned, perhaps of any earlier round."""
@@ -68,6 +70,11 @@ class Table:
     def id_prefix(self) -> str:
         return self.name.rsplit("/", 1)[-1]
 
+    @property
+    def edges(self) -> tuple[Parent, ...]:
+        """What its rows are made of or about; not what they only mention."""
+        return tuple(parent for parent in self.parents if parent.relation != "names")
+
 
 def table(
     name: str,
@@ -107,7 +114,10 @@ def column(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False
 def parent(name: str, *tables: str, meaning: str, several: bool = False, nullable: bool = False) -> Column:
     """The id, or `several` ids, of what the row is made of."""
     kind = pa.list_(pa.string()) if several else pa.string()
-    return Column(column(name, kind, meaning, nullable=nullable).field, parent=Parent(column=name, tables=tables))
+    return Column(
+        column(name, kind, meaning, nullable=nullable).field,
+        parent=Parent(column=name, tables=tables, several=several),
+    )
 
 
 def about(name: str, *tables: str, meaning: str) -> Column:
@@ -116,10 +126,11 @@ def about(name: str, *tables: str, meaning: str) -> Column:
     return Column(field, parent=Parent(column=name, tables=tables, relation="about"))
 
 
-def names(name: str, *tables: str, meaning: str, nullable: bool = False) -> Column:
-    """The id of a row that is only mentioned."""
-    field = column(name, pa.string(), meaning, nullable=nullable).field
-    return Column(field, parent=Parent(column=name, tables=tables, relation="names"))
+def names(name: str, *tables: str, meaning: str, several: bool = False, nullable: bool = False) -> Column:
+    """The id, or `several` ids, of rows that are only mentioned."""
+    kind = pa.list_(pa.string()) if several else pa.string()
+    field = column(name, kind, meaning, nullable=nullable).field
+    return Column(field, parent=Parent(column=name, tables=tables, several=several, relation="names"))
 
 
 def text(name: str, meaning: str) -> Column:

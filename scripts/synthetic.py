@@ -124,7 +124,12 @@ class Pretended:
             index = len(proposals)
             items = [f"{self.text('question')} {draft.round} {index} {item}" for item in range(ITEMS_A_PROPOSAL)]
             shots = self.choice.sample(pool, settings.num_fewshots)
-            row = {"id": draft.row_id(PROPOSALS, 0, index), "wave": 0, "prompt_index": index, "fewshot_ids": shots}
+            row: Row = {
+                "id": draft.row_id(PROPOSALS, 0, index),
+                "wave": 0,
+                "prompt_index": index,
+                "fewshot_ids": shots,
+            }
             prompt, said = (
                 f"1. {self.text('question')}\n2.",
                 "\n".join(f"{n}. {text}" for n, text in enumerate(items, 2)),
@@ -135,7 +140,8 @@ class Pretended:
             for item, text in enumerate(items):
                 row_id = draft.row_id(QUESTIONS, row["id"], item)
                 if item == ITEMS_A_PROPOSAL - 1 or len(questions) == settings.target:
-                    dropped.append(draft.refused(row_id, QUESTIONS, "not_new", self.choice.random(), 0.7, text))
+                    score = self.choice.random()
+                    dropped.append(draft.refused(row_id, QUESTIONS, "not_new", score, 0.7, text, parents=[row["id"]]))
                 else:
                     questions.append(
                         {"id": row_id, "proposal_id": row["id"], "item": item, "position": len(questions)}

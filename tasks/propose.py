@@ -7,7 +7,7 @@ well-formed, within the rules and new, and is cut at the target. SeRL: arXiv 250
 import random
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from tasks.engines.staged import engine_of_stage
 from tasks.novelty.copies import ExactIndex
 from tasks.novelty.index import NoveltyIndex
 from tasks.reading.blocks import levelled
-from tasks.reading.proposals import parse_numbered_list, rule_violation, tidy
+from tasks.reading.proposals import parse_numbered_list, tidy
 from tasks.roles import Role
+from tasks.rules import Rule, first_refusal
+from tasks.rules.propose import Nearest, admission_rules
 from tasks.store.draft import Draft
 from tasks.store.parquet import logical_digest
 
@@ -131,26 +133,23 @@ class Admission:
     def admit(self, proposal: dict[str, Any]) -> None:
         for item, (row_id, text) in enumerate(self._parsed(proposal)):
             self.num_parsed += 1
-            if len(self.questions) >= self.settings.target:
-                self._drop(row_id, text, "surplus", None, None)
+            nearest = cache(partial(self._nearest, text))
+            rules = admission_rules(text, self.settings, len(self.questions), nearest)
+            if refusal := first_refusal(rules):
+                self._drop(proposal, row_id, text, refusal)
                 continue
-            if violation := rule_violation(text, self.settings.filters):
-                self._drop(row_id, text, *violation)
-                continue
-            score, nearest = self.copies.nearest(text)
-            if nearest is None and self.index is not None:
-                score, nearest = self.index.nearest(text)
-            # the same words in the same order are never new, whatever stands between them
-            if nearest is not None and (score == 1.0 or score > (self.settings.novelty.threshold or 0.0)):
-                self._drop(row_id, text, "not_new", score, self.settings.novelty.threshold)
-                continue
+            score, known = nearest()
             self.copies.add(text, row_id)
             if self.index is not None:
                 self.index.add(text, row_id)
             self.questions.append(
                 {"id": row_id, "proposal_id": proposal["id"], "item": item, "position": len(self.questions)}
-                | {"text": text, "nearest_score": score, "nearest_id": nearest}
+                | {"text": text, "nearest_score": score, "nearest_id": known}
             )
+
+    def _nearest(self, text: str) -> Nearest:
+        score, known = self.copies.nearest(text)
+        return self.index.nearest(text) if known is None and self.index is not None else (score, known)
 
     def keep_index(self, digest: str) -> None:
         """Save the index, which now holds the questions of this digest too, for the next round to go on from."""
@@ -164,12 +163,14 @@ class Admission:
         if proposal["finish_reason"] == "length" and items:
             cut = items.pop()  # the last item was cut off in the middle
             self.num_parsed += 1
-            self._drop(self.draft.row_id(QUESTIONS, proposal["id"], len(items)), cut, "truncated", None, None)
+            row_id = self.draft.row_id(QUESTIONS, proposal["id"], len(items))
+            self._drop(proposal, row_id, cut, Rule("truncated"))
         for item, text in enumerate(items):
             yield self.draft.row_id(QUESTIONS, proposal["id"], item), tidy(text, self.settings.filters)
 
-    def _drop(self, row_id: str, text: str, reason: str, figure: float | None, threshold: float | None) -> None:
-        self.dropped.append(self.draft.refused(row_id, QUESTIONS, reason, figure, threshold, text))
+    def _drop(self, proposal: dict[str, Any], row_id: str, text: str, rule: Rule) -> None:
+        why = (rule.name, rule.figure, rule.threshold)
+        self.dropped.append(self.draft.refused(row_id, QUESTIONS, *why, text, parents=[proposal["id"]]))
 
 
 def _index(path: Path, threshold: float, known: Known) -> NoveltyIndex:

@@ -8,8 +8,8 @@ from schemas.questions import QUESTIONS
 from schemas.selections import CONTAMINATION, SELECTIONS
 from schemas.settings import Select as Settings
 from schemas.table import writes
-from tasks.checks.band import ADMITTED, Admission, off_band
 from tasks.novelty.contamination import ProtectedTexts
+from tasks.rules.select import ADMITTED, Admission, off_band
 from tasks.store.draft import Draft
 from tasks.waves import Wave, in_wave
 
@@ -60,7 +60,7 @@ def select(
     draft.write(SELECTIONS, kept)
     draft.write(CONTAMINATION, hits)
     draft.write(DROPPED, dropped)
-    return {"band": _band([off_band(verdict, settings)[0] for verdict in verdict_of.values()])}
+    return {"band": _band([off_band(verdict, settings) for verdict in verdict_of.values()])}
 
 
 def _band(reasons: list[str]) -> dict[str, float]:

@@ -1,4 +1,7 @@
-"""What `why` and `where` print. Model text is quoted: one line, cut, and no character that a terminal obeys."""
+"""What `why` and `where` print. Model text is quoted: one line, cut, and no character that a terminal obeys.
+
+No table is named here: what a row says is its columns, by name and value.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,29 +9,34 @@ from typing import Any
 
 from flows.lines.plain import escaped
 from schemas.controls import CONTROLS
+from schemas.tables import TABLES
 from tasks.audit.ancestry import Explained
 from tasks.audit.descent import Descent
+from tasks.audit.rows import ROW_ID
 
 Row = dict[str, Any]
 CUT = 100  # characters of a text; --json has it whole
+WIDTH = 160  # of a line with several columns
 SHOWN = 3  # ids of a table
 SHOWN_OF_A_LIST = 16  # few-shots are fewer, tokens more
+RELATIONS = {"up": "<", "itself": "*", "beside": "=", "down": ">"}
 
 
 def story(found: Explained) -> str:
-    """A row's ancestry, section by section; empty sections are left out."""
+    """A row's ancestry: itself, then table by table; empty sections are left out."""
+    signs = "< what it was made of, * itself, = beside it, > made of it"
+    sections = {
+        f"{found.id}  in {found.recipe}/{found.round} ({found.decision}{_of(found.arm)})": list(_itself(found)),
+        "dropped": [f"{d['id']}  {_refusal(d)}" for d in found.dropped],
+        f"told of it, table by table ({signs}; --json has all)": [""] if found.tables else [],
+    }
+    for table, entries in found.tables.items():
+        sections[f"{table}: {TABLES[table].meaning}"] = [*_wrote(found, entries), *_rows(entries)]
     return _printed(
-        {
-            f"{found.id}  in {found.recipe}/{found.round} ({found.decision}{_of(found.arm)})": _columns(found.row),
-            "dropped": [f"{d['id']}  {_refusal(d)}" for d in found.dropped],
-            "came from": list(_origins(found)),
-            "repeats": [_hit(hit) for hit in found.contamination],
-            "parsed into": [f"{q['id']}  {quoted(q['text'])}  {q['refused'] or 'admitted'}" for q in found.questions],
-            f"attempts, by {_asked(found, 'solve')}": list(_attempts(found)),
-            "vote": list(_vote(found.verdict)),
+        sections
+        | {
+            "left out": [f"{found.left_out:,} rows more"] if found.left_out else [],
             "filters": [_filter(f) for f in found.filters],
-            "became": list(_became(found)),
-            "answers to it": [_evaluation(e) for e in found.evaluations],
             "checkpoints": [_weights(c) for c in found.checkpoints],
         }
     )
@@ -71,76 +79,81 @@ def _of(arm: str) -> str:
     return f", of the control '{CONTROLS[arm]}' alone" if arm else ""
 
 
-def _columns(row: Row | None) -> list[str]:
-    hidden = ("id", "classes", "prompt_digest")
-    return [f"{name:<18}{_worded(value)}" for name, value in (row or {}).items() if name not in hidden]
+def _itself(found: Explained) -> Iterator[str]:
+    for name, value in (found.row or {}).items():
+        if name not in ("id", "prompt_digest"):
+            yield f"{name:<18}{_worded(value)}{_digest(name, found.row or {})}"
+    if found.source:
+        yield _source(found.source)
+
+
+def _wrote(found: Explained, entries: list[Row]) -> Iterator[str]:
+    """The stages that wrote these rows, as far as they are told: whom they asked, with which template."""
+    for stage in found.stages:
+        if (stage["stage"], stage["round"]) in {(e["stage"], e["round"]) for e in entries}:
+            yield f"by {stage['stage']} of {stage['round']}{_asked(stage)}"
+
+
+def _rows(entries: list[Row]) -> Iterator[str]:
+    """What all of them say, once; then each, with what it alone says."""
+    others = [e["row"] for e in entries if e["relation"] != "itself"]
+    alike = {
+        name: value
+        for name, value in (others[0] if len(others) > 1 else {}).items()
+        if all(name in row and row[name] == value for row in others)
+    }
+    if alike:
+        yield from _wrapped("all: ", _said(alike))
+    for e in entries:
+        said = [] if e["relation"] == "itself" else _said({k: v for k, v in e["row"].items() if k not in alike})
+        if "source" in e:
+            said.append(_source(e["source"]))
+        if "trained" in e:
+            by = ", ".join(f"{t['method']} of {t['round']}" for t in e["trained"])
+            said.append(f"read by {by or 'no training'}")
+        yield from _wrapped(f"{RELATIONS[e['relation']]} {e['row']['id']}  ", said)
+
+
+def _said(row: Row) -> list[str]:
+    """Columns by name and value; those that say nothing are left out."""
+    return [
+        f"{name} {_worded(value)}{_digest(name, row)}"
+        for name, value in row.items()
+        if value is not None and name not in ("id", "prompt_digest")
+    ]
+
+
+def _digest(name: str, row: Row) -> str:
+    return f" (SHA-256 {row['prompt_digest'][:12]})" if name == "prompt" else ""
+
+
+def _wrapped(line: str, pieces: list[str]) -> Iterator[str]:
+    for number, piece in enumerate(pieces):
+        if len(line) + len(piece) > WIDTH and line.strip():
+            yield line.rstrip(" ")
+            line = "    "
+        line += piece + ", " * (number < len(pieces) - 1)
+    yield line.rstrip(" ")
+
+
+def _source(source: Row) -> str:
+    return f"{source['key']}: {quoted(source['path'])}, row {_figure(source['row'])}"
 
 
 def _worded(value: object) -> str:
+    """A text quoted, unless it is a word or an id; of a list, the first of it."""
     if isinstance(value, list):
-        return ", ".join(map(_figure, value[:SHOWN_OF_A_LIST])) + ", ..." * (len(value) > SHOWN_OF_A_LIST)
-    named = isinstance(value, str) and value.isidentifier() and len(value) <= CUT
+        return ", ".join(map(_worded, value[:SHOWN_OF_A_LIST])) + ", ..." * (len(value) > SHOWN_OF_A_LIST)
+    if isinstance(value, dict):
+        return " ".join(_worded(inner) for inner in value.values())
+    named = isinstance(value, str) and len(value) <= CUT and (value.isidentifier() or ROW_ID.fullmatch(value))
     return quoted(value) if isinstance(value, str) and not named else _figure(value)
-
-
-def _origins(found: Explained) -> Iterator[str]:
-    if source := found.source:
-        yield f"{source['key']}: {quoted(source['path'])}, row {_figure(source['row'])}"
-    for shot in found.fewshots:
-        yield f"{shot['id']}  {quoted(shot.get('question') or shot.get('text'))}  few-shot"
-    if proposal := found.proposal or (found.row if found.table == "proposals" else None):
-        yield f"{proposal['id']}  prompt {quoted(proposal['prompt'])} (SHA-256 {proposal['prompt_digest'][:12]})"
-        yield f"  asked of {_asked(found, 'propose')}; it wrote {quoted(proposal['text'])}"
-    if found.question:
-        yield f"{found.question['id']}  {quoted(found.question.get('text') or found.question['question'])}"
-    if found.item:
-        yield f"{found.item['id']}  {quoted(found.item['question'])}, asked by {_asked(found, 'evaluate')}"
-
-
-def _hit(hit: Row) -> str:
-    return f"{hit['protected_id']} of {hit['set_name']}, {hit['kind']}: {quoted(hit['span'])}"
-
-
-def _attempts(found: Explained) -> Iterator[str]:
-    for a in found.attempts[:1]:
-        yield f"prompt {quoted(a['prompt'])} (SHA-256 {a['prompt_digest'][:12]})"
-        yield f"{len(found.attempts)} of {a['num_planned']} planned"
-    for a in found.attempts:
-        yield f"{a['sample']:>3}  {a['id']}  {quoted(a['text'])}"
-        vote = f"class {a['answer_class']}, reward {_figure(a['reward'])}" if a["valid"] else a["invalid_reason"]
-        read = f"answer {quoted(a['answer'])} ({a['source']}), canonical {quoted(a['canonical'])}, {vote}"
-        became = f" -> {', '.join(a['became'])}" if a["became"] else ""
-        yield f"     {read if a['answer_id'] else 'not judged'}{became}"
-
-
-def _vote(verdict: Row | None) -> Iterator[str]:
-    if not verdict:
-        return
-    classes = ", ".join(f"{quoted(c['answer'])}: {c['count']}" for c in verdict["classes"])
-    yield f"{classes or 'no valid answer'}; {verdict['num_attempts']} attempts, {verdict['num_valid']} valid"
-    label = "tied: no verdict" if verdict["tied"] else f"verdict {quoted(verdict['answer'])}"
-    yield f"{verdict['id']}  {label}, agreement {_figure(verdict['agreement'])}"
-    if "reference" in verdict:
-        yield f"the truth is {quoted(verdict['reference'])}: {_mark(verdict['correct'])}"
 
 
 def _filter(f: Row) -> str:
     against = f" against {_figure(f['threshold'])}" if f["threshold"] is not None else ""
     figure = f"{_figure(f['figure'])}{against}" if f["figure"] is not None else against.strip()
     return f"{f['stage']:<9} {f['filter']:<24} {figure:<24} {f['outcome']}"
-
-
-def _became(found: Explained) -> Iterator[str]:
-    if found.selection:
-        yield f"{found.selection['id']}  selected, labelled {quoted(found.selection['answer'])}"
-    for row in found.training_rows:
-        by = ", ".join(f"{t['method']} of {t['round']}" for t in row["trained"]) or "no training"
-        yield f"{row['id']}  of {', '.join(row['attempts'])}; read by {by}"
-
-
-def _evaluation(e: Row) -> str:
-    how = "greedy" if e["greedy"] else f"sample {e['sample']}"
-    return f"{e['id']}  {how} of {e['checkpoint'][:12]}: {quoted(e['answer'])}, {_mark(e['correct'])}"
 
 
 def _weights(c: Row) -> str:
@@ -150,16 +163,15 @@ def _weights(c: Row) -> str:
     return f"{c['digest'][:12]}  {_named(c)}{decided}{''.join(scores)}"
 
 
-def _asked(found: Explained, stage: str) -> str:
+def _asked(played: Row) -> str:
     """Which checkpoint a stage asked, or which teacher, with which template; and whether that is verified."""
-    played = next((s for s in found.stages if s["stage"].split(".")[0] == stage), None)
-    if not played:
-        return "-"
-    template = ", ".join(f"{p['name']} ({p['digest'][:12]})" for p in played["prompts"])
-    asked = f"{_named(played['checkpoint'])} ({played['checkpoint']['digest'][:12]})"
+    asked = ""
+    if found := played["checkpoint"]:
+        asked = f": {_named(found)} ({found['digest'][:12]})"
     if played["teacher"]:
-        asked = f"the teacher {quoted(played['teacher'])}"
-    return f"{asked}, template {template}{_by_url(played)}"
+        asked = f": the teacher {quoted(played['teacher'])}"
+    template = ", ".join(f"{p['name']} ({p['digest'][:12]})" for p in played["prompts"])
+    return f"{asked}{f', template {template}' if template else ''}{_by_url(played)}"
 
 
 def _by_url(played: Row) -> str:

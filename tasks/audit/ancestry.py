@@ -1,26 +1,27 @@
-"""Ancestry: what a row came from, what was held against it, and what it became; from the store alone."""
+"""Ancestry: what a row came from, what was said of it, and what it became; from the store alone.
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+A walk over what tables declare (schemas/table.py). Up: what it was made of, to the rows that the user brought. A row
+that others speak of (a question has verdicts) is a subject: of the subject that a row goes back to, all is told that
+was made and said of it. Other rows (a seed, a proposal) have what names them at once.
+"""
 
-from schemas.controls import arm_of
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas.controls import arm_of, is_control
+from schemas.dropped import DROPPED
 from schemas.manifest import Manifest
-from tasks.audit.filters import filters_of
-from tasks.audit.origins import fewshots_of, proposal_of, questions_of, source_of, with_digest
-from tasks.audit.rows import Row, Rows
-from tasks.audit.weights import checkpoint, num_waves, stage_played, trained_on
+from schemas.tables import TABLES
+from tasks.audit.origins import source_of
+from tasks.audit.rows import Placed, Row, Rows
+from tasks.audit.walk import Found, above, around, below, leads, line_of, naming, rounds_of, subject_of
+from tasks.audit.weights import checkpoint, left_by, stage_played, trained_on
+from tasks.rules import Rule, entry, replayed
 from tasks.store.lineage import Lineage
-from tasks.waves import in_wave, plays_of
 
-BROUGHT = ("inputs/probe", "inputs/gold")  # rows of the user's that the solver is asked
-READ = ("answer", "canonical", "source", "valid", "invalid_reason", "answer_class", "reward")  # from an attempt
-MADE_OF = {
-    "sft_examples": ["attempt_id"],
-    "preference_pairs": ["chosen_attempt_id", "rejected_attempt_id"],
-    "advantages": ["attempt_id"],
-}
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -36,36 +37,24 @@ class Explained:
     row: Row | None
     """As it stands in its table; None if it was refused before it got there."""
     dropped: list[Row]
-    """Every time that it, or a row below, was dropped: stage, reason, figure, threshold."""
+    """Every time that it, a row of its subject, or one made of it was dropped: stage, reason, figure, threshold."""
+    source: Row | None
+    """Of a row that the user brought: the recipe's key, its file and the row there."""
+    subject: Row | None
+    """The row that what is told goes back to, such as the question."""
+    tables: dict[str, list[Row]]
+    """Table, in a round's order -> its rows that are told, itself among them. Each has its `relation` (up, itself,
+    beside, down), `round`, `stage`, `row`, and, where it has one, `source` or, in a table to train on, `trained`."""
+    left_out: int
+    """Rows that name it, or that it goes back to, beyond what is told."""
+    filters: list[Row]
+    """What the subject had to pass: stage, filter, figure, threshold, outcome."""
     stages: list[Row]
-    """What made the rows below: settings, template with its digest, checkpoint with its scores."""
+    """What wrote, refused, or was trained on what is told: settings, template with its digest, checkpoint, scores."""
+    checkpoints: list[Row]
+    """Trained on rows that are told; what wrote the row, or was written with it."""
     arm: str = ""
     """The control that wrote it; then no vote, filter or training of the round is told: it has no part in them."""
-    source: Row | None = None
-    """Of a row that the user brought: the recipe's key, its file and the row there."""
-    fewshots: list[Row] = field(default_factory=list)
-    """The questions shown to the proposer, in order."""
-    proposal: Row | None = None
-    questions: list[Row] = field(default_factory=list)
-    """Of a proposal: what was parsed from it, admitted or refused."""
-    question: Row | None = None
-    """The question, or the probe or gold row, that all below is about."""
-    contamination: list[Row] = field(default_factory=list)
-    """The protected rows that it hits, with their text."""
-    attempts: list[Row] = field(default_factory=list)
-    """Each with what was read from it, its class and reward, and the training rows that it became."""
-    verdict: Row | None = None
-    filters: list[Row] = field(default_factory=list)
-    """What the question had to pass: stage, filter, figure, threshold, outcome."""
-    selection: Row | None = None
-    training_rows: list[Row] = field(default_factory=list)
-    """What it became: of which attempts, and the rounds that trained on it."""
-    item: Row | None = None
-    """Of an evaluation: the benchmark's item."""
-    evaluations: list[Row] = field(default_factory=list)
-    """Of a benchmark's item: its answers in this round."""
-    checkpoints: list[Row] = field(default_factory=list)
-    """Trained on the training rows; of an evaluation, what answered."""
 
 
 def explain(lineage: Lineage, row_id: str, rows: Rows | None = None) -> Explained:
@@ -75,186 +64,173 @@ def explain(lineage: Lineage, row_id: str, rows: Rows | None = None) -> Explaine
     """
     rows = rows or Rows(lineage)
     table, m = rows.home(row_id)
-    row, dropped = rows.find(row_id)
-    question = _question_of(table.name, row_id, row)
-    if row and (played := rows.control_of(row_id)):
-        about = _about_control(rows, m, played, row, question)
-    elif question:
-        asked_in = m if rows.home(question)[0].name in BROUGHT else rows.home(question)[1]
-        about = _about_question(rows, asked_in, question)
-        if asked_in != m and row:  # a row of an earlier round, trained on again
-            about["training_rows"] += [_again(rows, m, table.name, row)]
-    elif table.name == "proposals":
-        about = _about_proposal(rows, m, row or {})
-    elif table.name in ("evaluations", "train_steps", "reference_logps"):
-        about = _about_weights(rows, m, row or {})
-    else:
-        about = _about_input(rows, m, table.name, row_id, row)
-    known = {(d["id"], d["stage"], d["reason"]): d for d in (*dropped, *about.pop("dropped", ()))}
+    own, refused = rows.find(row_id)
+    arm = arm_of(rows.control_of(row_id)) if own else ""
+    family = _family(rows, row_id, own, refused, alone=bool(arm))
+    dropped = _dropped(rows, family, row_id, refused, bool(arm))
+    trained = {} if arm else _trained(rows, family, dropped)
+    played = [each for each in _played(rows, family, dropped, trained) if not arm or is_control(each[1])]
+    stages = sorted((stage_played(rows, *each) for each in played), key=_in_order)
     return Explained(
-        id=row_id, table=table.name, recipe=m.recipe, round=m.round, decision=m.decision,
-        row=row and with_digest(row), dropped=list(known.values()), **about,
+        id=row_id, table=table.name, recipe=m.recipe, round=m.round, decision=m.decision, arm=arm,
+        row=own and with_digest(own.row), source=source_of(rows, m, table, own and own.row),
+        dropped=[each.row | {"round": _name(each.round)} for each in dropped],
+        subject=family.subject and with_digest(family.subject.row),
+        tables=_told(rows, family, trained), left_out=family.left_out, stages=stages,
+        filters=[] if arm else list(_filters(stages, family, row_id, dropped)),
+        checkpoints=[checkpoint(lineage, digest) for digest in _digests(rows, own, family, trained)],
     )  # fmt: skip
 
 
-def _about_control(rows: Rows, m: Manifest, played: str, row: Row, question_id: str | None) -> dict[str, Any]:
-    """Of a row of a control: the stage that wrote it, and what it speaks of."""
-    known = rows.by_id([named for named in (question_id, row.get("item_id")) if named])
-    return {
-        "arm": arm_of(played),
-        "dropped": rows.dropped_by_controls(m, [row["id"]]),
-        "stages": _stages(rows.lineage, m, [played]),
-        "question": known.get(question_id or ""),
-        "item": known.get(row.get("item_id", "")),
-        "checkpoints": [checkpoint(rows.lineage, row["checkpoint"])] if row.get("checkpoint") else [],
-    }
+@dataclass(frozen=True)
+class _Family:
+    """The rows that are told, and how each stands to the row."""
+
+    told: Found
+    relation: dict[str, str]
+    near: set[str]
+    """Those of its subject, and what it was made of one by one: their stages and refusals are told, too."""
+    around: Found
+    rounds: list[Manifest]
+    spoken_of: bool
+    subject: Placed | None
+    left_out: int
 
 
-def _question_of(table: str, row_id: str, row: Row | None) -> str | None:
-    """The question, or probe or gold row, that a row is about."""
-    if table in ("questions", *BROUGHT):
-        return row_id
-    named = (row or {}).get("question_id") or (row or {}).get("row_id")
-    return named if named and not named.startswith("seeds-") else None
+def _family(rows: Rows, row_id: str, own: Placed | None, refused: list[Placed], alone: bool) -> _Family:
+    table, m = rows.home(row_id)
+    itself = {row_id: own} if own else {}
+    parents = [name for each in refused for name in each.row["parents"] or ()]
+    up, left_out = above(rows, own.named("made_of", "about") if own else parents)
+    line = line_of(leads(own) if own else parents, up)
+    subject = subject_of(row_id, table, line)
+    found = (line | itself).get(subject or "")
+    rounds = rounds_of(m, found)
+    near: Found = {}
+    if not alone:
+        near = around(rows, rounds, subject) if subject else {}
+        at_once, more = naming(rows, m, row_id, table, every=subject is None)
+        near, left_out = near | at_once, left_out + more
+    of_subject = {*near}
+    near = {name: placed for name, placed in near.items() if name not in up and name != row_id}
+    speaking = [placed for placed in near.values() if placed.named("about")]
+    aside = rows.by_id({name for placed in speaking for name in placed.named("made_of")} - {row_id, *up, *near})
+    down = below(row_id, near)
+    relation = dict.fromkeys(up, "up") | dict.fromkeys(itself, "itself")
+    relation |= {name: "down" if name in down else "beside" for name in (*near, *aside)}
+    return _Family(
+        told=up | itself | near | aside, relation=relation, near={*line, *itself, *of_subject}, around=near,
+        rounds=rounds, spoken_of=subject is not None, subject=found, left_out=left_out,
+    )  # fmt: skip
 
 
-def _about_question(rows: Rows, m: Manifest, question_id: str) -> dict[str, Any]:
-    """All of a question of this round, or of a probe or gold row as this round asked it."""
-    question = rows.by_id([question_id]).get(question_id)
-    table = rows.home(question_id)[0].name
-    probe, brought = table == "inputs/probe", table in BROUGHT
-    proposal = None if brought else proposal_of(rows, m, question_id, question)
-    verdict = _first(rows.where(m, "probe_verdicts" if probe else "verdicts", "question_id", [question_id]))
-    selection = _first(rows.where(m, "selections", "question_id", [question_id]))
-    training = _training_rows(rows, m, question_id)
-    attempts = _attempts(rows, m, question_id, training)
-    single = {question_id, *(row["id"] for row in (proposal, verdict, selection) if row)}
-    several = {row["id"] for row in (*attempts, *training)} | {attempt["answer_id"] or "" for attempt in attempts}
-    dropped = rows.dropped(m, [*single, *several])
-    for row in training:
-        spoilt = any(d["id"] == row["id"] for d in dropped)
-        row["trained"] = [] if spoilt else trained_on(rows.lineage, m, row["table"])
-    line = {"inputs/probe": ("collect", "solve", "judge"), "inputs/gold": ("collect", "solve.gold")}.get(
-        table, ("propose", *(("solve", "judge", "select") if question else ()))
-    )
-    made = (
-        ("ask_base", "advantage", "build", "validate", "train")
-        if selection or training
-        else ("advantage", "validate")
-    )
-    stages = _stages(rows.lineage, m, _in_its_wave(rows.lineage, m, (*line, *made), question))
-    weights = dict.fromkeys(trained["checkpoint"] for row in training for trained in row["trained"])
-    refusals = [d for d in dropped if d["id"] in single]
-    return {
-        "dropped": dropped,
-        "stages": stages,
-        "source": source_of(rows.lineage, m, table, question) if brought else None,
-        "fewshots": fewshots_of(rows, proposal),
-        "proposal": proposal and with_digest(proposal),
-        "question": question,
-        "contamination": _contamination(rows, m, question_id),
-        "attempts": attempts,
-        "verdict": verdict,
-        "filters": [] if brought else filters_of(stages, question, verdict, attempts, refusals),
-        "selection": selection,
-        "training_rows": training,
-        "checkpoints": [checkpoint(rows.lineage, digest) for digest in weights],
-    }
+def with_digest(row: Row) -> Row:
+    """A row that holds a prompt, with the SHA-256 of its text."""
+    return row | {"prompt_digest": hashlib.sha256(row["prompt"].encode()).hexdigest()} if "prompt" in row else row
 
 
-def _attempts(rows: Rows, m: Manifest, question_id: str, training: list[Row]) -> list[Row]:
-    """Every attempt, in the order they were sampled."""
-    answers = {row["attempt_id"]: row for row in rows.where(m, "answers", "question_id", [question_id])}
-    became: dict[str, list[str]] = defaultdict(list)
-    for row in training:
-        for attempt_id in row["attempts"]:
-            became[attempt_id].append(row["id"])
-    found = []
-    for attempt in rows.where(m, "attempts", "question_id", [question_id]):
-        answer = answers.get(attempt["id"], {})  # nobody judges an attempt at a gold question
-        read = {name: answer.get(name) for name in READ}
-        became_of = {"answer_id": answer.get("id"), **read, "became": became[attempt["id"]]}
-        found.append(with_digest(attempt) | became_of)
-    return sorted(found, key=lambda attempt: int(attempt["sample"]))
+def _dropped(rows: Rows, family: _Family, row_id: str, own: list[Placed], by_controls: bool) -> list[Placed]:
+    """The row itself first; a row that was never written is found by what it was made of."""
+    found, row = list(own), family.told.get(row_id)
+    ids = {*family.near, *(row.named("about") if row else ())}  # what it speaks of may never have been written
+    for m in family.rounds:
+        found += rows.dropped(m, ids, controls=by_controls) + rows.dropped(m, [row_id], "parents")
+    return list({(each.row["id"], each.row["stage"], each.row["reason"]): each for each in found}.values())
 
 
-def _training_rows(rows: Rows, m: Manifest, question_id: str) -> list[Row]:
-    found = []
-    for table, parents in MADE_OF.items():
-        kept = ["kept"] if table == "advantages" else []
-        for row in rows.where(m, table, "question_id", [question_id], ["id", "agreement", *parents, *kept]):
-            if row.get("kept", True):
-                found.append({"id": row["id"], "table": table, "agreement": row["agreement"]}
-                             | {"attempts": [row[parent] for parent in parents if row[parent]]})  # fmt: skip
+def _trained(rows: Rows, family: _Family, dropped: list[Placed]) -> dict[str, list[Row]]:
+    """Row of a table to train on -> the trainings that read it."""
+    spoilt = {each.row["id"] for each in dropped}
+    of_table: dict[str, list[Row]] = {}
+    found: dict[str, list[Row]] = {}
+    for name in family.near:
+        placed = family.told[name]
+        if placed.table.trains:
+            if placed.ref.path not in of_table:
+                of_table[placed.ref.path] = trained_on(rows, placed.ref, placed.round)
+            read = name not in spoilt and placed.row.get("kept", True)
+            found[name] = of_table[placed.ref.path] if read else []
     return found
 
 
-def _again(rows: Rows, m: Manifest, table: str, row: Row) -> Row:
-    trained = trained_on(rows.lineage, m, table)
-    attempts = [row[parent] for parent in MADE_OF[table] if row[parent]]
-    about = {"id": row["id"], "table": table, "agreement": row["agreement"]}
-    return about | {"attempts": attempts, "trained": trained}
+def _played(
+    rows: Rows, family: _Family, dropped: list[Placed], trained: dict[str, list[Row]]
+) -> Iterator[tuple[Manifest, str]]:
+    """The stages of what is told, as they were played: what wrote, refused or only looked at it, and trained."""
+    near = [family.told[name] for name in family.near]
+    wrote = {(each.round.round, each.key) for each in (*near, *dropped)}
+    trains = {(each["round"], each["stage"]) for reads in trained.values() for each in reads}
+    looked_at = {each.ref.digest for each in (family.around.values() or near)}
+    for m in rows.lineage.manifests:
+        for key, shown in {key: shown for shown, key in m.stages.items()}.items():  # it may have served two labels
+            if (m.round, key) in wrote or (_name(m), shown) in trains:
+                yield m, shown
+            elif m in family.rounds and (record := rows.record(m, shown)) and {*record.tables} == {DROPPED.name}:
+                given = (digests for digests in record.inputs.values() if isinstance(digests, list))
+                if looked_at & {digest for digests in given for digest in digests}:
+                    yield m, shown
 
 
-def _contamination(rows: Rows, m: Manifest, row_id: str) -> list[Row]:
-    hits = rows.where(m, "contamination", "row_id", [row_id])
-    protected = rows.by_id(hit["protected_id"] for hit in hits)
-    return [hit | {"protected": protected.get(hit["protected_id"])} for hit in hits]
+def _in_order(stage: Row) -> tuple[int, int]:
+    """As a round plays them: by the first table that each writes."""
+    places = [place for place, table in enumerate(TABLES) if table in stage["wrote"] and table != DROPPED.name]
+    return int(stage["round"].rpartition("/")[2]), min(places, default=len(TABLES))
 
 
-def _about_proposal(rows: Rows, m: Manifest, proposal: Row) -> dict[str, Any]:
-    return {
-        "stages": _stages(rows.lineage, m, ("propose", "validate")),
-        "fewshots": fewshots_of(rows, proposal),
-        "questions": questions_of(rows, m, proposal),
-    }
+def _filters(stages: list[Row], family: _Family, row_id: str, dropped: list[Placed]) -> Iterator[Row]:
+    """What each stage held the subject to, or what it became as a whole."""
+    if not family.spoken_of:
+        return
+    subject = family.subject
+    held = {row_id} if subject is None else {subject.row["id"], *line_of(leads(subject), family.told)}
+    held |= {name for name, placed in family.around.items() if held & {*placed.named("about")}}
+    rows: dict[str, list[Row]] = {}
+    for placed in (family.told[name] for name in family.near):
+        rows.setdefault(placed.ref.table, []).append(placed.row)
+    for each in dropped if subject is None else ():  # it was refused before it was written
+        rows.setdefault(each.row["table"], []).append(each.row)
+    for stage in stages:
+        verb = stage["stage"].partition(".")[0]
+        by_it = (each.row for each in dropped if each.row["stage"] == verb and each.row["id"] in held)
+        refusals = list({row["reason"]: row for row in by_it}.values())
+        tried = list(replayed(verb, stage["settings"].get("settings") or {}, rows, refusals))
+        if not tried and stage["wrote"] == [DROPPED.name]:  # it looked at each row, whatever its table
+            tried = [entry(verb, Rule("row expectations"))]
+        yield from tried
 
 
-def _about_weights(rows: Rows, m: Manifest, row: Row) -> dict[str, Any]:
-    """An answer to a benchmark's item, a step of the training, or what a reference said of a pair: weights that
-    only the training itself had are nowhere else."""
-    digest = row.get("checkpoint", m.candidate.digest if m.candidate else "")
-    roles = {"base": m.base, "champion": m.champion, "candidate": m.candidate}
-    item = rows.by_id([row["item_id"]]).get(row["item_id"]) if "item_id" in row else None
-    evaluated = "evaluate.sealed" if item and item["sealed"] else "evaluate"
-    asked = [f"{evaluated}.{role}" for role, ref in roles.items() if ref and ref.digest == digest]
-    return {
-        "stages": _stages(rows.lineage, m, asked if "item_id" in row else plays_of("train", m.stages)),
-        "item": item,
-        "checkpoints": [checkpoint(rows.lineage, digest)] if digest else [],
-    }
+def _digests(rows: Rows, own: Placed | None, family: _Family, trained: dict[str, list[Row]]) -> list[str]:
+    """Weights that were trained on what is told; that wrote the row, or what names it; that it was logged for."""
+    found = [each["checkpoint"] for reads in trained.values() for each in reads]
+    wrote = [own] if own else []
+    wrote += family.around.values() if not family.spoken_of else []
+    found += [str(each.row["checkpoint"]) for each in wrote if each.row.get("checkpoint")]
+    found += left_by(rows, own) if own else []
+    return [digest for digest in dict.fromkeys(found) if DIGEST.fullmatch(digest)]
 
 
-def _about_input(rows: Rows, m: Manifest, table: str, row_id: str, row: Row | None) -> dict[str, Any]:
-    """A seed, a benchmark's item, or what a seed hit."""
-    evaluations = rows.where(m, "evaluations", "item_id", [row_id]) if table == "inputs/benchmark_items" else []
-    digests = dict.fromkeys(row["checkpoint"] for row in evaluations)
-    seed = row["row_id"] if row and table == "contamination" else row_id
-    return {
-        "dropped": rows.dropped(m, [seed]),
-        "stages": _stages(rows.lineage, m, ("collect",)),
-        "source": source_of(rows.lineage, m, table, row),
-        "contamination": _contamination(rows, m, seed),
-        "evaluations": evaluations,
-        "checkpoints": [checkpoint(rows.lineage, digest) for digest in digests],
-    }
+def _told(rows: Rows, family: _Family, trained: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    tables: dict[str, list[Row]] = {}
+    for placed in sorted(family.told.values(), key=_order):
+        name, m = placed.row["id"], placed.round
+        entry: Row = {"relation": family.relation[name], "round": _name(m), "stage": _shown(placed)}
+        if source := source_of(rows, m, placed.table, placed.row):
+            entry["source"] = source
+        if name in trained:
+            entry["trained"] = trained[name]
+        tables.setdefault(placed.ref.table, []).append(entry | {"row": with_digest(placed.row)})
+    return {name: tables[name] for name in TABLES if name in tables}
 
 
-def _stages(lineage: Lineage, m: Manifest, names: Iterable[str]) -> list[Row]:
-    """Each once: a stage may have served two labels."""
-    keys = {m.stages[name]: name for name in names if name in m.stages}
-    return [stage_played(lineage, m, name) for name in keys.values()]
+def _order(placed: Placed) -> tuple[int, int, str]:
+    """By round, and by the first number of a row that is one: its place among its kind, mostly."""
+    places = (v for v in placed.row.values() if isinstance(v, int) and not isinstance(v, bool))
+    return placed.round.round, next(places, 0), placed.row["id"]
 
 
-def _in_its_wave(lineage: Lineage, m: Manifest, names: tuple[str, ...], question: Row | None) -> Iterator[str]:
-    """Stages as they were played for a question: those of a round in waves, in the wave that asked it."""
-    text = (question or {}).get("text") or (question or {}).get("question")
-    for name in names:
-        for shown in plays_of(name, m.stages):
-            number = int(shown.rpartition("-")[2]) if ".wave-" in shown else 0
-            if not number or text is None or in_wave(text, (number, num_waves(lineage, m))):
-                yield shown
+def _shown(placed: Placed) -> str:
+    return {key: shown for shown, key in placed.round.stages.items()}.get(placed.key, "")
 
 
-def _first(found: list[Row]) -> Row | None:
-    return found[0] if found else None
+def _name(m: Manifest) -> str:
+    return f"{m.recipe}/{m.round}"

@@ -45,13 +45,14 @@ def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
     weights = {ref.digest for ref in (m.base, m.champion, m.candidate) if ref}
     for controls in (False, True):  # a control builds on the round's own rows, never the other way round
         for name, parent in ((table.name, parent) for table in TABLES.values() for parent in table.parents):
-            refs, known = _written(opened, name, controls), opened.tables(*parent.tables, controls=controls)
+            refs, tables = _written(opened, name, controls), parent.tables or tuple(TABLES)
+            known = opened.tables(*tables, controls=controls)
             if known is None:
                 continue
-            what = f"a row of {' or '.join(parent.tables)}"
+            what = f"a row of {' or '.join(parent.tables) or 'any table'}"
             gone = list(_unknown(opened, refs, parent.column, _ids(known), what))
             if gone:
-                earlier = shelf.earlier(opened, *parent.tables, built_on=parent.relation != "names")
+                earlier = shelf.earlier(opened, *tables, built_on=parent.relation != "names")
                 known += earlier or []
                 gone = [] if earlier is None else list(_unknown(opened, refs, parent.column, _ids(known), what))
             yield from gone

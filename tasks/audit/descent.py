@@ -1,43 +1,16 @@
 """Descent: what was made of a row, forward through every round, to the checkpoints and their scores."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 from schemas.controls import arm_of
 from schemas.manifest import Manifest
-from schemas.training import READS, READS_BESIDE
-from tasks.audit.origins import items_of
-from tasks.audit.rows import Row, Rows, strings
-from tasks.audit.weights import checkpoint, trained_on
+from schemas.tables import TABLES
+from tasks.audit.rows import Placed, Row, Rows, edges, strings
+from tasks.audit.weights import checkpoint, left_by, trained_on
 from tasks.store.lineage import Lineage
 
-LASTING = (  # what later rounds name, too
-    "inputs/seeds", "inputs/probe", "inputs/gold", "inputs/benchmark_items", "selections", "attempts",
-    "preference_pairs",
-)  # fmt: skip
 DROPPED = ("id", "table", "stage", "reason", "figure", "threshold")
-LABELLED = "labelled"  # questions whose label came from a verdict or selection that was reached
-PARENTS: dict[str, dict[str, tuple[str, ...]]] = {  # table, in a round's order -> column -> what it may name
-    "proposals": {"fewshot_ids": ("inputs/seeds", "selections")},
-    "questions": {"proposal_id": ("proposals",)},
-    "contamination": {
-        "row_id": ("inputs/seeds", "inputs/gold", "questions"),
-        "protected_id": ("inputs/probe", "inputs/benchmark_items"),
-    },
-    "attempts": {"question_id": ("questions", "inputs/probe", "inputs/gold")},
-    "answers": {"attempt_id": ("attempts",)},
-    "verdicts": {"question_id": ("questions",)},
-    "probe_verdicts": {"question_id": ("inputs/probe",)},
-    "selections": {"question_id": ("questions",), "verdict_id": ("verdicts",)},
-    "base_samples": {"question_id": ("questions",)},
-    "sft_examples": {"attempt_id": ("attempts",), "question_id": (LABELLED, "inputs/gold")},
-    "preference_pairs": {
-        "chosen_attempt_id": ("attempts",), "rejected_attempt_id": ("attempts",),
-        "question_id": (LABELLED, "inputs/gold"),
-    },
-    "reference_logps": {"pair_id": ("preference_pairs",)},
-    "advantages": {"attempt_id": ("attempts",), "question_id": (LABELLED,)},
-    "evaluations": {"item_id": ("inputs/benchmark_items",)},
-}  # fmt: skip
 Made = dict[str, set[str]]  # table -> ids
 
 
@@ -52,89 +25,94 @@ class Descent:
     dropped: list[Row]
     """Each time that the row itself was dropped."""
     rounds: list[Row]
-    """Round, decision, `made` (table -> ids), `dropped` (of those, and refused questions), `trained`."""
+    """Round, decision, `made` (table -> ids), `dropped` (of those, and rows refused that were made of them),
+    `trained`."""
     checkpoints: list[Row]
-    """Trained on any of it, each with its scores; of an evaluation, what answered."""
+    """Trained on any of it, each with its scores; of a row that nothing was made of, what wrote it."""
     arm: str = ""
     """The control that wrote it: no round is built on that."""
 
 
 def follow(lineage: Lineage, row_id: str) -> Descent:
-    """Everything that was made of a row, few-shots of later rounds and what was made with them included.
+    """Everything that was made of a row or says something of it, few-shots of later rounds and what was made with
+    them included.
 
-    An attempt leads to what holds its text; of the label that it voted on it is one voice of many. Raises BadInput
-    for an id that is none or that no row has, Damaged if a file is not what was written.
+    What speaks of a row (a verdict, a selection) labels it: training rows made of that row are reached by it. An
+    attempt leads to what holds its text; of the label that it voted on it is one voice of many. Raises BadInput for
+    an id that is none or that no row has, Damaged if a file is not what was written.
     """
     rows = Rows(lineage)
     table, home = rows.home(row_id)
-    row, dropped = rows.find(row_id)
-    arm = arm_of(rows.control_of(row_id))
-    known: Made = {table.name: {row_id}} if row and not arm else {}
-    if known and row and table.name == "answers":
-        known = {"attempts": {row["attempt_id"]}}
-    weights = [str(row["checkpoint"])] if row and table.name == "evaluations" else []
-    if table.name == "train_steps" and home.candidate and not arm:
-        weights.append(home.candidate.digest)
+    own, dropped = rows.find(row_id)
+    arm = arm_of(rows.control_of(row_id)) if own else ""
+    known: Made = {table.name: {row_id}}
+    labelled = set(own.named("about")) if own else set()
     rounds = []
-    for m in lineage.manifests if known else ():
+    for m in lineage.manifests if own and not arm else ():
         if m.round >= home.round:
-            made = _made_in(rows, m, known)
+            made = _made_in(rows, m, known, labelled)
             told = _told(rows, m, made, known if m.round == home.round else {})
             rounds += [told] if told["made"] or told["trained"] or told["dropped"] else []
-            weights += [trained["checkpoint"] for trained in told["trained"]]
-            known = {name: known.get(name, set()) | made.get(name, set()) for name in LASTING}
-    checkpoints = [checkpoint(lineage, digest) for digest in dict.fromkeys(weights)]
-    return Descent(row_id, table.name, home.recipe, home.round, dropped, rounds, checkpoints, arm)
+            known = {name: known.get(name, set()) | made.get(name, set()) for name in {*known, *made}}
+    weights = [trained["checkpoint"] for told in rounds for trained in told["trained"]]
+    weights += _wrote(rows, own) if own and not rounds else []
+    return Descent(
+        row_id, table.name, home.recipe, home.round, [_as_told(each) for each in dropped], rounds,
+        [checkpoint(lineage, digest) for digest in dict.fromkeys(weights)], arm,
+    )  # fmt: skip
 
 
-def _made_in(rows: Rows, m: Manifest, known: Made) -> Made:
-    """Table -> ids of a round's rows that name a known row, or one that does."""
+def _made_in(rows: Rows, m: Manifest, known: Made, labelled: set[str]) -> Made:
+    """Table -> ids of a round's rows that name a known row, or one that does. `labelled` grows."""
     made: Made = {}
-    for table, columns in PARENTS.items():
-        for column, parents in columns.items():
-            wanted = {row_id for parent in parents for row_id in made.get(parent, set()) | known.get(parent, set())}
-            if found := rows.ids_where(m, table, column, strings(wanted)) if wanted else []:
-                made.setdefault(table, set()).update(found)
-        if table == "selections":
-            chosen = [*made.get(table, ()), *known.get(table, ())]
-            made[LABELLED] = {row["question_id"] for row in rows.where(m, table, "id", chosen, ["id", "question_id"])}
-    del made[LABELLED]
-    return made
+    sought: dict[tuple[str, str], int] = {}
+    grew = True
+    while grew:
+        grew = False
+        for table, parent in edges():
+            wanted = {name for of in parent.tables for name in (*known.get(of, ()), *made.get(of, ()))}
+            if table.trains:
+                wanted |= labelled
+            if len(wanted) == sought.get((table.name, parent.column), 0):
+                continue
+            sought[table.name, parent.column] = len(wanted)
+            for ref in m.tables.get(table.name, ()):
+                found = rows.values(ref, "id", parent.column, strings(wanted))
+                new = {*found} - made.get(table.name, set())
+                made[table.name] = made.get(table.name, set()) | new
+                grew = grew or bool(new)
+                for spoken in (each for each in table.edges if each.relation == "about" and new):
+                    labelled |= {*rows.values(ref, spoken.column, "id", strings(new))}
+    return {name: made[name] for name in TABLES if made.get(name)}
 
 
 def _told(rows: Rows, m: Manifest, made: Made, known: Made) -> Row:
-    proposals = made.get("proposals", set()) | known.get("proposals", set())
-    refused = {
-        item
-        for ref in (m.tables.get("proposals", []) if proposals else [])
-        for proposal_id, text in rows.columns(ref, "id", "text")
-        if proposal_id in proposals
-        for item in items_of(m, ref, proposal_id, text)
-    }
-    training = {
-        table: made.get(table, set()) | known.get(table, set())
-        for table in sorted({*READS.values(), *READS_BESIDE.values()})
-    }
-    dropped = rows.dropped(m, list(refused.union(*made.values(), *training.values())))
-    spoilt = {row["id"] for row in dropped}
-    for row in rows.where(m, "advantages", "id", list(training["advantages"]), ["id", "kept"]):
-        if not row["kept"]:
-            spoilt.add(row["id"])  # it only counted in what others are held against
-    spoilt |= _read_by_no_pair(rows, m, training["base_samples"])
-    trained = [read for table, ids in training.items() if ids - spoilt for read in trained_on(rows.lineage, m, table)]
+    reached = {name: made.get(name, set()) | known.get(name, set()) for name in {*made, *known}}
+    training = sorted(name for name in reached if TABLES[name].trains)
+    dropped = rows.dropped(m, {*chain(*made.values()), *chain(*(reached[name] for name in training))})
+    dropped += rows.dropped(m, {*chain(*reached.values())}, "parents")
+    spoilt = {each.row["id"] for each in dropped}
+    trained: dict[tuple[str, str], Row] = {}
+    for name in training:
+        for ref in m.tables.get(name, ()):
+            wanted = strings(reached[name] - spoilt)
+            there = rows.values(ref, "id", "id", wanted)
+            if "kept" in TABLES[name].schema.names:  # else it only counted in what others are held against
+                there = [kept for kept in rows.values(ref, "kept", "id", wanted) if kept]
+            for read in trained_on(rows, ref, m) if there else ():  # once, though each wave read a part of it
+                trained.setdefault((read["round"], read["method"]), read)
     return {
         "round": f"{m.recipe}/{m.round}",
         "decision": m.decision,
         "made": {table: sorted(ids) for table, ids in made.items()},
-        "dropped": [{name: row[name] for name in DROPPED} for row in dropped],
-        "trained": trained,
+        "dropped": [{name: each.row[name] for name in DROPPED} for each in dropped],
+        "trained": list(trained.values()),
     }
 
 
-def _read_by_no_pair(rows: Rows, m: Manifest, samples: set[str]) -> set[str]:
-    """Answers of the base at questions without a pair to train on."""
-    asked = {row["id"]: row["question_id"] for row in rows.where(m, "base_samples", "id", list(samples))}
-    pairs = rows.where(m, "preference_pairs", "question_id", list(asked.values()), ["id", "question_id"])
-    gone = {row["id"] for row in rows.dropped(m, [pair["id"] for pair in pairs])}
-    paired = {pair["question_id"] for pair in pairs if pair["id"] not in gone}
-    return {sample for sample, question in asked.items() if question not in paired}
+def _wrote(rows: Rows, own: Placed) -> list[str]:
+    return [own.row["checkpoint"]] if own.row.get("checkpoint") else left_by(rows, own)
+
+
+def _as_told(placed: Placed) -> Row:
+    return placed.row | {"round": f"{placed.round.recipe}/{placed.round.round}"}

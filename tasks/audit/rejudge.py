@@ -23,9 +23,9 @@ from schemas.settings import Judge, Select
 from tasks.answers.canonical import canonical
 from tasks.answers.equality import Compare, equality
 from tasks.answers.outcomes import Outcome
-from tasks.checks.band import ADMITTED, Admission
 from tasks.checks.judging import Judged, by_question, is_right, votes_on
 from tasks.checks.vote import Verdict
+from tasks.rules.select import ADMITTED, Admission
 from tasks.statistics.intervals import wilson
 from tasks.store.lineage import Lineage
 from tasks.store.objects import whole_file

@@ -5,17 +5,19 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.controls import is_control
-from schemas.errors import BadInput
-from schemas.manifest import Manifest, TableRef
-from schemas.table import Table
+from schemas.dropped import DROPPED
+from schemas.errors import BadInput, Damaged
+from schemas.manifest import Manifest, StageRecord, TableRef
+from schemas.table import Parent, Table
 from schemas.tables import TABLES
 from tasks.store.lineage import Lineage, open_lineages
 from tasks.store.objects import whole_file
@@ -23,9 +25,39 @@ from tasks.store.place import store_at
 
 Row = dict[str, Any]
 ROW_ID = re.compile(r"([a-z_]+)-(\d{4,9})-[0-9a-f]{20}")
-BY_PREFIX = {table.id_prefix: table for table in TABLES.values()}
 KEPT_BYTES = 200_000_000  # of files, packed as they are
 BATCH_ROWS = 4096
+
+
+class Placed(NamedTuple):
+    """A row, and where it stands."""
+
+    row: Row
+    ref: TableRef
+    round: Manifest
+
+    @property
+    def table(self) -> Table:
+        return TABLES[self.ref.table]
+
+    @property
+    def key(self) -> str:
+        """Of the stage that wrote it."""
+        return self.ref.path.rpartition("/")[2]
+
+    def named(self, *relations: str, alone: bool = False) -> list[str]:
+        """Ids of other rows in columns of these relations; `alone`: of columns that hold no more than one."""
+        found: list[str] = []
+        for parent in self.table.parents:
+            if parent.relation in relations and not (alone and parent.several):
+                value = self.row[parent.column]
+                found += value or () if parent.several else [value] if value else ()
+        return found
+
+
+def edges() -> Iterator[tuple[Table, Parent]]:
+    """Every column that says what a row is made of or about, in the order of the tables."""
+    return ((table, parent) for table in TABLES.values() for parent in table.edges)
 
 
 def open_row(store: Path | str, name: str) -> tuple[Lineage, str]:
@@ -64,6 +96,7 @@ class Rows:
     def __init__(self, lineage: Lineage) -> None:
         self.lineage = lineage
         self._parts: dict[str, _Part] = {}
+        self._records: dict[tuple[int, str], StageRecord | None] = {}
 
     def home(self, row_id: str) -> tuple[Table, Manifest]:
         """The table and the round that an id names. Raises BadInput for an id that is none, or an unknown round."""
@@ -73,7 +106,7 @@ class Rows:
             raise BadInput(f"{row_id}: {self.lineage.recipe}/{number} is not a published round")
         return table, found
 
-    def find(self, row_id: str) -> tuple[Row | None, list[Row]]:
+    def find(self, row_id: str) -> tuple[Placed | None, list[Placed]]:
         """A row as it stands in its table (None if it was refused before it got there), and each time it was dropped.
 
         Raises BadInput if there is neither.
@@ -84,21 +117,17 @@ class Rows:
             raise BadInput(f"{row_id}: no such row in {m.recipe}/{m.round}, neither kept nor dropped")
         return row, dropped
 
-    def dropped(self, m: Manifest, ids: Sequence[str]) -> list[Row]:
-        """Each time that one of these rows was dropped in a round."""
-        return [row | {"round": f"{m.recipe}/{m.round}"} for row in self.where(m, "dropped", "id", ids)]
+    def dropped(self, m: Manifest, ids: Iterable[str], column: str = "id", controls: bool = False) -> list[Placed]:
+        """Each time that one of these rows was dropped in a round, or, with `parents`, one that was made of them;
+        with `controls`, by its controls."""
+        return self.naming(m, DROPPED.name, column, list(ids), controls)
 
-    def dropped_by_controls(self, m: Manifest, ids: Sequence[str]) -> list[Row]:
-        """The same by the controls of a round."""
-        found = [row for ref in m.controls.get("dropped", []) for row in self._of(ref, "id", strings(ids), None)]
-        return [row | {"round": f"{m.recipe}/{m.round}"} for row in found]
-
-    def _dropped(self, m: Manifest, table: str, row_id: str) -> list[Row]:
+    def _dropped(self, m: Manifest, table: str, row_id: str) -> list[Placed]:
         """The first time for each reason: rounds that copied the row (an input, say) may drop it as well."""
         own = {ref.digest for ref in m.tables.get(table, [])}
         holders = [later for later in self.lineage.manifests if own & {r.digest for r in later.tables.get(table, [])}]
-        found = [row for holder in holders or [m] for row in self.dropped(holder, [row_id])]
-        return list({(row["stage"], row["reason"]): row for row in reversed(found)}.values())[::-1]
+        found = [placed for holder in holders or [m] for placed in self.dropped(holder, [row_id])]
+        return list({(each.row["stage"], each.row["reason"]): each for each in reversed(found)}.values())[::-1]
 
     def control_of(self, row_id: str) -> str:
         """The stage of a control that wrote a row, such as `train.control-seeds`; "" for the round's own rows."""
@@ -111,18 +140,19 @@ class Rows:
         }
         return next((shown for shown, key in m.stages.items() if key in wrote and is_control(shown)), "")
 
-    def where(
-        self, m: Manifest, table: str, column: str, values: Sequence[str], columns: list[str] | None = None
-    ) -> list[Row]:
-        """Rows of a round's table whose `column` (one of ids, or of lists of ids) is among the values, sorted by id.
+    def naming(
+        self, m: Manifest, table: str, column: str, ids: Sequence[str], controls: bool = False
+    ) -> list[Placed]:
+        """Rows of a round's table whose `column` (one of ids, or of lists of ids) is among these, sorted by id; with
+        `controls`, those of its controls alone.
 
         Raises Damaged if a file is not what was written.
         """
-        wanted = strings(values)
-        found = [row for ref in m.tables.get(table, []) for row in self._of(ref, column, wanted, columns)]
-        return sorted(found, key=lambda row: str(row["id"]))
+        refs, wanted = (m.controls if controls else m.tables).get(table, []), strings(ids)
+        found = [Placed(row, ref, m) for ref in refs for row in self._of(ref, column, wanted)]
+        return sorted(found, key=lambda placed: str(placed.row["id"]))
 
-    def by_id(self, ids: Iterable[str]) -> dict[str, Row]:
+    def by_id(self, ids: Iterable[str]) -> dict[str, Placed]:
         """Rows by their id, each from the round that its id names; those that are not in their table are left out."""
         homes: dict[tuple[str, int], list[str]] = defaultdict(list)
         for row_id in dict.fromkeys(ids):
@@ -130,29 +160,33 @@ class Rows:
             homes[table.name, m.round].append(row_id)
         rounds = {m.round: m for m in self.lineage.manifests}
         return {
-            row["id"]: row
+            row["id"]: Placed(row, ref, rounds[number])
             for (table_name, number), wanted in homes.items()
             for ref in rounds[number].written  # those of controls too
             if ref.table == table_name
-            for row in self._of(ref, "id", strings(wanted), None)
+            for row in self._of(ref, "id", strings(wanted))
         }
 
-    def ids_where(self, m: Manifest, table: str, column: str, wanted: pa.Array) -> list[str]:
-        """The ids alone, of any number of rows."""
-        found: list[str] = []
-        for ref in m.tables.get(table, []):
-            for part in self._parts_of(ref):
-                found += part.column("id").take(part.places(column, wanted)).to_pylist()
+    def record(self, m: Manifest, shown: str) -> StageRecord | None:
+        """The marker of a stage as it was played; None if it is gone, or not readable."""
+        key = m.stages[shown]
+        if (m.round, key) not in self._records:
+            self._records[m.round, key] = None
+            with suppress(Damaged):
+                self._records[m.round, key] = self.lineage.stage_record(m.round, shown.partition(".")[0], key)
+        return self._records[m.round, key]
+
+    def values(self, ref: TableRef, name: str, column: str = "", wanted: pa.Array | None = None) -> list[Any]:
+        """A column of a table: of any number of rows, or of those whose `column` is among the wanted."""
+        found: list[Any] = []
+        for part in self._parts_of(ref):
+            values = part.column(name)
+            found += (values if wanted is None else values.take(part.places(column, wanted))).to_pylist()
         return found
 
-    def columns(self, ref: TableRef, *names: str) -> Iterator[tuple[Any, ...]]:
-        """Some columns of all rows of a table."""
-        for part in self._parts_of(ref):
-            yield from zip(*(part.column(name).to_pylist() for name in names), strict=True)
-
-    def _of(self, ref: TableRef, column: str, wanted: pa.Array, columns: list[str] | None) -> Iterator[Row]:
-        for part in self._parts_of(ref):
-            yield from part.rows(part.places(column, wanted).to_pylist(), columns)
+    def _of(self, ref: TableRef, column: str, wanted: pa.Array) -> Iterator[Row]:
+        for part in self._parts_of(ref) if len(wanted) else ():
+            yield from part.rows(part.places(column, wanted).to_pylist())
 
     def _parts_of(self, ref: TableRef) -> Iterator["_Part"]:
         for name, digest in sorted(ref.files.items()):
@@ -186,10 +220,10 @@ class _Part:
         named = pc.is_in(pc.list_flatten(column), value_set=wanted)
         return pc.unique(pc.filter(pc.list_parent_indices(column), named))
 
-    def rows(self, places: list[int], columns: list[str] | None) -> Iterator[Row]:
+    def rows(self, places: list[int]) -> Iterator[Row]:
         """A batch at a time: a part may hold far more text than anyone asked for."""
         begin = taken = 0
-        for batch in self._file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False) if places else ():
+        for batch in self._file.iter_batches(BATCH_ROWS, use_threads=False) if places else ():
             end = begin + len(batch)
             until = bisect_left(places, end)
             for place in places[taken:until]:
@@ -207,14 +241,14 @@ def strings(values: Iterable[str]) -> pa.Array:
 
 
 def _parsed(row_id: str) -> tuple[Table, int]:
-    found = ROW_ID.fullmatch(row_id)
-    if found is None or found[1] not in BY_PREFIX:
-        known = ", ".join(sorted(BY_PREFIX))
+    found, tables = ROW_ID.fullmatch(row_id), {table.id_prefix: table for table in TABLES.values()}
+    if found is None or found[1] not in tables:
+        known = ", ".join(sorted(tables))
         raise BadInput(
             f"{row_id[:80] or 'an empty name'}: expected a row's id, such as questions-0001-0123456789abcdef0123; "
             f"tables are {known}"
         )
-    return BY_PREFIX[found[1]], int(found[2])
+    return tables[found[1]], int(found[2])
 
 
 def _plain(row: Row) -> Row:

@@ -3,16 +3,18 @@
 import hashlib
 from typing import Any
 
+from schemas.controls import is_control
 from schemas.errors import Damaged
-from schemas.manifest import Manifest, StageRecord
+from schemas.manifest import Manifest, StageRecord, TableRef
 from schemas.training import READS, READS_BESIDE
+from tasks.audit.rows import Placed, Rows
 from tasks.store.lineage import Lineage
 from tasks.waves import plays_of
 
 
-def stage_played(lineage: Lineage, m: Manifest, shown: str) -> dict[str, Any]:
+def stage_played(rows: Rows, m: Manifest, shown: str) -> dict[str, Any]:
     """A stage of a round: what decided its rows, and the checkpoint that it asked."""
-    record = _marker(lineage, m, shown)
+    record = _marker(rows, m, shown)
     prompts = [
         {"name": name, "text": text, "digest": hashlib.sha256(text.encode()).hexdigest()}
         for name, text in record.prompts.items()
@@ -20,11 +22,13 @@ def stage_played(lineage: Lineage, m: Manifest, shown: str) -> dict[str, Any]:
     model = record.inputs.get("model")
     return {
         "stage": shown,
+        "round": f"{m.recipe}/{m.round}",
         "key": record.key,
+        "wrote": sorted(record.tables),
         "played_in": record.reused_from or f"{m.recipe}/{m.round}",
         "settings": record.settings,
         "prompts": prompts,
-        "checkpoint": checkpoint(lineage, model) if model else None,
+        "checkpoint": checkpoint(rows.lineage, model) if model else None,
         "teacher": record.teacher,
         "url_engine": record.url_engine,
         "facts": record.facts,
@@ -57,35 +61,35 @@ def checkpoint(lineage: Lineage, digest: str) -> dict[str, Any]:
     }
 
 
-def trained_on(lineage: Lineage, m: Manifest, table: str) -> list[dict[str, Any]]:
-    """The trainings that read a table of this round: its own, and those of later rounds, if it was held, that took
-    its rows again."""
-    own = {ref.digest for ref in m.tables[table]}
+def trained_on(rows: Rows, ref: TableRef, since: Manifest) -> list[dict[str, Any]]:
+    """The trainings that read a table as a stage of this round wrote it: the round's own, and those of later rounds,
+    if it was held, that took its rows again."""
     found = []
-    for later in lineage.manifests:
-        if later.round < m.round or later.candidate is None:
+    for m in rows.lineage.manifests:
+        if m.round < since.round or m.candidate is None:
             continue
-        read = [
-            method
-            for record in (_marker(lineage, later, shown) for shown in plays_of("train", later.stages))
-            for method in record.figures["training_rows"]
-            if table in (READS[method], READS_BESIDE.get(method)) and own & set(record.inputs.get(table, ()))
-        ]
-        for method in dict.fromkeys(read):  # once, though each wave read a part of it
-            trained = {"round": f"{later.recipe}/{later.round}", "method": method}
-            found.append(trained | {"checkpoint": later.candidate.digest})
+        for shown in plays_of("train", m.stages):
+            record = _marker(rows, m, shown)
+            for method in record.figures["training_rows"]:
+                reads = ref.table in (READS[method], READS_BESIDE.get(method))
+                if reads and ref.digest in record.inputs.get(ref.table, ()):
+                    trained = {"round": f"{m.recipe}/{m.round}", "stage": shown, "method": method}
+                    found.append(trained | {"checkpoint": m.candidate.digest})
     return found
 
 
-def num_waves(lineage: Lineage, m: Manifest) -> int:
-    """How many waves a round in waves was to have; it may have ended before."""
-    return int(_marker(lineage, m, plays_of("solve", m.stages)[0]).inputs["wave"][1])
+def left_by(rows: Rows, placed: Placed) -> list[str]:
+    """Of a row that names no other, logged in a training: the round's candidate."""
+    m = placed.round
+    shown = {key: shown for shown, key in m.stages.items() if not is_control(shown)}.get(placed.key)
+    record = rows.record(m, shown) if shown and m.candidate and not placed.table.parents else None
+    return [m.candidate.digest] if record and m.candidate and "checkpoint" in record.figures else []
 
 
-def _marker(lineage: Lineage, m: Manifest, shown: str) -> StageRecord:
+def _marker(rows: Rows, m: Manifest, shown: str) -> StageRecord:
     """Raises Damaged if the marker of a stage that the manifest names is gone, or not readable."""
-    stage, key = shown.split(".")[0], m.stages[shown]
-    record = lineage.stage_record(m.round, stage, key)
+    record = rows.record(m, shown)
     if record is None:
-        raise Damaged(f"{lineage.marker(m.round, stage, key)}: gone, or no marker that this version can read")
+        gone = rows.lineage.marker(m.round, shown.partition(".")[0], m.stages[shown])
+        raise Damaged(f"{gone}: gone, or no marker that this version can read")
     return record

@@ -214,7 +214,7 @@ class ServerEngine:
                 if not fault.may_pass:
                     break
             except (TimeoutError, httpx.TimeoutException):
-                problem = f"no complete answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)"
+                problem = f"no answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)"
             except httpx.HTTPError as error:
                 problem = f"{error.__class__.__name__}: {error}"
             if attempt + 1 < TRIES:

@@ -2,6 +2,7 @@
 
 import re
 import string
+from collections.abc import Iterator
 from functools import lru_cache
 
 from schemas.pattern import full_match
@@ -12,6 +13,7 @@ from tasks.reading.blocks import blocks, inside, levelled
 from tasks.reading.numbering import numbered
 from tasks.reading.preambles import without_preamble
 from tasks.reading.turns import own_turn
+from tasks.rules import Rule, outcome
 
 MAX_ITEMS = 64
 """Most questions read from one completion; a model that counts on for ever gives no more."""
@@ -78,34 +80,29 @@ def tidy(text: str, filters: RuleFilters) -> str:
     return text.capitalize() if filters.capitalise else text
 
 
-def rule_violation(text: str, filters: RuleFilters) -> tuple[str, float, float] | None:
-    """Return the first rule that a question breaks as (reason, figure, threshold); None if it passes all.
+def form_rules(text: str, filters: RuleFilters) -> Iterator[Rule]:
+    """In their order: empty, answered (its answer stands in it), too_short and too_long (words against the bound),
+    keyword (how often), program, punctuation, nonascii, pattern (1 for a break, against 0)."""
+    words, opening = num_words(text), text.lstrip()[:40]
+    yield Rule("empty", words, 1, outcome(words == 0))
+    yield _broken("answered", bool(_ANSWERED.search(text)))
+    yield Rule("too_short", words, filters.min_words, outcome(words < filters.min_words))
+    yield Rule("too_long", words, filters.max_words, outcome(words > filters.max_words))
+    if filters.keywords:
+        hits = len(_keyword_pattern(filters.keywords).findall(text))
+        yield Rule("keyword", hits, 0, outcome(hits > 0))
+    if filters.forbid_programs:
+        yield _broken("program", opening.casefold().startswith("write a program"))
+    if filters.forbid_leading_punctuation:
+        yield _broken("punctuation", opening[:1] in set(string.punctuation))
+    if filters.forbid_leading_nonascii:
+        yield _broken("nonascii", not opening[:1].isascii())
+    if filters.pattern is not None:
+        yield _broken("pattern", not full_match(filters.pattern, text))
 
-    Reasons, in the order they are tried: empty, answered (its answer stands in it), too_short and too_long (words
-    against the bound), keyword (how often), program, punctuation, nonascii, pattern (1 for a break, against 0).
-    """
-    words = num_words(text)
-    if words == 0:
-        return "empty", 0.0, 1.0
-    if _ANSWERED.search(text):
-        return "answered", 1.0, 0.0
-    if words < filters.min_words:
-        return "too_short", float(words), float(filters.min_words)
-    if words > filters.max_words:
-        return "too_long", float(words), float(filters.max_words)
-    hits = len(_keyword_pattern(filters.keywords).findall(text)) if filters.keywords else 0
-    if hits:
-        return "keyword", float(hits), 0.0
-    opening = text.lstrip()
-    if filters.forbid_programs and opening.casefold().startswith("write a program"):
-        return "program", 1.0, 0.0
-    if filters.forbid_leading_punctuation and opening[0] in string.punctuation:
-        return "punctuation", 1.0, 0.0
-    if filters.forbid_leading_nonascii and not opening[0].isascii():
-        return "nonascii", 1.0, 0.0
-    if filters.pattern is not None and not full_match(filters.pattern, text):
-        return "pattern", 1.0, 0.0
-    return None
+
+def _broken(name: str, breaks: bool) -> Rule:
+    return Rule(name, int(breaks), 0, outcome(breaks))
 
 
 _ANSWERED = re.compile(

@@ -184,13 +184,18 @@ class Draft:
         figure: float | None = None,
         threshold: float | None = None,
         text: str | None = None,
+        parents: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """A row of `dropped`: what this stage did not keep, under its own id, and why."""
+        """A row of `dropped`: what this stage did not keep, under its own id, and why.
+
+        `parents`: what it was made of, if it was never written, so that no table of its own says it.
+        """
         name = table if isinstance(table, str) else table.name
         return {"id": row_id, "table": name, "stage": self.stage, "reason": reason} | {
             "figure": figure,
             "threshold": threshold,
             "text": text,
+            "parents": list(parents) or None,
         }
 
     def row_id(self, table: Table, *parents: object) -> str:

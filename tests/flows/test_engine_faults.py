@@ -68,7 +68,7 @@ LASTING = {
     "too long a prompt": ((400, b"maximum context length"), "HTTP 400.*maximum context length"),
     "wrong shape": ((200, {"choices": {}}), "no list of choices"),
     "never ends": (never_end, "bytes"),
-    "hangs": (hang, r"no complete answer in 1 s \(engine.timeout_seconds\)"),
+    "hangs": (hang, r"no answer in 1 s \(engine.timeout_seconds\)"),
     "hangs up": (hang_up, "RemoteProtocolError"),
 }
 

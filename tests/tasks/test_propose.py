@@ -88,6 +88,7 @@ def test_novelty_looks_at_seeds_earlier_rounds_and_this_batch(draft, play, monke
     assert sorted((row["text"], row["reason"]) for row in found) == [
         ("1+1+2+3", "not_new"), ("5+5+5+5", "not_new"), ("9+8+7+6", "not_new"), ("oops", "truncated")
     ]  # fmt: skip
+    assert [row["parents"] for row in found] == [["proposals-1"]] * 4, "no table of their own says it"
 
 
 def test_a_question_with_its_answer_in_the_midst_is_dropped_and_one_before_its_answer_is_kept(draft, play):
@@ -95,7 +96,7 @@ def test_a_question_with_its_answer_in_the_midst_is_dropped_and_one_before_its_a
     lists = " 5+4+3+2\nAnswer: 14\n**4.** 1+1+2+3 is \\boxed{7}, isn't it?\n(5) 6+4+3+2<|im_end|>"
     draft.write(PROPOSALS, [row | {"id": "proposals-1", "text": lists, "finish_reason": "stop"}])
     play(max_waves=1)
-    assert set(draft.read(draft.tables()["questions"])["text"].to_pylist()) == {"5+4+3+2", "6+4+3+2"}
+    assert {*draft.read(draft.tables()["questions"])["text"].to_pylist()} == {"5+4+3+2", "6+4+3+2"}
     assert draft.dropped() == {"answered": 1}
 
 

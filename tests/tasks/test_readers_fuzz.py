@@ -37,8 +37,9 @@ from tasks.novelty.index import NoveltyIndex, rouge_l_f1
 from tasks.novelty.runs import WordRuns
 from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, words_of
 from tasks.reading.attempts import final_answer
-from tasks.reading.proposals import MAX_ITEMS, parse_numbered_list, rule_violation, tidy
+from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
+from tasks.rules import first_refusal
 from tasks.sources import read_source
 
 from .hostile import FAULTS, JSON, TEXTS
@@ -112,8 +113,8 @@ def proposals(first: str, second: str) -> None:
         for text in (*items, first):
             tidied = tidy(text, FILTERS)
             assert tidy(tidied, FILTERS) == tidied and len(tidied) <= 2 * len(text) + 20
-            violation = rule_violation(tidied, FILTERS)
-            assert violation is None or [*map(type, violation)] == [str, float, float]
+            violation = first_refusal(form_rules(tidied, FILTERS))
+            assert violation is None or [*map(type, violation)] == [str, int, int, str]
 
 
 def new_texts(first: str, second: str) -> None:

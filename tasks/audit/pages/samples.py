@@ -118,7 +118,7 @@ def _in_turn(kinds: dict[str, pa.Table]) -> Iterator[tuple[str, Row]]:
 
 def _listed(kind: str, row: Row, story: Explained) -> Row:
     """What the list shows of a row; a vote has no text of its own."""
-    asked = story.question or {}
+    asked = story.subject or {}
     text = row.get(KEPT.get(kind, "text")) or asked.get("question") or asked.get("text", "")
     facts = {
         name: row[name]

@@ -62,29 +62,12 @@ function tabled(rows, columns) {
         isEmpty(row[name]) ? "" : row[name] instanceof Node ? row[name] : told(row[name])))))));
 }
 
-// Figures in one line, each with its name.
-function aside(row) {
-  const named = Object.entries(row).filter(([, value]) => !isEmpty(value));
-  return el("p", { class: "aside" }, ...named.map(([name, value]) => el("span", {}, `${words(name)} `, told(value))));
-}
+// Rows of every table that are told, each with how it stands to the row.
+const STANDS = { up: "it was made of this", itself: "the row itself", beside: "beside it", down: "made of it" };
 
-function question({ text, question: asked, ...more }) {
-  return el("div", {}, said(text ?? asked ?? "", "pre"), aside(more));
-}
-
-function votes({ classes, question_id, ...more }) {
-  const bars = (classes ?? []).map((one) => el("li", {}, said(one.answer),
-    el("meter", { min: 0, max: more.num_attempts, value: one.count, "aria-hidden": "true" }), `${one.count} of ${more.num_attempts}`));
-  return el("div", {}, el("ol", { class: "votes" }, ...bars), aside(more));
-}
-
-function attempts(rows) {
-  const marks = { 1: ["for", "agrees"], 0: ["against", "does not"] };
-  return tabled(rows.map((row) => {
-    const [look, word] = marks[row.reward] ?? ["soft", row.valid === false ? words(row.invalid_reason ?? "no answer") : "no vote"];
-    const canonical = row.canonical === row.answer ? null : row.canonical;
-    return { ...row, canonical, vote: el("span", { class: look }, word) };
-  }), { vote: "vote", answer: "answer", canonical: "read as", text: "text", became: "became" });
+function tables(found) {
+  return el("div", {}, ...Object.entries(found).flatMap(([name, entries]) => [el("h4", {}, words(name)),
+    told(entries.map(({ row, relation, ...more }) => ({ stands: STANDS[relation], ...row, ...more })))]));
 }
 
 const FILTERS = { stage: "stage", filter: "filter", figure: "figure", threshold: "threshold", outcome: "outcome" };
@@ -93,19 +76,9 @@ const FOLDED = true;
 const STORY = [
   ["dropped", "Dropped", (rows) => tabled(rows, DROPS)],
   ["source", "Where it came from", told],
-  ["question", "The question", question],
-  ["contamination", "Contamination", told],
-  ["verdict", "The vote", votes],
-  ["attempts", "Attempts", attempts],
-  ["item", "The benchmark's item", told],
-  ["questions", "Questions parsed from it", told],
-  ["evaluations", "Answers to it", told],
   ["filters", "Filters", (rows) => tabled(rows, FILTERS)],
-  ["selection", "Selected as", ({ text, question_id, verdict_id, ...more }) => aside(more)],
-  ["training_rows", "Became", told],
-  ["checkpoints", "Checkpoints trained on it", told, FOLDED],
-  ["fewshots", "Shown to the proposer", told, FOLDED],
-  ["proposal", "The proposal", told, FOLDED],
+  ["tables", "Table by table", tables],
+  ["checkpoints", "Checkpoints", told, FOLDED],
   ["row", "The row in its table", told, FOLDED],
   ["stages", "Stages, settings and prompts", told, FOLDED],
 ];

@@ -142,9 +142,10 @@ def test_search_and_filter_find_a_row_and_a_click_opens_its_why(read):
         "Dropped",
         "below_band",
         "0.25",
-        "Attempts",
-        "agrees",
-        "3 of 4",
+        "attempts",
+        "made of it",
+        "it was made of this",
+        "answer class",
         "Filters",
         "selfplay why questions-",
     ):

@@ -23,6 +23,10 @@ from tasks.store.parquet import table_ref, write_part
 QUICKSTART = Path(__file__).resolve().parents[3] / "deployments/recipes/quickstart.toml"
 HOSTILE = "# <script>window.hit=1</script>\n"
 KEY = "0" * 32
+WROTE = {
+    "proposals": "propose", "questions": "propose", "dropped": "select", "selections": "select",
+    "sft_examples": "build", "train_steps": "train",
+}  # fmt: skip
 NO_VOTE = {"votes": 1, "num_attempts": 4, "num_planned": 4, "num_valid": 4, "undecided": 0}
 
 
@@ -50,9 +54,10 @@ def publish(rounds, texts, decision="promoted", accuracy=0.8, alarms=(), **chang
     folder = lineage.round_folder(number)
     recipe, text = load_recipe(QUICKSTART)
     write_whole(folder / "recipe.toml", (HOSTILE + text).encode())
-    tables = {}
+    tables, stages = {}, ("alarms", "train", "propose", "select", "build")
+    keys = {stage: f"{place:032x}" for place, stage in enumerate(stages, 1)}
     for table, rows in _tables(number, texts).items():
-        home = folder / table.name / KEY
+        home = folder / table.name / keys.get(WROTE.get(table.name), KEY)
         write_part(home / "part-0000.parquet", table, rows)
         tables[table.name] = [table_ref(lineage.folder, home, table)]
     measured = {name: 0.1 * number for name in ("answer_entropy", "unanimous", "distinct_2", "near_duplicates")}
@@ -64,7 +69,6 @@ def publish(rounds, texts, decision="promoted", accuracy=0.8, alarms=(), **chang
         "train": {"training_rows": {"sft": len(texts)}},
         **{stage: {} for stage in ("propose", "select", "build")},
     }
-    keys = {stage: f"{place:032x}" for place, stage in enumerate(figures)}
     for stage, found in figures.items():
         record = StageRecord(
             stage=stage, key=keys[stage], inputs={"sft_examples": [tables["sft_examples"][0].digest]},

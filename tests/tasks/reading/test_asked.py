@@ -4,7 +4,8 @@ import pytest
 
 from schemas.settings import RuleFilters
 from tasks.reading.asked import question_alone
-from tasks.reading.proposals import parse_numbered_list, rule_violation
+from tasks.reading.proposals import form_rules, parse_numbered_list
+from tasks.rules import first_refusal
 
 ANY = RuleFilters(
     min_words=0, max_words=10**6, keywords=(), forbid_programs=False, forbid_leading_punctuation=False,
@@ -102,7 +103,7 @@ def test_two_tasks_are_not_one(behind):
 )
 def test_words_that_belong_to_the_question_stay(text):
     assert question_alone(text) == text
-    assert rule_violation(text, ANY) is None
+    assert first_refusal(form_rules(text, ANY)) is None
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_words_that_belong_to_the_question_stay(text):
     ],
 )
 def test_an_answer_in_the_midst_drops_the_question(text):
-    assert rule_violation(text, ANY) == ("answered", 1.0, 0.0)
+    assert first_refusal(form_rules(text, ANY)) == ("answered", 1, 0, "dropped")
 
 
 def test_a_mark_within_code_is_no_mark():

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.settings import RuleFilters
-from tasks.reading.proposals import MAX_ITEMS, parse_numbered_list, rule_violation, tidy
+from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
+from tasks.rules import first_refusal
 
 SERL = RuleFilters(
     min_words=4,
@@ -202,7 +203,7 @@ def test_parsing_never_raises_and_gives_tidy_items(text: str) -> None:
     assert len(items) <= MAX_ITEMS
     for item in items:
         assert item == tidy(item, SERL)
-        rule_violation(item, SERL)
+        list(form_rules(item, SERL))
 
 
 @pytest.mark.parametrize("piece", ["\n", "9. ", "9.\n", " ", "1", "\0", "10. a\n", "image ", "{"])
@@ -210,8 +211,13 @@ def test_a_megabyte_is_parsed_and_ruled_on_in_linear_time(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
     started = time.process_time()
     for item in [*parse_numbered_list(text, 9), text]:
-        rule_violation(item, SERL.model_copy(update={"max_words": 10**9}))
+        list(form_rules(item, SERL.model_copy(update={"max_words": 10**9})))
     assert time.process_time() - started < 2
+
+
+def violation_of(text: str, filters: RuleFilters) -> tuple[str, float | None, float | None] | None:
+    refusal = first_refusal(form_rules(text, filters))
+    return refusal and refusal[:3]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +238,7 @@ def test_a_megabyte_is_parsed_and_ruled_on_in_linear_time(piece: str) -> None:
     ],
 )
 def test_each_rule_names_its_figure_and_threshold(text: str, violation: tuple[str, float, float] | None) -> None:
-    assert rule_violation(text, SERL) == violation
+    assert violation_of(text, SERL) == violation
 
 
 @pytest.mark.parametrize(
@@ -246,13 +252,13 @@ def test_each_rule_names_its_figure_and_threshold(text: str, violation: tuple[st
     ],
 )
 def test_a_pattern_must_match_the_whole(text: str, kept: bool) -> None:
-    assert rule_violation(text, SUMS) == (None if kept else ("pattern", 1.0, 0.0))
+    assert violation_of(text, SUMS) == (None if kept else ("pattern", 1.0, 0.0))
 
 
 def test_switches_that_are_off_drop_nothing() -> None:
     free = SUMS.model_copy(update={"pattern": None, "max_words": 99})
     for text in ("draw", "Write a program now", "$", "É"):
-        assert rule_violation(text, free) is None
+        assert violation_of(text, free) is None
 
 
 def test_capitalising_destroys_latex_and_is_off() -> None:

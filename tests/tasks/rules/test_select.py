@@ -1,7 +1,7 @@
 """Claims about the order in which a question is refused."""
 
 from schemas.settings import Select
-from tasks.checks.band import ADMITTED, Admission
+from tasks.rules.select import ADMITTED, Admission
 
 SETTINGS = Select(min_agreement=0.25, max_agreement=0.75, max_questions=3, max_per_answer=2)
 TOUCHES = ("contaminated_exact", 1.0, None)

@@ -1,0 +1,26 @@
+"""How many training rows a question may become."""
+
+from collections.abc import Iterator, Sequence
+
+from schemas.settings import Build as Settings
+from tasks.pairing import distinct
+from tasks.rules import Row, Rows, Rule
+
+
+def caps(attempts: Sequence[Row], settings: Settings) -> Iterator[Rule]:
+    """Of valid attempts with their rewards: how many distinct solutions and pairs there are, and how many of them may
+    become rows."""
+    agreeing, others = (len(distinct([row for row in attempts if row["reward"] == r])) for r in (1.0, 0.0))
+    possible = {"solutions_per_question": agreeing}
+    if settings.pairs == "correct_incorrect":
+        possible["pairs_per_question"] = agreeing * others
+    for name, figure in possible.items():
+        cap = getattr(settings, name)
+        yield Rule(name, figure, cap, "passed" if figure <= cap else "capped")
+
+
+def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
+    text = {row["id"]: row["text"] for row in rows.get("attempts", ())}
+    voted = [row | {"text": text.get(row["attempt_id"])} for row in rows.get("answers", ()) if row["valid"]]
+    if rows.get("selections"):
+        yield from caps(voted, Settings.model_validate(settings))

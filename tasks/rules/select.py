@@ -1,0 +1,71 @@
+"""Which labels are trusted and still teach, apart from every protected row: contamination, the band, the caps."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from schemas.settings import Select as Settings
+from tasks.rules import Row, Rows, Rule, first_refusal, outcome
+
+Refusal = tuple[str, float | None, float | None]
+"""Reason, figure, threshold."""
+ADMITTED: Refusal = ("", None, None)
+
+
+class Admission:
+    """Admits questions one after the other, up to the caps: all, and those of one answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admitted = 0
+        self._per_answer: Counter[str] = Counter()
+
+    def admit(self, verdict: Row, contaminated: Refusal = ADMITTED) -> Refusal:
+        """Why the next question is refused."""
+        before = (self._per_answer[verdict["answer"]], self._admitted)
+        if refusal := first_refusal(selection_rules(verdict, self._settings, contaminated, *before)):
+            return refusal.name, refusal.figure, refusal.threshold
+        self._per_answer[verdict["answer"]] += 1
+        self._admitted += 1
+        return ADMITTED
+
+
+def off_band(verdict: Row, settings: Settings) -> str:
+    """Why a verdict gives no question to train on; "" if it does."""
+    refusal = first_refusal(band_rules(verdict, settings))
+    return refusal.name if refusal else ""
+
+
+def selection_rules(
+    verdict: Row, settings: Settings, contaminated: Refusal, of_answer: int | None, admitted: int | None
+) -> Iterator[Rule]:
+    """Contamination overrules what the vote says; the caps come last. `of_answer`, `admitted`: how many of its
+    answer, and in all, were admitted before it."""
+    limits = {"exact": None, "ngram": settings.ngram, "near": settings.near}
+    for kind, limit in limits.items():
+        if contaminated[0] == f"contaminated_{kind}":
+            yield Rule(*contaminated, "dropped")
+        elif kind == "exact" or limit is not None:
+            yield Rule(f"contaminated_{kind}", None, limit)
+    yield from band_rules(verdict, settings)
+    yield from _cap("answer_over_cap", of_answer, settings.max_per_answer)
+    yield from _cap("over_cap", admitted, settings.max_questions)
+
+
+def band_rules(verdict: Row, settings: Settings) -> Iterator[Rule]:
+    """The band is inclusive at both ends."""
+    agreement, least, most = verdict["agreement"], settings.min_agreement, settings.max_agreement
+    yield Rule("tie", agreement, None, outcome(verdict["tied"]))
+    yield Rule("no_valid_answer", verdict["num_valid"], 1, outcome(verdict["answer"] is None))
+    yield Rule("below_band", agreement, least, outcome(agreement < least))
+    yield Rule("above_band", agreement, most, outcome(agreement > most))
+
+
+def _cap(name: str, before: int | None, cap: int | None) -> Iterator[Rule]:
+    if cap is not None:
+        over = before is not None and before >= cap
+        yield Rule(name, (before or 0) + 1 if over else None, cap, outcome(over))
+
+
+def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
+    for verdict in rows.get("verdicts", ())[:1]:
+        yield from selection_rules(verdict, Settings.model_validate(settings), ADMITTED, None, None)
