@@ -20,8 +20,7 @@ from datasets import Dataset  # noqa: E402, F401
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer  # noqa: E402, F401
 
 from schemas.advantages import ADVANTAGES  # noqa: E402
-from schemas.dropped import DROPPED  # noqa: E402
-from schemas.manifest import CheckpointRef  # noqa: E402
+from schemas.manifest import CheckpointRef, ValidRows  # noqa: E402
 from schemas.preference_pairs import PREFERENCE_PAIRS  # noqa: E402
 from schemas.sft_examples import SFT_EXAMPLES  # noqa: E402
 from schemas.training import Train  # noqa: E402
@@ -102,16 +101,14 @@ def given(draft: Draft) -> dict:
             | tokens
             for i in range(7)
         ],
-        DROPPED: [],
     }
-    refs = []
+    inputs = {}
     for number, (table, content) in enumerate(rows.items(), 1):
         folder = draft.folder / table.name / f"{number:032x}"
         write_part(folder / "part-0000.parquet", table, content)
-        refs.append((table_ref(draft.lineage.folder, folder, table),))
+        inputs[table.name] = ValidRows(tables=(table_ref(draft.lineage.folder, folder, table),))
     model = keep_checkpoint(draft.lineage.objects, ROOT / "deployments/models/tiny")
-    names = ("sft_examples", "preference_pairs", "advantages", "invalid")
-    return {"model": model, "base": None} | dict(zip(names, refs, strict=True))
+    return {"model": model, "base": None} | inputs
 
 
 def kill_at(moment: list | int | None) -> list[int]:
