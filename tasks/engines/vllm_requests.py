@@ -67,9 +67,7 @@ class Asking(ServerEngine):
                 raise Stopped(f"vLLM refused a request: {fault}") from fault
             raise Down(str(fault)) from fault
         except TimeoutError as error:
-            raise Down(
-                f"no complete answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)"
-            ) from error
+            raise Down(f"no answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)") from error
         except (httpx.HTTPError, KeyError, TypeError) as error:
             raise Down(f"{error.__class__.__name__}: {error}") from error
 
