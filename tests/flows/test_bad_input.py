@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import main
-from flows.run import _answered
+from flows import main, nightly
+from flows.console import Console
+from flows.run import run_recipe
 from schemas.errors import Stopped
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -286,12 +287,14 @@ def test_no_permission(store, tmp_path, arguments, forbid, command, place, mode)
     assert snapshot(tmp_path) == before
 
 
-def test_a_permission_that_is_lost_under_way_is_no_bad_input_but_a_stop(tmp_path):
-    def play():
+def test_a_permission_that_is_lost_under_way_is_no_bad_input_but_a_stop(tmp_path, write_recipe, monkeypatch):
+    def play(*_):
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
+    monkeypatch.setattr(nightly, "nightly", play)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     with pytest.raises(Stopped, match=r"Permission denied.*run again to go on"):
-        _answered(play)
+        run_recipe(write_recipe(), tmp_path / "store", 1, Console())
 
 
 def test_a_store_that_may_only_be_read_is_read(store, arguments, forbid):
