@@ -8,15 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from flows.round import Round
-from schemas.controls import arm_of
+from schemas.controls import CHECKPOINTS, arm_of
 from schemas.errors import Stopped, ValidationFailed
-from schemas.expectations import Contract
 from schemas.losses import Optimiser, Sft
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from schemas.training import Train
 from tasks.train import train
-
-CHECKPOINTS = 4
 
 
 def play_controls(r: Round, evaluated: Callable[[Round, str, CheckpointRef], TableRef]) -> None:
@@ -75,24 +72,41 @@ def _again(
 ) -> StageRecord:
     """Play stages of the round again, each that is changed or that reads what one of these wrote; the last one's
     record. Rows of earlier rounds are left out."""
-    others: dict[str, TableRef] = {}
-    plays = list(r.plays.items())
+    others: dict[Place, TableRef] = {}
+    record, plays = r.records[until], list(r.plays.items())
     for shown, (stage, inputs) in plays[: [shown for shown, _ in plays].index(until) + 1]:
-        given = {name: _instead(value, others) for name, value in inputs.items()} | changes.get(shown, {})
-        if stage.__name__ in without or given == inputs:
-            continue
-        record = r.play(stage, label=label, **given)
-        others |= {ref.path: record.tables[name] for name, ref in r.records[shown].tables.items()}
+        touched = shown in changes or any(_place(ref) in others for value in inputs.values() for ref in _refs(value))
+        if touched and stage.__name__ not in without:
+            given = {name: _instead(value, others) for name, value in inputs.items()} | changes.get(shown, {})
+            record = r.play(stage, label=label, **given)
+            others |= {_place(ref): record.tables[name] for name, ref in r.records[shown].tables.items()}
     return record
 
 
-def _instead(value: Any, others: dict[str, TableRef]) -> Any:
+Place = tuple[str, str]
+
+
+def _place(ref: TableRef) -> Place:
+    return ref.path, ref.table
+
+
+def _refs(value: Any) -> list[TableRef]:
+    """The tables that an input of a stage is made of."""
+    if isinstance(value, TableRef):
+        return [value]
+    if isinstance(value, ValidRows):
+        return [*value.tables, *value.dropped]
+    return [ref for each in value for ref in _refs(each)] if isinstance(value, tuple) else []
+
+
+def _instead(value: Any, others: dict[Place, TableRef]) -> Any:
     """An input of a stage, with the other tables in the place of the round's own."""
     if isinstance(value, TableRef):
-        return others.get(value.path, value)
+        return others.get(_place(value), value)
     if isinstance(value, ValidRows):
-        own = [[others[ref.path] for ref in refs if ref.path in others] for refs in (value.tables, value.dropped)]
-        return ValidRows(tables=tuple(own[0]), dropped=tuple(own[1]))
-    if isinstance(value, tuple) and value and not isinstance(value[0], Contract):
-        return tuple(_instead(each, others) for each in value)
-    return value
+        own = [
+            tuple(others[_place(ref)] for ref in refs if _place(ref) in others)
+            for refs in (value.tables, value.dropped)
+        ]
+        return ValidRows(tables=own[0], dropped=own[1])
+    return tuple(_instead(each, others) for each in value) if isinstance(value, tuple) else value

@@ -169,6 +169,7 @@ def _digest(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_digest(entry) for entry in value]
     if isfunction(value):  # it is run by the stage
-        return {"name": value.__name__, "code": code_of(value)[0]}
+        code, versions = code_of(value)
+        return {"name": value.__name__, "code": code, "versions": versions}
     assert value is None or isinstance(value, str | int | float), f"not a stage input: {value!r}"
     return value

@@ -31,7 +31,7 @@ def learn(r: Round, rows: StageRecord) -> None:
     """Train a candidate on the rows that a stage built, and decide about it."""
     settings = r.recipe.train
     validated = checked(r, written(r))
-    watched(r, written(r))
+    watched(r, [ref for shown, made in r.records.items() if "." not in shown for ref in made.tables.values()])
     stop_if_invalid(validated.figures)
     stood = standing(r)
     trained = r.play(

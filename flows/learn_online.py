@@ -48,7 +48,9 @@ def learn_online(r: Round, play_wave: Callable[[Wave], StageRecord]) -> None:
         rows = play_wave(wave)
         made = written(r)[known:]
         probed += of_the_probe(made)
-        validated = checked(r, (*before, *made, *(ref for ref in probed if ref not in made)), wave.label)
+        brought = [*r.collected.tables.values()] if number > 1 else []
+        looked_at = [ref for ref in before if ref not in brought]
+        validated = checked(r, (*looked_at, *made, *(ref for ref in probed if ref not in made)), wave.label)
         waves += [*made, validated.tables["dropped"]]
         if not validated.figures["passed"]:
             break

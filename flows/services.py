@@ -90,9 +90,7 @@ def down(say: Say) -> None:
         for name, process in (("server", server), ("worker", worker)):
             say(f"{name}  {f'ended (pid {process.pid})' if process else 'was not running'}")
         if runs:
-            say(
-                f"{len(runs)} flow runs ended; what is complete is kept; the next run goes on from it"
-            )
+            say(f"{len(runs)} flow runs ended; what is complete is kept; the next run goes on from it")
 
 
 def _roles(state: State) -> tuple[tuple[str, Started | None], ...]:

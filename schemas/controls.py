@@ -12,6 +12,9 @@ class Controls(Section):
     else is the same."""
 
 
+CHECKPOINTS = 4
+"""Points of the training on gold alone, the best of which counts."""
+
 CONTROLS = {"control_seeds": "gold alone (at its best)", "control_random": "random label"}
 """Arm, as in a manifest's scores -> what it is called."""
 

@@ -69,7 +69,7 @@ class StageRecord(Record):
     prompts: dict[str, str]
     """Template -> its text, as it was."""
     code: str
-    """Digest of the stage's syntax tree and of the project files it imports."""
+    """Digest of the definitions that the stage, and the classes of what it is given, reach by name."""
     versions: dict[str, str]
     """Library -> version, of the libraries the stage uses."""
     facts: dict[str, Any] = Field(default_factory=dict)

@@ -105,7 +105,7 @@ def _with_attempts(gold: list[Row], attempts: list[Row]) -> Iterator[tuple[Row, 
 
 def _replayable(draft: Draft, replay: ValidRows | None) -> list[Row]:
     """SFT examples of earlier rounds, each attempt once, gold left out."""
-    rows = draft.read(replay).to_pylist() if replay and replay.tables else []
+    rows = draft.read(replay).to_pylist() if replay else []
     return list({row["attempt_id"]: row for row in rows if row["attempt_id"]}.values())
 
 

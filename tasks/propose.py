@@ -52,7 +52,7 @@ def propose(
     all earlier rounds, against which novelty is held.
     """
     seed_pool = [(row["id"], row["question"]) for row in draft.read(seeds).to_pylist()]
-    own_pool = [(row["id"], row["text"]) for row in draft.read(shown).to_pylist()] if shown.tables else []
+    own_pool = [(row["id"], row["text"]) for row in draft.read(shown).to_pylist()]
     known = [(seeds.digest, seed_pool), *((ref.digest, _as_admitted(draft, ref)) for ref in earlier)]
 
     admission = Admission(draft, settings, known)

@@ -46,6 +46,8 @@ def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
     for controls in (False, True):  # a control builds on the round's own rows, never the other way round
         for name, parent in ((table.name, parent) for table in TABLES.values() for parent in table.parents):
             refs, tables = _written(opened, name, controls), parent.tables or tuple(TABLES)
+            if parent.relation == "about":  # what is said of a row may be why it was dropped
+                tables = (*tables, "dropped")
             known = opened.tables(*tables, controls=controls)
             if known is None:
                 continue

@@ -94,9 +94,16 @@ def drop_shares(dropped: pa.Table, ids_of: Mapping[str, pa.ChunkedArray]) -> dic
     for table in sorted(pc.unique(seen["table"]).to_pylist()):
         rows = seen.filter(pc.equal(seen["table"], table))
         all_rows = len(pc.unique(pa.chunked_array([*ids_of[table].chunks, *rows["id"].chunks])))
-        for reason, count in sorted(Counter(rows["reason"].to_pylist()).items()):
+        for reason, count in sorted(_counted(rows).items()):
             shares[f"{table}.{reason}"] = count / all_rows
     return shares
+
+
+def _counted(dropped: pa.Table) -> Counter[str]:
+    """Reason -> rows, each once however often it was dropped for it."""
+    return Counter(
+        reason for _, reason in {*zip(*(dropped[name].to_pylist() for name in ("id", "reason")), strict=True)}
+    )
 
 
 def _votes(verdicts: pa.Table) -> tuple[Any, pa.ChunkedArray, Any, Any]:

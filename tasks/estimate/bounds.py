@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from schemas.controls import CHECKPOINTS
 from schemas.recipe import Recipe
 from tasks.sources import Sources
 
@@ -53,7 +54,7 @@ def _bound(recipe: Recipe, sources: Sources, weights: int, shown: str, waves: in
         answers = _answers(recipe, sources, sealed=".sealed." in shown)
         return _written(answers, answers, recipe.evaluate.max_tokens)
     if stage == "train":
-        return _trained(recipe, weights)
+        return _trained(recipe, weights * (CHECKPOINTS if label.startswith("control-seeds") else 1))
     if stage == "build" and recipe.build:
         own = (propose.target + gold) * (recipe.build.solutions_per_question + 2 * recipe.build.pairs_per_question)
         rows = round(own / (1 - recipe.build.gold_share - recipe.build.replay_share))

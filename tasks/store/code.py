@@ -1,7 +1,7 @@
 """The code behind a stage: every definition that it reaches by name, through the project's files, and no other.
 
 A file that gains a table, a method or an alarm changes only the stages that name it. What moves rows (tasks/store)
-decides nothing of them and is left out, but for their ids and their noise.
+decides nothing of them and is left out, but for their ids, their noise, and which of them are valid.
 """
 
 import ast
@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ("tasks", "schemas")
 MOVES_ROWS = "tasks.store"
-BEHIND_EVERY_STAGE = (("tasks.store.identity", "row_id"), ("tasks.store.identity", "random_seed"))
+BEHIND_EVERY_STAGE = tuple(("tasks.store.identity", name) for name in ("row_id", "random_seed", "valid"))
 
 Name = tuple[str, str]
 """A module and a definition in it; "" for all of the module."""

@@ -9,13 +9,12 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.engines import LOCAL, Executor
 from schemas.manifest import CheckpointRef, TableRef, Teacher, ValidRows
 from schemas.table import Table
 from schemas.tables import TABLES
-from tasks.store.identity import random_seed, row_id
+from tasks.store.identity import random_seed, row_id, valid
 from tasks.store.lineage import Lineage
 from tasks.store.objects import create_once, write_whole
 from tasks.store.parquet import create_part, read_part, read_parts, read_table, table_ref, write_part
@@ -76,9 +75,7 @@ class Draft:
         """Rows of an input table, sorted by id in each. Raises Damaged if a file is not what was written."""
         if isinstance(ref, TableRef):
             return read_table(self.lineage.folder, ref, TABLES[ref.table])
-        rows = pa.concat_tables([self.read(each) for each in ref.tables])
-        dropped = pa.chunked_array([c for each in ref.dropped for c in self.read(each)["id"].chunks], pa.string())
-        return rows.filter(pc.invert(pc.is_in(rows["id"], dropped)))
+        return valid([self.read(each) for each in ref.tables], [self.read(each) for each in ref.dropped])
 
     def checkpoint(self, ref: CheckpointRef) -> Path:
         """Folder of an input checkpoint."""

@@ -102,12 +102,12 @@ FAULTS = {
     "a newer store": (
         "store.json",
         lambda path: path.write_bytes(b'{"format": 3}'),
-        "format = 3: this version reads format 2; update the checkout",
+        "format = 4: this version reads format 3; update the checkout",
     ),
     "an older store": (
         "store.json",
         lambda path: path.write_bytes(b'{"format": 1}'),
-        "format = 1: this version reads format 2; begin a new store",
+        "format = 2: this version reads format 3; begin a new store",
     ),
     "a torn manifest": (
         "small/round-0001/manifest.json",

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.plan import plan_round
+from flows.preflight import preflight
 from schemas.tables import TABLES
 from tasks.audit.ancestry import explain
 from tasks.audit.examine import examine_store
@@ -48,6 +50,17 @@ def test_a_row_of_every_table_has_a_story(lineage):
     assert told == {*TABLES} - {"contamination", "base_samples", "reference_logps", "advantages", "inputs/gold"}, (
         "no sum repeats its words; SFT refers to nothing"
     )
+
+
+def test_a_control_plays_again_what_its_change_touches_and_no_more_after_a_promotion_too(lineage, tmp_path):
+    assert lineage.champion_round, "else no earlier round's rows are in question"
+    text = (lineage.store.parent / "synthetic.toml").read_text()
+    recipe = tmp_path / "controlled.toml"
+    recipe.write_text(text + "\n[controls]\nrandom_label = true\n")
+    plan = preflight(recipe, str(lineage.store))
+    shown = [planned.stage.split(".") for planned in plan_round(plan, lineage)]
+    again = [stage for stage, *label in shown if label == ["control-random"]]
+    assert again == ["judge", "select", "build", "validate", "train", "evaluate"]
 
 
 ADDED = {  # file of the project -> what stands in it -> what stands in its place

@@ -8,7 +8,9 @@ import pytest
 from flows.lines.story import story
 from schemas.errors import Damaged
 from tasks.audit.ancestry import explain
+from tasks.audit.closure import Shelf, orphans
 from tasks.audit.descent import follow
+from tasks.audit.integrity import Opened, open_tables
 from tasks.audit.rows import open_row
 from tasks.store.lineage import open_lineage
 from tasks.store.objects import write_whole
@@ -110,3 +112,11 @@ def test_a_store_in_a_bucket_tells_the_same(lineage, s3_store):
     there, row_id = open_row(s3_store, example)
     assert explain(there, row_id) == explain(lineage, example)
     assert follow(there, row_id) == follow(lineage, example)
+
+
+def test_a_seed_that_was_dropped_for_what_it_touches_is_no_missing_parent(lineage):
+    opened = Opened(lineage, lineage.manifests[0])
+    assert list(open_tables(opened)) == []
+    hits = [row for ref in opened.refs("contamination", controls=False) for row in opened.rows[ref.path].to_pylist()]
+    assert any(row["row_id"].startswith("seeds-") for row in hits), "else this shows nothing"
+    assert list(orphans(opened, Shelf(lineage))) == []

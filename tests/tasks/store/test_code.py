@@ -21,10 +21,10 @@ def test_a_stage_reaches_what_it_names_however_far_away_and_nothing_else():
     assert not modules & {"tasks.judge", "tasks.train", "schemas.verdicts", "schemas.recipe", "schemas.tables"}
 
 
-def test_what_moves_rows_does_not_count_but_for_ids_and_noise():
+def test_what_moves_rows_does_not_count_but_for_ids_noise_and_which_rows_are_valid():
     found, _ = reached((("tasks.build", "build"),))
     stored = {name for name in found if name[0].startswith("tasks.store")}
-    assert stored == {("tasks.store.identity", "row_id"), ("tasks.store.identity", "random_seed")}
+    assert stored == {("tasks.store.identity", name) for name in ("row_id", "random_seed", "valid")}
 
 
 def test_a_program_that_a_stage_starts_counts_whole():
