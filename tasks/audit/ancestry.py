@@ -105,7 +105,7 @@ def _family(rows: Rows, row_id: str, own: Placed | None, refused: list[Placed], 
     parents = [name for each in refused for name in each.row["parents"] or ()]
     up, left_out = above(rows, own.named("made_of", "about") if own else parents)
     line = line_of(leads(own) if own else parents, up)
-    subject = subject_of(row_id, table, line)
+    subject = subject_of(rows, m, row_id, table, line)
     found = (line | itself).get(subject or "")
     rounds = rounds_of(m, found)
     near: Found = {}
