@@ -93,6 +93,8 @@ class _Family:
     around: Found
     rounds: list[Manifest]
     spoken_of: bool
+    written: bool
+    """False of a row that was refused before."""
     subject: Placed | None
     left_out: int
 
@@ -103,7 +105,7 @@ def _family(rows: Rows, row_id: str, own: Placed | None, refused: list[Placed], 
     parents = [name for each in refused for name in each.row["parents"] or ()]
     up, left_out = above(rows, own.named("made_of", "about") if own else parents)
     line = line_of(leads(own) if own else parents, up)
-    subject = subject_of(row_id, table, line)
+    subject = subject_of(rows, m, row_id, table, line)
     found = (line | itself).get(subject or "")
     rounds = rounds_of(m, found)
     near: Found = {}
@@ -120,7 +122,7 @@ def _family(rows: Rows, row_id: str, own: Placed | None, refused: list[Placed], 
     relation |= {name: "down" if name in down else "beside" for name in (*near, *aside)}
     return _Family(
         told=up | itself | near | aside, relation=relation, near={*line, *itself, *of_subject}, around=near,
-        rounds=rounds, spoken_of=subject is not None, subject=found, left_out=left_out,
+        rounds=rounds, spoken_of=subject is not None, written=own is not None, subject=found, left_out=left_out,
     )  # fmt: skip
 
 
@@ -160,7 +162,7 @@ def _played(
     near = [family.told[name] for name in family.near]
     wrote = {(each.round.round, each.key) for each in (*near, *dropped)}
     trains = {(each["round"], each["stage"]) for reads in trained.values() for each in reads}
-    looked_at = {each.ref.digest for each in (family.around.values() or near)}
+    looked_at = {each.ref.digest for each in (family.around.values() or near if family.written else ())}
     for m in rows.lineage.manifests:
         for key, shown in {key: shown for shown, key in m.stages.items()}.items():  # it may have served two labels
             if (m.round, key) in wrote or (_name(m), shown) in trains:

@@ -39,12 +39,23 @@ def leads(placed: Placed) -> list[str]:
     return placed.named("about") or placed.named("made_of", alone=True)
 
 
-def subject_of(row_id: str, table: Table, line: Found) -> str | None:
-    """Of a row and its line, the one that others speak of and that goes back to none that others speak of."""
-    spoken_of = {name for _, parent in edges() if parent.relation == "about" for name in parent.tables}
-    subjects = [name for name, placed in line.items() if placed.ref.table in spoken_of]
+def subject_of(rows: Rows, m: Manifest, row_id: str, table: Table, line: Found) -> str | None:
+    """Of a row's line, the one that others do speak of and that goes back to none of which they do; else the row
+    itself, if others may speak of it."""
+    subjects = [name for name, placed in line.items() if _spoken_of(rows, rounds_of(m, placed), name)]
     first = [name for name in subjects if not line_of(leads(line[name]), line).keys() & {*subjects}]
-    return first[0] if first else row_id if table.name in spoken_of else None
+    may_be = any(table.name in parent.tables for _, parent in edges() if parent.relation == "about")
+    return first[0] if first else row_id if may_be else None
+
+
+def _spoken_of(rows: Rows, rounds: list[Manifest], row_id: str) -> bool:
+    speaking = [(table, parent) for table, parent in edges() if parent.relation == "about"]
+    return any(
+        rows.naming(m, table.name, parent.column, [row_id])
+        for table, parent in speaking
+        if _stands_in(row_id, parent.tables)
+        for m in rounds
+    )
 
 
 def rounds_of(m: Manifest, subject: Placed | None) -> list[Manifest]:

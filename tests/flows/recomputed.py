@@ -12,7 +12,38 @@ from .refiltered import check_filters
 from .reread import folded, said, sha
 
 TRAINING = {"sft_examples": "sft", "preference_pairs": "dpo"}
-ATTEMPTS_OF = {"sft_examples": ["attempt_id"], "preference_pairs": ["chosen_attempt_id", "rejected_attempt_id"]}
+MADE_OF = {  # what a row was made of or speaks of, by its columns
+    "proposals": ("fewshot_ids",),
+    "questions": ("proposal_id",),
+    "contamination": ("row_id", "protected_id"),
+    "attempts": ("question_id",),
+    "answers": ("attempt_id",),
+    "verdicts": ("question_id",),
+    "probe_verdicts": ("question_id",),
+    "selections": ("question_id", "verdict_id"),
+    "sft_examples": ("question_id", "attempt_id"),
+    "preference_pairs": ("question_id", "chosen_attempt_id", "rejected_attempt_id"),
+    "reference_logps": ("pair_id",),
+    "evaluations": ("item_id",),
+}
+MADE_OF_ORDER = (
+    "inputs/seeds", "inputs/probe", "inputs/benchmark_items", "proposals", "questions", "attempts", "answers",
+    "verdicts", "probe_verdicts", "selections", "contamination", "sft_examples", "preference_pairs",
+    "reference_logps", "train_steps", "evaluations",
+)  # fmt: skip
+SPEAKS = {"contamination": "row_id", "answers": "attempt_id"} | dict.fromkeys(
+    ("verdicts", "probe_verdicts", "selections"), "question_id"
+)
+
+
+def kind(row_id):
+    prefix = row_id.split("-")[0]
+    return f"inputs/{prefix}" if prefix in ("seeds", "probe", "benchmark_items") else prefix
+
+
+def named_by(table, row):
+    values = [row[column] for column in MADE_OF.get(table, ())]
+    return {one for value in values for one in (value if isinstance(value, list) else [value])}
 
 
 class Recomputed:
@@ -20,36 +51,124 @@ class Recomputed:
 
     def __init__(self, lineage):
         self.lineage = lineage
+        self.files = {}
 
     def agree(self, story):
         """Assert that a story is what this lineage holds."""
         row_id, played = story["id"], self.lineage.home(story["id"])
         row = self.lineage.row(row_id)
         assert (story["recipe"], story["round"]) == (self.lineage.recipe, played.number)
-        assert story["table"].split("/")[-1] == row_id.split("-")[0]
+        assert story["table"] == kind(row_id)
         assert story["decision"] == played.manifest["decision"]
-        assert story["arm"] == "", "no control was played"
+        assert (story["arm"], story["left_out"]) == ("", 0), "no control was played"
         self.same(story["row"], row)
         assert row or played.dropped[row_id]
+        subject = self.subject_of(row_id, row)
+        self.same(story["subject"], subject and self.lineage.row(subject))
+        self.told(story, row_id, row, subject, played)
         self.dropped(story, row_id, played)
-        self.stages(story["stages"], played)
-        table, question = row_id.split("-")[0], self.question_of(row_id, row)
-        if question:
-            self.question(story, question, played)
-        elif table == "proposals":
-            self.proposal(story, row, played)
-        elif table == "evaluations":
-            self.same(story["item"], self.lineage.row(row["item_id"]))
+        self.stages(story, subject, played)
+        if subject and not subject.startswith("seeds"):
+            self.question(story, subject, played)
+        elif story["table"] == "proposals":
+            self.proposal(row, played)
+            self.asked(story, "propose", played.manifest["champion"]["digest"])
+        elif story["table"] == "evaluations":
             assert row["answer"] == said(row["text"])
             assert row["correct"] == (said(row["text"]) == row["reference"])
             self.checkpoints(story["checkpoints"], [row["checkpoint"]])
-        elif table == "reference_logps":
-            assert self.lineage.row(row["pair_id"])["prompt"]
-            self.checkpoints(story["checkpoints"], [row["checkpoint"]] if row["checkpoint"] else [])
-        elif table == "train_steps":
+        elif story["table"] == "train_steps":
             self.checkpoints(story["checkpoints"], [played.manifest["candidate"]["digest"]])
+        if story["table"].startswith("inputs"):
+            self.source(story["source"], row, played)
         else:
-            self.input(story, row, played)
+            assert story["source"] is None
+        if not subject or subject.startswith("seeds"):
+            self.filters_of_no_question(story)
+
+    def filters_of_no_question(self, story):
+        """What is no question went through no filter: validation alone looked at it, if a table of it was there."""
+        looked = {"stage": "validate", "filter": "row expectations", "figure": None, "threshold": None}
+        assert story["filters"] in ([], [looked | {"outcome": "passed"}])
+
+    def subject_of(self, row_id, row):
+        """The question or probe row, or the seed, that others speak of."""
+        while row_id.split("-")[0] not in ("questions", "probe", "seeds"):
+            table = kind(row_id)
+            if table not in MADE_OF or table in ("proposals", "evaluations"):
+                return None
+            row_id = row[SPEAKS.get(table, MADE_OF[table][0])]
+            row = self.lineage.row(row_id)
+        return row_id
+
+    def told(self, story, row_id, row, subject, played):
+        """Which rows, how they stand to it, where they lie, and what they say."""
+        up, ids = set(), named_by(kind(row_id), row or {}) if row else set(self.parents_of(row_id, played))
+        while ids:
+            up |= (new := {one for one in ids if one and self.lineage.row(one)} - up)
+            ids = {parent for one in new for parent in named_by(kind(one), self.lineage.row(one))}
+        rounds, around = [played], set()
+        if subject:
+            home = self.lineage.home(subject)
+            rounds = (
+                [played]
+                if subject.startswith(("probe", "seeds"))
+                else list({home.number: home, played.number: played}.values())
+            )
+        ids = {subject or row_id}
+        while ids:
+            new = {
+                other["id"]
+                for number in rounds
+                for table, columns in MADE_OF.items()
+                for other in number.tables[table]
+                for column in columns
+                if (
+                    other[column] in ids
+                    if not isinstance(other[column], list)
+                    else not subject and row_id in other[column]
+                )
+            }
+            around |= (new := new - around)
+            ids = new if subject else set()
+        if kind(row_id) == "inputs/seeds":
+            around |= {shown["id"] for shown in played.tables["proposals"] if row_id in shown["fewshot_ids"]}
+        around -= {row_id, *up}
+        hits = (self.lineage.row(one) for one in around if one.startswith("contamination"))
+        aside = {hit["protected_id"] for hit in hits} - {row_id, *up, *around}
+        down, before = {row_id}, 0
+        while len(down) > before:
+            before = len(down)
+            down |= {
+                one
+                for one in around
+                if (
+                    named_by(kind(one), self.lineage.row(one)) - {self.lineage.row(one)[SPEAKS[kind(one)]]}
+                    if kind(one) in SPEAKS
+                    else named_by(kind(one), self.lineage.row(one))
+                )
+                & down
+            }
+        relation = (
+            dict.fromkeys(around | aside, "beside") | dict.fromkeys(down & around, "down") | dict.fromkeys(up, "up")
+        )
+        relation |= {row_id: "itself"} if row else {}
+        entries = {e["row"]["id"]: (table, e) for table, entries in story["tables"].items() for e in entries}
+        assert {one: e["relation"] for one, (_, e) in entries.items()} == relation
+        for one, (table, e) in entries.items():
+            home, stands = self.lineage.home(one), self.lineage.row(one)
+            self.same(e["row"], stands)
+            assert (table, e["round"]) == (kind(one), f"{self.lineage.recipe}/{home.number}")
+            assert home.manifest["stages"][e["stage"]] == stands["_key"]
+            assert ("source" in e) == table.startswith("inputs")
+            if "source" in e:
+                self.source(e["source"], stands, home)
+        order = [*story["tables"]]
+        assert order == sorted(order, key=[*MADE_OF_ORDER].index)
+
+    def parents_of(self, row_id, played):
+        """Of a row that was refused before it was written: what its refusal says."""
+        return {parent for refused in played.dropped[row_id] for parent in refused["parents"] or ()}
 
     def same(self, told, row):
         """A row as it stands, and its prompt's digest beside it."""
@@ -60,28 +179,43 @@ class Recomputed:
             assert "prompt" not in row or told["prompt_digest"] == sha(row["prompt"])
 
     def dropped(self, story, row_id, played):
-        told = {(d["stage"], d["reason"], d["figure"], d["threshold"]) for d in story["dropped"] if d["id"] == row_id}
-        assert told == {(d["stage"], d["reason"], d["figure"], d["threshold"]) for d in played.dropped[row_id]}
-
-    def question_of(self, row_id, row):
-        if row_id.split("-")[0] in ("questions", "probe"):
-            return row_id
-        named = (row or {}).get("question_id") or (row or {}).get("row_id") or ""
-        return "" if named.startswith("seeds") else named
+        known = ("id", "table", "stage", "reason", "figure", "threshold", "text", "parents")
+        rounds = {f"{self.lineage.recipe}/{number}": round for number, round in self.lineage.rounds.items()}
+        for d in story["dropped"]:
+            (found,) = [
+                r
+                for r in rounds[d["round"]].dropped[d["id"]]
+                if (r["stage"], r["reason"]) == (d["stage"], d["reason"])
+            ]
+            assert {name: found[name] for name in known} == {name: d[name] for name in known}
+        told = {(d["id"], d["stage"], d["reason"]) for d in story["dropped"]}
+        near = {e["row"]["id"] for entries in story["tables"].values() for e in entries if e["relation"] != "up"}
+        expected = {
+            (d["id"], d["stage"], d["reason"])
+            for dropped in played.dropped.values()
+            for d in dropped
+            if d["id"] in near | {row_id} or row_id in (d["parents"] or ())
+        }
+        assert told >= expected
 
     def question(self, story, question_id, played):
         row, probe = self.lineage.row(question_id), question_id.startswith("probe")
-        self.same(story["question"], row)
-        assert story["item"] is None
-        assert (story["source"] is not None) == probe
+        home = played if probe else self.lineage.home(question_id)
         if not probe:
-            self.origins(story, question_id, row, played)
-        self.votes(story, question_id, probe, played)
+            self.origins(story, question_id, row, home)
+        self.votes(story, question_id, probe, home)
         if not probe:
-            check_filters(story, question_id, row, played)
-            chosen = row is not None and "select" not in {d["stage"] for d in played.dropped[question_id]}
-            self.selected(story, row and row["text"], chosen)
-        self.training(story, question_id, played)
+            check_filters(story, question_id, row, home)
+            chosen = row is not None and "select" not in {d["stage"] for d in home.dropped[question_id]}
+            self.selected(story, row and row["text"], chosen, question_id)
+        else:
+            self.filters_of_no_question(story)
+        self.training(story, question_id, home)
+
+    def rows(self, story, table, question_id=None):
+        """Rows that are told of a table; of this question alone."""
+        found = [e["row"] for e in story["tables"].get(table, ())]
+        return [row for row in found if question_id is None or row["question_id"] == question_id]
 
     def origins(self, story, question_id, row, played):
         """The proposal, by its name or by the hash that is the question's id; few-shots, whose words it was shown."""
@@ -93,33 +227,36 @@ class Recomputed:
             if question_id.endswith(sha("\0".join(["questions", seed, "", proposal["id"], str(item)]))[:20])
         ]
         assert len(proposals) == 1
-        assert row is None or row["proposal_id"] == proposals[0]["id"]
+        assert {proposals[0]["id"]} == ({row["proposal_id"]} if row else self.parents_of(question_id, played))
         text = row["text"] if row else played.dropped[question_id][0]["text"]
         assert text in " ".join(proposals[0]["text"].split())
-        self.proposal(story | {"row": story["proposal"]}, proposals[0], played, alone=False)
+        assert proposals[0]["id"] in {told["id"] for told in self.rows(story, "proposals")}
+        self.proposal(proposals[0], played)
+        self.asked(story, "propose", played.manifest["champion"]["digest"])
 
-    def proposal(self, story, proposal, played, alone=True):
-        self.same(story["row"], proposal)
-        assert [shot["id"] for shot in story["fewshots"]] == proposal["fewshot_ids"]
-        for shot in story["fewshots"]:
-            self.same(shot, self.lineage.row(shot["id"]))
+    def proposal(self, proposal, played):
+        for shot in map(self.lineage.row, proposal["fewshot_ids"]):
             assert (shot.get("question") or shot["text"]) in proposal["prompt"]
             assert shot["id"].startswith("seeds") or self.lineage.home(shot["id"]).manifest["decision"] == "promoted"
-        self.asked(story, "propose", played.manifest["champion"]["digest"])
-        if alone:
-            admitted = {row["id"] for row in played.named("questions", "proposal_id", proposal["id"])}
-            assert {q["id"] for q in story["questions"] if not q["refused"]} == admitted
-            for q in story["questions"]:
-                assert not q["refused"] or played.dropped[q["id"]][0]["reason"] == q["refused"]
-                assert q["text"] in " ".join(proposal["text"].split())
+        for question in played.named("questions", "proposal_id", proposal["id"]):
+            assert question["text"] in " ".join(proposal["text"].split())
 
-    def stages(self, told, played):
-        """What each stage's own marker says, and what the recipe said; the checkpoint it asked."""
-        for stage in told:
+    def stages(self, story, subject, played):
+        """What each stage's own marker says, and what the recipe said; the checkpoint it asked. All that wrote what
+        is near, refused it, looked at it or trained on it."""
+        rounds = {f"{self.lineage.recipe}/{number}": round for number, round in self.lineage.rounds.items()}
+        told = {(stage["round"], stage["stage"]) for stage in story["stages"]}
+        assert told >= {(d["round"], d["stage"]) for d in story["dropped"]}
+        entries = [e for entries in story["tables"].values() for e in entries]
+        assert told >= {(e["round"], e["stage"]) for e in entries if e["relation"] in ("itself", "down")}
+        assert told >= {(t["round"], t["stage"]) for e in entries for t in e.get("trained", ())}
+        for stage in story["stages"]:
+            played = rounds[stage["round"]]
             name, key = stage["stage"].split(".")[0], played.manifest["stages"][stage["stage"]]
             marker = played.markers[f"{name}-{key}"]
             own = {part: marker[part] for part in ("key", "settings", "facts", "figures", "code", "versions")}
             assert {part: stage[part] for part in own} == own
+            assert stage["wrote"] == sorted(marker["tables"])
             assert stage["played_in"] == (marker["reused_from"] or f"{self.lineage.recipe}/{played.number}")
             section = played.recipe["validation" if name == "validate" else name] if name != "collect" else {}
             for setting, value in section.items():
@@ -141,75 +278,74 @@ class Recomputed:
     def votes(self, story, question_id, probe, played):
         """Each attempt read anew, and counted anew."""
         attempts = played.named("attempts", "question_id", question_id)
-        assert [a["sample"] for a in story["attempts"]] == sorted(a["sample"] for a in attempts)
-        assert {a["id"] for a in story["attempts"]} == {a["id"] for a in attempts}
+        told = {a["id"] for a in self.rows(story, "attempts", question_id)}
+        assert told == {a["id"] for a in attempts}
+        verdicts = self.rows(story, "probe_verdicts" if probe else "verdicts", question_id)
         if not attempts:
-            assert story["verdict"] is None
+            assert verdicts == []
             return
         ballots = {a["id"]: said(a["text"]) if a["finish_reason"] == "stop" else None for a in attempts}
         classes = Counter(ballot for ballot in ballots.values() if ballot)
         ranked = sorted(classes.items(), key=lambda entry: (-entry[1], entry[0]))
         tied = len(ranked) > 1 and ranked[0][1] == ranked[1][1]
         label = ranked[0][0] if ranked and not tied else None
-        verdict = story["verdict"]
-        self.same(verdict, *played.named("probe_verdicts" if probe else "verdicts", "question_id", question_id))
+        (verdict,) = verdicts
         assert verdict["votes"] == (ranked[0][1] if ranked else 0)
         assert [(c["answer"], c["count"]) for c in verdict["classes"]] == ranked
         assert (verdict["answer"], verdict["tied"], verdict["num_valid"]) == (label, tied, sum(classes.values()))
         assert verdict["agreement"] == (ranked[0][1] / len(attempts) if ranked else 0)
-        for told in story["attempts"]:
-            self.same(told, self.lineage.row(told["id"]))
-            ballot = ballots[told["id"]]
-            (answer,) = played.named("answers", "attempt_id", told["id"])
-            assert told["answer_id"] == answer["id"]
-            for name in ("answer", "source", "invalid_reason"):
-                assert told[name] == answer[name]
-            assert (told["canonical"], told["valid"]) == (ballot, ballot is not None)
-            assert told["reward"] == (None if label is None else float(ballot == label))
-            assert told["answer_class"] == ([form for form, _ in ranked].index(ballot) if ballot else -1)
-            assert told["checkpoint"] == played.manifest["champion"]["digest"]
+        answers = {answer["attempt_id"]: answer for answer in self.rows(story, "answers", question_id)}
+        assert answers.keys() == told
+        for attempt_id, answer in answers.items():
+            ballot = ballots[attempt_id]
+            assert (answer["canonical"], answer["valid"]) == (ballot, ballot is not None)
+            assert answer["reward"] == (None if label is None else float(ballot == label))
+            assert answer["answer_class"] == ([form for form, _ in ranked].index(ballot) if ballot else -1)
+            assert self.lineage.row(attempt_id)["checkpoint"] == played.manifest["champion"]["digest"]
         self.asked(story, "solve", played.manifest["champion"]["digest"])
         if probe:
             assert verdict["correct"] == (None if label is None else label == verdict["reference"])
             assert verdict["reference"] == self.lineage.row(question_id)["reference"]
 
-    def selected(self, story, text, kept):
-        selection = story["selection"]
-        assert (selection is not None) == kept
-        if kept:
-            self.same(selection, self.lineage.row(selection["id"]))
-            assert (selection["text"], selection["answer"]) == (text, story["verdict"]["answer"])
-        for hit in story["contamination"]:
-            assert folded(hit["protected"]["question"]) == folded(text)
-            self.same(hit["protected"], self.lineage.row(hit["protected_id"]))
+    def selected(self, story, text, kept, question_id):
+        selections = self.rows(story, "selections", question_id)
+        assert (len(selections) == 1) == kept
+        for selection in selections:
+            (verdict,) = self.rows(story, "verdicts", question_id)
+            assert (selection["text"], selection["answer"]) == (text, verdict["answer"])
+        for hit in self.rows(story, "contamination"):
+            assert folded(self.lineage.row(hit["protected_id"])["question"]) == folded(text)
 
     def training(self, story, question_id, played):
-        """The rows it became; the rounds that trained on them: its own, and while it was held, those after it."""
-        rows = {
-            row["id"]: (table, [row[column] for column in ATTEMPTS_OF[table]])
-            for table in TRAINING
-            for row in played.named(table, "question_id", question_id)
-        }
-        assert {row["id"]: (row["table"], row["attempts"]) for row in story["training_rows"]} == rows
-        assert {row["agreement"] for row in story["training_rows"]} <= {(story["verdict"] or {}).get("agreement")}
-        for attempt in story["attempts"]:
-            assert set(attempt["became"]) == {i for i, (_, made_of) in rows.items() if attempt["id"] in made_of}
+        """The rounds that trained on the rows it became: its own, and while it was held, those after it."""
+        agreement = {verdict["agreement"] for verdict in self.rows(story, "verdicts", question_id)}
         weights = []
-        for row in story["training_rows"]:
-            trained = []
-            for later in self.lineage.rounds.values():
-                since = int((later.manifest["parent"] or "/0").split("/")[1])
-                again = played.manifest["decision"] == "held" and since < played.number < later.number
-                method = TRAINING[row["table"]]
-                reads = later.number == played.number or again
-                if reads and method in later.recipe["train"]["methods"] and not played.dropped[row["id"]]:
-                    trained.append(
-                        {"round": f"{self.lineage.recipe}/{later.number}", "method": method}
-                        | {"checkpoint": later.manifest["candidate"]["digest"]}
-                    )
-            assert row["trained"] == trained
-            weights += [t["checkpoint"] for t in trained]
-        self.checkpoints(story["checkpoints"], list(dict.fromkeys(weights)))
+        for table in TRAINING:
+            entries = story["tables"].get(table, ())
+            assert {e["row"]["id"] for e in entries} == {
+                row["id"] for row in played.named(table, "question_id", question_id)
+            }
+            for e in entries:
+                assert {e["row"]["agreement"]} == agreement
+                expected = self.trainings(table, e["row"]["id"], played)
+                assert e["trained"] == expected
+                weights += [t["checkpoint"] for t in expected]
+        wrote = [story["row"]["checkpoint"]] if (story["row"] or {}).get("checkpoint") else []
+        self.checkpoints(story["checkpoints"], list(dict.fromkeys(weights + wrote)))
+
+    def trainings(self, table, row_id, played):
+        found = []
+        for later in self.lineage.rounds.values():
+            since = int((later.manifest["parent"] or "/0").split("/")[1])
+            again = played.manifest["decision"] == "held" and since < played.number < later.number
+            method = TRAINING[table]
+            reads = later.number == played.number or again
+            if reads and method in later.recipe["train"]["methods"] and not played.dropped[row_id]:
+                found.append(
+                    {"round": f"{self.lineage.recipe}/{later.number}", "stage": "train", "method": method}
+                    | {"checkpoint": later.manifest["candidate"]["digest"]}
+                )
+        return found
 
     def checkpoints(self, told, digests):
         """Scores as the answers to the benchmark give them, in the round that made the weights."""
@@ -233,14 +369,20 @@ class Recomputed:
                 if r.manifest["champion"]["digest"] == c["digest"]
             ]
 
-    def input(self, story, row, played):
-        """A seed or a benchmark's item, as it stands in the user's file."""
-        if row is None:
-            return
-        with open(story["source"]["path"], encoding="utf-8") as file:
-            line = json.loads(file.readlines()[row["source_row"]])
-        assert line["question"].strip() == row["question"]
-        assert story["source"]["row"] == row["source_row"]
-        assert {e["id"] for e in story["evaluations"]} == {
-            e["id"] for e in played.named("evaluations", "item_id", row["id"])
+    def source(self, told, row, played):
+        """A row that the user brought, as it stands in the user's file."""
+        table = kind(row["id"]) if row else "inputs/seeds"
+        data, benchmarks = played.recipe["data"], {b["name"]: b for b in played.recipe["benchmarks"]}
+        key = {"inputs/seeds": "data.seeds", "inputs/probe": "data.probe"}.get(
+            table
+        ) or f"benchmarks.{row['benchmark']}"
+        files = {f"data.{name}": data[name] for name in data} | {
+            f"benchmarks.{name}": b for name, b in benchmarks.items()
         }
+        assert (told["key"], told["path"]) == (key, files[key]["path"])
+        assert told["row"] == (row and row["source_row"])
+        if row:
+            if told["path"] not in self.files:
+                with open(told["path"], encoding="utf-8") as file:
+                    self.files[told["path"]] = file.readlines()
+            assert json.loads(self.files[told["path"]][row["source_row"]])["question"].strip() == row["question"]

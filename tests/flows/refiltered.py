@@ -28,7 +28,7 @@ def check_filters(story, question_id, row, played):
         obeys = rules["min_words"] <= words <= rules["max_words"] and bool(re.fullmatch(rules["pattern"], text))
         assert obeys == (refused in (None, "not_new"))
     if row:
-        verdict = story["verdict"]
+        (verdict,) = (e["row"] for e in story["tables"]["verdicts"] if e["row"]["question_id"] == question_id)
         agreement = verdict["agreement"]
         tries = [
             ("contaminated_exact", None, None), ("tie", agreement, None),
@@ -38,7 +38,7 @@ def check_filters(story, question_id, row, played):
         ]  # fmt: skip
         expected += tried("select", tries, dropped.get("select"))
         assert dropped.get("select", {}).get("reason") == refusal(row["text"], verdict, selected, played)
-        expected += built(story, played) if "select" not in dropped else []
+        expected += built(story, question_id, played) if "select" not in dropped else []
         expected.append(("validate", "row expectations", None, None, "passed"))
         assert not any(d["stage"] == "validate" for d in played.tables["dropped"])
     columns = ("stage", "filter", "figure", "threshold", "outcome")
@@ -67,8 +67,10 @@ def refusal(text, verdict, limits, played):
     return "above_band" if verdict["agreement"] > limits["max_agreement"] else None
 
 
-def built(story, played):
-    agreeing, others = ({a["text"] for a in story["attempts"] if a["valid"] and a["reward"] == r} for r in (1, 0))
+def built(story, question_id, played):
+    text = {e["row"]["id"]: e["row"]["text"] for e in story["tables"]["attempts"]}
+    voted = [e["row"] for e in story["tables"]["answers"] if e["row"]["valid"]]
+    agreeing, others = ({text[a["attempt_id"]] for a in voted if a["reward"] == r} for r in (1, 0))
     caps = {"solutions_per_question": len(agreeing), "pairs_per_question": len(agreeing) * len(others)}
     limits = played.recipe["build"]
     reason = "" if others and agreeing else "unanimous" if agreeing else "none_right"

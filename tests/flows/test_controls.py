@@ -184,16 +184,16 @@ def test_a_controls_row_says_what_it_is_and_nothing_of_the_rounds_own_labels_and
         told, became = explain(lineage, row["id"]), follow(lineage, row["id"])
         assert told.arm == became.arm == "control_random", table
         assert told.row["id"] == row["id"]
-        assert (told.question or {}).get("id") == row.get("question_id")
+        asked = {e["row"]["id"] for e in told.tables.get("questions", []) + told.tables.get("inputs/probe", [])}
+        assert row.get("question_id", row["id"]) in asked | {row["id"]}
         assert [stage["stage"].split(".")[1] for stage in told.stages] == ["control-random"]
-        assert (told.verdict, told.selection, told.filters, told.training_rows, told.checkpoints) == (
-            None, None, [], [], [],
-        )  # fmt: skip
+        assert {e["relation"] for entries in told.tables.values() for e in entries} <= {"itself", "up"}
+        assert (told.filters, told.checkpoints) == ([], [])
         assert (became.rounds, became.checkpoints) == ([], [])
         assert "(held, of the control 'random label' alone)" in story(told)
     answered = rows_of(lineage, m.controls["evaluations"])[0]
     told = explain(lineage, answered["id"])
-    assert told.item["id"] == answered["item_id"]
+    assert told.tables["inputs/benchmark_items"][0]["row"]["id"] == answered["item_id"]
     assert [found["digest"] for found in told.checkpoints] == [answered["checkpoint"]]
     own = rows_of(lineage, m.tables["sft_examples"])[0]
     assert explain(lineage, own["id"]).arm == follow(lineage, own["id"]).arm == ""

@@ -114,14 +114,15 @@ def test_gold_and_replayed_rows_lead_back_and_forth(golden):
     own = {row["id"] for row in rows_of(golden, second, "questions")}
     gold = next(row for row in rows if row["attempt_id"] is None)
     story = explain(golden, gold["id"])
-    assert story.source["key"] == "data.gold"
-    assert story.question["completion"] == gold["completion"]
-    assert gold["id"] in [row["id"] for row in story.training_rows]
-    assert any(row["table"] == "preference_pairs" for row in explain(golden, gold["question_id"]).training_rows)
+    (brought,) = story.tables["inputs/gold"]
+    assert brought["source"]["key"] == "data.gold"
+    assert brought["row"]["completion"] == gold["completion"]
+    assert gold["id"] in [e["row"]["id"] for e in story.tables["sft_examples"] if e["trained"]]
+    assert explain(golden, gold["question_id"]).tables["preference_pairs"]
     again = next(row for row in rows if row["attempt_id"] and row["question_id"] not in own)
     story = explain(golden, again["id"])
-    assert story.verdict is not None and story.proposal is not None
-    (row,) = [row for row in story.training_rows if row["id"] == again["id"]]
+    assert story.tables["verdicts"] and story.tables["proposals"]
+    (row,) = [e for e in story.tables["sft_examples"] if e["row"]["id"] == again["id"]]
     assert [trained["round"] for trained in row["trained"]] == ["small/2"]
     forward = {made["round"]: made["made"] for made in follow(golden, again["question_id"]).rounds}
     assert again["id"] in forward["small/2"]["sft_examples"]

@@ -175,13 +175,12 @@ def test_a_row_tells_its_story_by_its_own_wave(online):
         kept = next(row for row in rows if row["kept"])
         told = explain(online, kept["id"])
         assert {stage["stage"] for stage in told.stages} == {"propose", *(f"{s}.wave-{wave}" for s in OF_A_WAVE)}
-        assert [t["checkpoint"] for row in told.training_rows for t in row["trained"]] == (
-            [m.candidate.digest] * len(told.training_rows)
-        )
-        assert kept["id"] in {row["id"] for row in told.training_rows}
+        became = {e["row"]["id"]: e for e in told.tables["advantages"]}
+        assert {t["checkpoint"] for e in became.values() for t in e["trained"]} == {m.candidate.digest}
+        assert became[kept["id"]]["trained"]
         assert kept["id"] in follow(online, kept["attempt_id"]).rounds[0]["made"]["advantages"]
         for apart in [row for row in rows if not row["kept"]][:1]:
-            assert explain(online, apart["id"]).training_rows == []
+            assert not any(e["trained"] for e in explain(online, apart["id"]).tables["advantages"])
             assert follow(online, apart["id"]).checkpoints == []
 
 

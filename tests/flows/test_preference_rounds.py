@@ -68,7 +68,7 @@ def test_the_base_answers_every_selected_question_of_a_round_once(lineage):
         assert sorted(row["question_id"] for row in said) == sorted(selected)
         assert {row["checkpoint"] for row in said} == {m.base.digest}
         assert {pair["question_id"] for pair in rows(lineage, m, "preference_pairs")} <= selected
-        assert explain(lineage, said[0]["id"]).question["id"] == said[0]["question_id"]
+        assert explain(lineage, said[0]["id"]).subject["id"] == said[0]["question_id"]
         (home, *_) = follow(lineage, said[0]["question_id"]).rounds
         assert home["made"]["base_samples"] == [said[0]["id"]]
     first, second = lineage.manifests
@@ -93,5 +93,4 @@ def test_pairs_hold_the_win_rates_of_their_attempts(lineage):
 def test_such_rounds_are_whole_and_what_a_reference_said_has_a_story(lineage):
     assert examine_store(lineage.store).damage == ()
     row = rows(lineage, lineage.manifests[1], "reference_logps")[0]
-    (asked,) = explain(lineage, row["id"]).checkpoints
-    assert asked["digest"] == row["checkpoint"]
+    assert row["checkpoint"] in {found["digest"] for found in explain(lineage, row["id"]).checkpoints}
