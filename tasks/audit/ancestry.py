@@ -169,7 +169,7 @@ def _played(
                 yield m, shown
             elif m in family.rounds and (record := rows.record(m, shown)) and {*record.tables} == {DROPPED.name}:
                 given = (digests for digests in record.inputs.values() if isinstance(digests, list))
-                if looked_at & {digest for digests in given for digest in digests}:
+                if any(digest in looked_at for digests in given for digest in digests if isinstance(digest, str)):
                     yield m, shown
 
 
