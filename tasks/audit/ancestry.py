@@ -77,7 +77,7 @@ def explain(lineage: Lineage, row_id: str, rows: Rows | None = None) -> Explaine
         dropped=[each.row | {"round": _name(each.round)} for each in dropped],
         subject=family.subject and with_digest(family.subject.row),
         tables=_told(rows, family, trained), left_out=family.left_out, stages=stages,
-        filters=[] if arm else list(_filters(stages, family, row_id, dropped)),
+        filters=[] if arm else _filters(stages, family, row_id, dropped),
         checkpoints=[checkpoint(lineage, digest) for digest in _digests(rows, own, family, trained)],
     )  # fmt: skip
 
@@ -169,7 +169,7 @@ def _played(
                 yield m, shown
             elif m in family.rounds and (record := rows.record(m, shown)) and {*record.tables} == {DROPPED.name}:
                 given = (digests for digests in record.inputs.values() if isinstance(digests, list))
-                if any(digest in looked_at for digests in given for digest in digests if isinstance(digest, str)):
+                if looked_at & {digest for digests in given for digest in digests if isinstance(digest, str)}:
                     yield m, shown
 
 
@@ -179,10 +179,10 @@ def _in_order(stage: Row) -> tuple[int, int]:
     return int(stage["round"].rpartition("/")[2]), min(places, default=len(TABLES))
 
 
-def _filters(stages: list[Row], family: _Family, row_id: str, dropped: list[Placed]) -> Iterator[Row]:
+def _filters(stages: list[Row], family: _Family, row_id: str, dropped: list[Placed]) -> list[Row]:
     """What each stage held the subject to, or what it became as a whole."""
     if not family.spoken_of:
-        return
+        return []
     subject = family.subject
     held = {row_id} if subject is None else {subject.row["id"], *line_of(leads(subject), family.told)}
     held |= {name for name, placed in family.around.items() if held & {*placed.named("about")}}
@@ -191,6 +191,7 @@ def _filters(stages: list[Row], family: _Family, row_id: str, dropped: list[Plac
         rows.setdefault(placed.ref.table, []).append(placed.row)
     for each in dropped if subject is None else ():  # it was refused before it was written
         rows.setdefault(each.row["table"], []).append(each.row)
+    found: list[Row] = []
     for stage in stages:
         verb = stage["stage"].partition(".")[0]
         by_it = (each.row for each in dropped if each.row["stage"] == verb and each.row["id"] in held)
@@ -198,7 +199,8 @@ def _filters(stages: list[Row], family: _Family, row_id: str, dropped: list[Plac
         tried = list(replayed(verb, stage["settings"].get("settings") or {}, rows, refusals))
         if not tried and stage["wrote"] == [DROPPED.name]:  # it looked at each row, whatever its table
             tried = [entry(verb, Rule("row expectations"))]
-        yield from tried
+        found += [each for each in tried if each not in found]  # a stage may have looked at several tables, in turn
+    return found
 
 
 def _digests(rows: Rows, own: Placed | None, family: _Family, trained: dict[str, list[Row]]) -> list[str]:

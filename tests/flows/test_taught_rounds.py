@@ -57,7 +57,7 @@ def test_why_and_show_say_that_a_server_wrote_it(taught):
         return ran.output
 
     story = said("why", rows(taught, "attempts")[0]["id"])
-    assert f'by the teacher "{TEACHER}@2024-07-18", template solve_sums' in story
+    assert f': the teacher "{TEACHER}@2024-07-18", template solve_sums' in story
     assert f'unverified, by chat of a server that says id "{TEACHER}"' in story
     assert "verified          False" in story
     stages = {line.split()[0]: line for line in said("show", "1").splitlines() if line.strip()}

@@ -217,7 +217,7 @@ def shape(store):
         [*SELFPLAY, "why", row, "--store", str(store), "--json"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     story = json.loads(told.stdout)
-    return columns, {key: bool(value) for key, value in story.items() if key not in ("dropped", "contamination")}
+    return columns, {key: bool(value) for key, value in story.items() if key != "dropped"}
 
 
 def greedy(store):
