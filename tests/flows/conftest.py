@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from flows import services
+
 from .faults import ROOT, SELFPLAY
 from .serving import serving_prefect
 
@@ -31,6 +33,15 @@ def prefect_server(prefect_url, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
     with temporary_settings({PREFECT_API_URL: prefect_url}):
         yield prefect_url
+
+
+@pytest.fixture
+def services_home(tmp_path, monkeypatch):
+    """A PREFECT_HOME for this test; whatever `up` starts ends with it."""
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    yield tmp_path / "home"
+    services.down(print)
 
 
 @pytest.fixture

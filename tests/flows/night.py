@@ -130,6 +130,15 @@ def until(what, condition, seconds):
     return found
 
 
+def parts(store):
+    """What the first round has of its attempts."""
+    return sorted(store.glob("small/round-0001/attempts/*/part-*.parquet"))
+
+
+def is_crashed(run):
+    return run if run["state_type"] == "CRASHED" else None
+
+
 def kill_worker_and_run():
     state = services._read()
     (run,) = flow_runs(state.mark("worker"))

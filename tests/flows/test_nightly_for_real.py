@@ -3,18 +3,12 @@
 Once with SQLite behind the server, once with PostgreSQL (Debian's, a private cluster on a free port).
 """
 
-import os
-import subprocess
-import sys
 import time
 from datetime import datetime
-from pathlib import Path
 
-import httpx
 import pytest
 
 from flows import services
-from schemas.errors import BadInput
 from tasks.store.lineage import open_lineage
 
 from .night import (
@@ -23,9 +17,10 @@ from .night import (
     Server,
     deployments,
     free_port,
+    is_crashed,
     kill_worker_and_run,
     left_over,
-    naming,
+    parts,
     postgres,
     until,
 )
@@ -41,15 +36,6 @@ def receiver():
     receiver.server.shutdown()
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A PREFECT_HOME for this test; whatever it starts ends with it."""
-    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    yield tmp_path / "home"
-    services.down(print)
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request, monkeypatch):
     if request.param == "sqlite":
@@ -60,16 +46,12 @@ def database(request, monkeypatch):
         yield "postgres"
 
 
-def parts(store):
-    return sorted(store.glob("small/round-0001/attempts/*/part-*.parquet"))
-
-
 def seconds_between(earlier, later):
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
 def test_a_night_that_is_killed_is_found_crashed_and_the_next_one_ends_its_round(
-    tmp_path, home, database, receiver, write_recipe
+    tmp_path, services_home, database, receiver, write_recipe
 ):
     store = tmp_path / "store"
     recipe = write_recipe(solve__questions_per_shard=4, gate__level=1e-12)  # so many shards; a gate that holds
@@ -122,7 +104,7 @@ def test_a_night_that_is_killed_is_found_crashed_and_the_next_one_ends_its_round
     assert {"rounds-small", "decision-small-0001", "manifest-small-0001"} <= keys
     services.down(print)
     assert left_over(state) == []
-    for path in (p for folder in (home, store) for p in folder.rglob("*") if p.is_file()):
+    for path in (p for folder in (services_home, store) for p in folder.rglob("*") if p.is_file()):
         assert SECRET.encode() not in path.read_bytes(), path
 
 
@@ -134,10 +116,6 @@ def damage(store):
     path.write_bytes(content)
 
 
-def is_crashed(run):
-    return run if run["state_type"] == "CRASHED" else None
-
-
 def began_after(server, crashed):
     """The first run that got the slot since; those that came while it was taken are cancelled."""
     runs = [run for run in server.runs() if run["state_type"] != "CANCELLED" and run["id"] != crashed["id"]]
@@ -147,76 +125,3 @@ def began_after(server, crashed):
 def published(store):
     manifests = open_lineage(store, "small").manifests
     return manifests[0] if manifests else None
-
-
-@pytest.fixture
-def unrelated():
-    """A process of the same user that nobody may end."""
-    elsewhere = {name: value for name, value in os.environ.items() if name != "PREFECT_HOME"}
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"], env=elsewhere)
-    yield process
-    process.kill()
-    process.wait()
-
-
-def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(unrelated, tmp_path, home, write_recipe):
-    store, port = tmp_path / "store", free_port()
-    file = deployments(tmp_path, write_recipe(solve__questions_per_shard=4), store, "0 3 1 1 *")
-    said = []
-    services.up(port, None, None, said.append, file)
-    state = services._read()
-    assert any(f"http://127.0.0.1:{port}" in line for line in said)
-    listening = {c.laddr.ip for p in left_over(state) for c in p.net_connections("tcp") if c.status == "LISTEN"}
-    assert listening == {"127.0.0.1"}
-    assert httpx.get(state.url, trust_env=False).text.lstrip().startswith("<!DOCTYPE html>")
-    server = Server(state)
-    assert [a["name"] for a in server.ask("automations/filter")] == ["selfplay-crashed-run"]
-    names = {d["name"] for d in server.ask("deployments/filter")}
-    assert names == {"nightly", "weekly-audit"}
-
-    said.clear()
-    services.up(None, None, None, said.append, file)
-    assert said[0] == "up already; deploying again"
-    assert services._read() == state
-    with pytest.raises(BadInput, match="up already"):
-        services.up(free_port(), None, None, said.append, file)
-
-    # a run and its worker die together, as when the machine does: `up` says so at once, and starts a worker
-    run = server.start("nightly")
-    until("a run is in the middle of a stage", lambda: len(parts(store)) >= 2, 300)
-    kill_worker_and_run()
-    said.clear()
-    services.up(None, None, None, said.append, file)
-    assert "starting what is not up" in said[0]
-    assert "is gone" in is_crashed(server.run(run["id"]))["state"]["message"]
-    mended = services._read()
-    assert (mended.server, mended.worker == state.worker) == (state.server, False)
-
-    # `down` while a run is under way: its `finally` is played, its lock released
-    again = server.start("nightly")
-    before = len(parts(store))
-    until("the next run goes on", lambda: len(parts(store)) > before, 300)
-    began = time.monotonic()
-    services.down(said.append)
-    print(f"{time.monotonic() - began:6.1f} s  down, with a run under way")
-    assert left_over(mended) == []
-    assert unrelated.poll() is None
-    assert "1 flow runs ended" in said[-1]
-    assert len(list((store / "small/lock").glob("*.released"))) == 1, "the first was killed, the second could leave"
-    assert again["id"]
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(state.url, trust_env=False)
-
-    # what a killed `up` left half-done is taken up again, on the same port
-    interrupted = subprocess.Popen(
-        [sys.executable, "-c", "from flows.main import main; main()", "up", "--port", str(port)],
-        cwd=Path(services.ROOT), start_new_session=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    until("the server is written down", lambda: (s := services._read()) and s.server, 60)
-    interrupted.kill()
-    interrupted.wait()
-    services.up(None, None, None, said.append, file)
-    assert services._read().worker
-    services.down(said.append)
-    assert left_over(state) == [] and unrelated.poll() is None
-    until(f"all that it started is gone: {naming(home)}", lambda: not naming(home), 10)
