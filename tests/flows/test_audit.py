@@ -17,6 +17,7 @@ from tasks.collect import collect
 from tasks.evaluate import evaluate
 from tasks.prompts import load_prompt
 from tasks.publish import publish
+from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.keys import stage_key
 from tasks.store.lineage import make_store, open_lineage
@@ -67,7 +68,8 @@ def evaluated(tmp_path_factory, quickstart, written_recipe):
     )
     collected = collect(given, sources=plan.sources, ngram=recipe.select.ngram, near=recipe.select.near)
     items = given.tables()["inputs/benchmark_items"]
-    figures = evaluate(draft, **settings, prompt=prompt, model=base, benchmark_items=items)
+    solver = Role(recipe.engine, prompt, base)
+    figures = evaluate(draft, settings=recipe.evaluate, checks=recipe.judge, solver=solver, benchmark_items=items)
     held = GateResult(
         decision="held", reason='not "better"', benchmark="sums", test="mcnemar", n=1, gained=0, lost=0,
         difference=0.0, low=0.0, high=0.0, p_value=1.0,

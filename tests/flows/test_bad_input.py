@@ -101,12 +101,12 @@ FAULTS = {
     "store.json is a folder": ("store.json", a_folder, "store.json: Is a directory"),
     "a newer store": (
         "store.json",
-        lambda path: path.write_bytes(b'{"format": 3}'),
+        lambda path: path.write_bytes(b'{"format": 4}'),
         "format = 4: this version reads format 3; update the checkout",
     ),
     "an older store": (
         "store.json",
-        lambda path: path.write_bytes(b'{"format": 1}'),
+        lambda path: path.write_bytes(b'{"format": 2}'),
         "format = 2: this version reads format 3; begin a new store",
     ),
     "a torn manifest": (
