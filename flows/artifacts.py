@@ -82,7 +82,7 @@ class _Progress:
 
     def report(self, done: int, total: int, unit: str) -> None:
         self._newest = (done, total, unit)
-        if self._thread is None:
+        if self._thread is None and "prefect" in sys.modules:  # else nobody plays a flow
             self._thread = threading.Thread(
                 target=copy_context().run, args=(self._show,), name="progress", daemon=True
             )

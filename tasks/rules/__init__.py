@@ -44,7 +44,7 @@ def replayed(stage: str, settings: Row, rows: Rows, refusals: Sequence[Row]) -> 
     """
     try:
         tried = list(_rules_of(stage)(settings, rows))
-    except ValueError:  # settings of another version
+    except (ValueError, KeyError):  # settings or rows of another version
         tried = []
     refused = {row["reason"] for row in refusals[:1]}
     passed = list(takewhile(lambda rule: rule.name not in refused, tried))
@@ -60,7 +60,7 @@ def _rules_of(stage: str) -> Callable[[Row, Rows], Iterable[Rule]]:
     name = f"{__name__}.{stage}"
     if not re.fullmatch("[a-z_]+", stage) or find_spec(name) is None:
         return lambda settings, rows: ()
-    found: Callable[[Row, Rows], Iterable[Rule]] = import_module(name).rules
+    found: Callable[[Row, Rows], Iterable[Rule]] = getattr(import_module(name), "rules", lambda settings, rows: ())
     return found
 
 

@@ -1,5 +1,6 @@
 """A round with a user's Prefect server, with one that goes away, and with none."""
 
+import os
 import subprocess
 import sys
 
@@ -41,7 +42,9 @@ def test_without_a_server_prefect_is_not_even_imported(tmp_path, write_recipe):
         f"sys.argv = ['selfplay', 'run', {str(write_recipe())!r}, '--store', {str(tmp_path / 'store')!r}]\n"
         "main.main()"
     )
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    alone = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=300)
     assert (ended.stderr, len(list(tmp_path.glob("store/small/*/manifest.json")))) == ("False\n", 1)
 
 
