@@ -26,7 +26,7 @@ from tasks.answers.asking import asked_of
 from tasks.answers.canonical import MAX_CANONICAL_CHARS, _form, canonical, value_form
 from tasks.answers.known import outcome_of
 from tasks.answers.verify import Outcome, equivalent
-from tasks.audit.alarms import distinct_2
+from tasks.audit.figures import distinct_2
 from tasks.audit.markdown import LONGEST_TEXT, as_code, as_markdown
 from tasks.audit.report import embedded
 from tasks.checks.stopping import Stopping
