@@ -185,7 +185,8 @@ def _filters(stages: list[Row], family: _Family, row_id: str, dropped: list[Plac
         return []
     subject = family.subject
     held = {row_id} if subject is None else {subject.row["id"], *line_of(leads(subject), family.told)}
-    held |= {name for name, placed in family.around.items() if held & {*placed.named("about")}}
+    said_of_it = family.told | family.around  # what a row was made of may say something of its subject, too
+    held |= {name for name, placed in said_of_it.items() if held & {*placed.named("about")}}
     rows: dict[str, list[Row]] = {}
     for placed in (family.told[name] for name in family.near):
         rows.setdefault(placed.ref.table, []).append(placed.row)
