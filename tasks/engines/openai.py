@@ -131,14 +131,14 @@ class ServerEngine:
         then that it serves something else: nothing of these requests is to be kept."""
         for sampling in {request.sampling for request in requests}:
             refuse_ignored(sampling, self.settings, self.owner)
-        tasks = self.runner.run(self.begun(requests))
+        done, tasks = set[Any](), self.runner.run(self.begun(requests))
         try:
             while tasks:
                 done, tasks = self.runner.run(first_of(tasks))
                 for task in done:
                     yield from task.result()
         finally:
-            self.runner.run(ended(tasks))
+            self.runner.run(ended(done | tasks))  # of several that failed at once, one was raised
         self._serves_the_same()
 
     def _serves_the_same(self) -> None:
