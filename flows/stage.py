@@ -19,7 +19,7 @@ from flows.libraries import load_for_models
 from flows.round import Round, Stage, Work
 from schemas.engines import RayExecutor
 from schemas.errors import BudgetSpent, Damaged, FactoryError
-from schemas.manifest import CheckpointRef, StageRecord
+from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from schemas.settings import Budget
 from tasks.engines import make_room
 from tasks.roles import Role
@@ -123,8 +123,8 @@ class Stages:
             asks, has_weights = (any(isinstance(g, k) for g in inputs.values()) for k in (Role, CheckpointRef))
             if not asks and (has_weights or on_a_cluster):
                 make_room()  # training wants the memory, and judging the cluster's cores
-            if asks or has_weights:
-                load_for_models()
+            if asks or has_weights or any(isinstance(g, TableRef | ValidRows | tuple) for g in inputs.values()):
+                load_for_models()  # only what the user brought is read beside that: two imports at once can fail
             began = time.monotonic()
             # on a cluster, the judge has more cores than this machine could work ahead with
             with _worked_beside(draft, None if on_a_cluster else beside) as figures_beside:
