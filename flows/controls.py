@@ -15,6 +15,9 @@ from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from schemas.training import Train
 from tasks.train import train
 
+Place = tuple[str, str]
+"""Of a table: its folder and its name."""
+
 
 def play_controls(r: Round, evaluated: Callable[[Round, str, CheckpointRef], TableRef]) -> None:
     """The controls that the recipe asks for, once the round is decided. One that cannot be trained, for want of rows
@@ -81,9 +84,6 @@ def _again(
             record = r.play(stage, label=label, **given)
             others |= {_place(ref): record.tables[name] for name, ref in r.records[shown].tables.items()}
     return record
-
-
-Place = tuple[str, str]
 
 
 def _place(ref: TableRef) -> Place:

@@ -105,15 +105,12 @@ def _rows(r: Round, dropped: TableRef) -> dict[str, Any]:
     """The round's own valid rows, and those of the earlier rounds that the recipe trains on again."""
     settings, found = r.recipe.train, dict[str, ValidRows]()
     made = {ref.table: ref for ref in written(r)}
-    for table in _read(settings.reads, settings.base_samples):
+    beside = ["base_samples"] if settings.base_samples else []
+    for table in (*dict.fromkeys(settings.reads), *beside):
         previous = 0 if table == "sft_examples" else settings.previous_rounds
         earlier = r.again(table, held=settings.use_held_rounds, previous=previous)
         found[table] = ValidRows(tables=(*earlier.tables, made[table]), dropped=(*earlier.dropped, dropped))
     return found
-
-
-def _read(reads: Iterable[str], base_samples: bool) -> list[str]:
-    return [*dict.fromkeys(reads), *(["base_samples"] if base_samples else [])]
 
 
 def _valid(ref: TableRef, validated: StageRecord) -> ValidRows:

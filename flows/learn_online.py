@@ -40,6 +40,7 @@ def learn_online(r: Round, play_wave: Callable[[Wave], StageRecord]) -> None:
     settings = r.recipe.train.policy
     assert settings is not None, "method_of has looked"
     before = written(r)
+    asked = [ref for ref in before if ref not in r.collected.tables.values()]
     stood = standing(r)
     waves, probed, trainings = list[TableRef](), list[TableRef](), list[StageRecord]()
     policy, left = r.champion, dict[str, Any]()
@@ -48,8 +49,7 @@ def learn_online(r: Round, play_wave: Callable[[Wave], StageRecord]) -> None:
         rows = play_wave(wave)
         made = written(r)[known:]
         probed += of_the_probe(made)
-        brought = [*r.collected.tables.values()] if number > 1 else []
-        looked_at = [ref for ref in before if ref not in brought]
+        looked_at = before if number == 1 else asked  # what the user brought is looked at once
         validated = checked(r, (*looked_at, *made, *(ref for ref in probed if ref not in made)), wave.label)
         waves += [*made, validated.tables["dropped"]]
         if not validated.figures["passed"]:

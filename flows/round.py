@@ -102,9 +102,10 @@ class Round:
         nothing of what the stage writes: it prepares for a later one.
         """
         shown = f"{stage.__name__}.{label}" if label else stage.__name__
-        ambient: dict[str, Any] = {"round": self.number, "settings": getattr(self.recipe, stage.__name__, None)}
-        roles = inspect.signature(stage).parameters.keys() & {"proposer", "solver"}
-        ambient |= {role: getattr(self, role) for role in roles - named.keys()}
+        wanted = inspect.signature(stage).parameters.keys() - named.keys()
+        ambient = {role: getattr(self, role) for role in wanted & {"proposer", "solver"}} | {"round": self.number}
+        if section := getattr(self.recipe, stage.__name__, None):
+            ambient["settings"] = section
         inputs = bound(stage, given, named, ambient)
         record = self.player(self, stage, shown, beside, inputs)
         self.records[shown] = record

@@ -93,7 +93,9 @@ def drop_shares(dropped: pa.Table, ids_of: Mapping[str, pa.ChunkedArray]) -> dic
     shares = {}
     for table in sorted(pc.unique(seen["table"]).to_pylist()):
         rows = seen.filter(pc.equal(seen["table"], table))
-        all_rows = len(pc.unique(pa.chunked_array([*ids_of[table].chunks, *rows["id"].chunks])))
+        all_rows = len(
+            pc.unique(pa.chunked_array([*(ids_of[table].chunks if table in ids_of else ()), *rows["id"].chunks]))
+        )
         for reason, count in sorted(_counted(rows).items()):
             shares[f"{table}.{reason}"] = count / all_rows
     return shares

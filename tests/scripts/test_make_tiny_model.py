@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
-import sys
 from itertools import combinations
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from .loading import load
 
-
-def load_script() -> ModuleType:
-    path = ROOT / "scripts/make_tiny_model.py"
-    spec = importlib.util.spec_from_file_location("make_tiny_model", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["make_tiny_model"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load("make_tiny_model")
 
 
 def rows(split: str) -> list[dict[str, str]]:

@@ -1,19 +1,13 @@
 """The figures of docs/gate.md are those that the script prints."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from .loading import ROOT, load
 
 
 @pytest.fixture(scope="module")
 def simulated():
-    spec = importlib.util.spec_from_file_location("simulate_gate", ROOT / "scripts/simulate_gate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("simulate_gate")
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,15 @@
 """docs/store.md says of every table what the table declares."""
 
-import importlib.util
-
 import pytest
 
 from schemas.tables import TABLES
 
-from ..conftest import ROOT
+from .loading import ROOT, load
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("store_tables", ROOT / "scripts/store_tables.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("store_tables")
 
 
 def test_the_page_is_what_the_tables_declare(script):

@@ -1,12 +1,10 @@
 """The lineage that benchmarks read is one that the factory itself could have written."""
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -19,15 +17,12 @@ from tasks.audit.rows import Rows
 from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
 
-ROOT = Path(__file__).resolve().parents[2]
+from .loading import ROOT, load
 
 
 @pytest.fixture(scope="module")
 def lineage(tmp_path_factory):
-    spec = importlib.util.spec_from_file_location("synthetic", ROOT / "scripts/synthetic.py")
-    synthetic = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = synthetic  # dataclasses look their module up
-    spec.loader.exec_module(synthetic)
+    synthetic = load("synthetic")
     folder = tmp_path_factory.mktemp("synthetic")
     synthetic.play_rounds(synthetic.synthetic_recipe(folder, 1600), folder / "store", 2)
     return open_lineage(folder / "store", "synthetic")
