@@ -18,8 +18,8 @@ def source_of(rows: Rows, m: Manifest, table: Table, row: Row | None) -> Row | N
     path = rows.lineage.round_folder(m.round) / "recipe.toml"
     try:
         recipe: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
-        files = {f"data.{key}": section["path"] for key, section in recipe["data"].items()}
-        files |= {f"benchmarks.{each['name']}": each["path"] for each in recipe["benchmarks"]}
+        files = {f"data.{key}": section["path"] for key, section in recipe.get("data", {}).items()}
+        files |= {f"benchmarks.{each['name']}": each["path"] for each in recipe.get("benchmarks", [])}
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged(f"{path}: gone, or not the recipe that was played; restore it from a copy") from error
     key = f"benchmarks.{row['benchmark']}" if row and "benchmark" in row else f"data.{name}"

@@ -114,6 +114,7 @@ def test_a_holder_on_another_machine_is_dead_when_its_heart_stands_still_for_us(
 
 def test_a_holder_that_was_taken_for_dead_and_wakes_up_may_neither_go_on_nor_publish(tmp_path, holder, soon):
     os.kill(holder.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, holder.pid, os.WSTOPPED)  # it was perhaps in the middle of a beat
     with hold(tmp_path / "small", "run") as lock:
         os.kill(holder.pid, signal.SIGCONT)
         line = asked(holder)
