@@ -6,6 +6,7 @@ from schemas.attempts import ATTEMPTS
 from schemas.base_samples import BASE_SAMPLES
 from schemas.dropped import DROPPED
 from schemas.evaluations import EVALUATIONS
+from schemas.grades import GRADES, PERSUASIONS, PROBE_GRADES
 from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.proposals import PROPOSALS
@@ -22,8 +23,9 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         SEEDS, PROBE, GOLD, BENCHMARK_ITEMS,
-        PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS, REWARDS, SELECTIONS, CONTAMINATION,
-        BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS, EVALUATIONS, DROPPED,
+        PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS, GRADES, PROBE_GRADES, PERSUASIONS, REWARDS,
+        SELECTIONS, CONTAMINATION, BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS,
+        TRAIN_STEPS, EVALUATIONS, DROPPED,
     )
 }  # fmt: skip
 
