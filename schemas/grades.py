@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import ENDED, VERIFIED, about, between, column, count, names, parent, table, text
+from schemas.table import ENDED, VERIFIED, about, between, column, count, limited, mean, names, parent, table, text
 
 _GRADING = (
     column("sample", pa.int32(), "grading of this answer, from 0"),
@@ -43,4 +43,5 @@ PROBE_GRADES = table(
     column("right", pa.bool_(), "whether its answer is the reference; null if undecided", nullable=True),
     column("correct", pa.bool_(), "whether the judge was: a half or more if right; null if undecided", nullable=True),
     also=(between("reward", 0, 1),),
+    whole=lambda limits: limited(limits, "min_judge_precision", lambda least: mean("correct", least)),
 )

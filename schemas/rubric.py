@@ -1,11 +1,11 @@
 """The section [grade]: how a model grades attempts by a rubric."""
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from schemas.section import Count, Pattern, Section
-from schemas.settings import Sampling
+from schemas.section import Count, Pattern, Share
+from schemas.settings import Prompted, Sampling, Validate
 
 SCORE_LINE = (
     r"(?im)^[\s*#_]*(?:final |total |overall )?score[\s*_]*[:=][\s*_]*"
@@ -14,10 +14,12 @@ SCORE_LINE = (
 """`Score: 4`, on a line of its own, as the shipped templates ask for it."""
 
 
-class Rubric(Section):
-    prompt: str
-    """Template that shows the judge `question` and `answer`, and asks for a grade from 0 to `scale`. `fence` is a
-    word that neither of the two holds, to show where they begin and end."""
+class Rubric(Prompted):
+    """The template shows the judge `question` and `answer`, and asks for a grade from 0 to `scale`. `fence` is a word
+    that neither of the two holds, to show where they begin and end."""
+
+    rendered_with: ClassVar[dict[str, Any]] = {"question": "1", "answer": "1", "fence": "f", "scale": 5}
+
     scale: Count
     """The highest grade; the lowest is 0."""
     pattern: Pattern = SCORE_LINE
@@ -31,3 +33,9 @@ class Rubric(Section):
     """How gradings are sampled."""
     persuasion: Annotated[str, Field(min_length=1)]
     """A wrong answer that tries to persuade the judge: it is graded at each probe row, to measure what it gets."""
+
+
+class RubricLimits(Validate):
+    min_judge_precision: Share | None = None
+    """A judge that is right about fewer of the attempts at the probe fails the round: its rewards cannot be trusted.
+    Without it, none does."""

@@ -9,10 +9,10 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from schemas.grades import GRADES, PERSUASIONS, PROBE_GRADES
-from schemas.manifest import TableRef, Teacher
+from schemas.manifest import TableRef, Teacher, ValidRows
 from schemas.rewards import REWARDS
 from schemas.rubric import Rubric
-from schemas.settings import Judge as Answers
+from schemas.settings import Answers
 from schemas.table import Table, writes
 from tasks.answers.canonical import answer_of, stated, usable_answer
 from tasks.answers.equality import equality
@@ -45,7 +45,7 @@ def grade(
     settings: Rubric,
     checks: Answers,
     judge: Role,
-    questions: TableRef,
+    questions: TableRef | ValidRows,
     attempts: TableRef,
     probe: TableRef,
 ) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def grade(
     cannot be read, or was cut off, is undecided, and no grade of 0.
     """
     known = {row["id"]: row for row in draft.read(probe).to_pylist()}
-    texts = {row["id"]: row["text"] for row in draft.read(questions).to_pylist()}
+    texts = {row["id"]: row["question"] for row in draft.read(questions).to_pylist()}
     texts |= {name: row["question"] for name, row in known.items()}
     groups = [rows for _, rows in by_question(draft.read(attempts).to_pylist())]
     groups.sort(key=lambda rows: hashlib.sha256(texts[rows[0]["question_id"]].encode()).digest())
