@@ -32,9 +32,10 @@ class Protected:
         ngram, near = rule.get("ngram"), rule.get("near")
         key = (ngram, near, *(ref.digest for ref in refs))
         if key not in self._made:
-            rows = [(ref, row) for ref in refs for row in opened.rows[ref.path].to_pylist()]
             named = [
-                (row.get("benchmark", ref.table.rpartition("/")[2]), row["id"], row["question"]) for _, row in rows
+                (row.get("benchmark", TABLES[ref.table].id_prefix), row["id"], row["question"])
+                for ref in refs
+                for row in opened.rows[ref.path].to_pylist()
             ]
             self._made[key] = ProtectedTexts(named, ngram=ngram, near=near)
         return self._made[key]
