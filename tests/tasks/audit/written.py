@@ -139,7 +139,7 @@ def _about(number, place, text):
         {"id": proposal, "wave": 0, "prompt_index": place, "shown_ids": [], "prompt": text, "text": text} | sampled,
     )
     yield QUESTIONS, {
-        "id": question, "proposal_id": proposal, "item": 0, "position": place, "text": text, "nearest_score": 0.0,
+        "id": question, "proposal_id": proposal, "item": 0, "position": place, "question": text, "nearest_score": 0.0,
         "nearest_id": None,
     }  # fmt: skip
     for sample in range(2):
@@ -151,7 +151,6 @@ def _about(number, place, text):
         yield ANSWERS, {
             "id": named(ANSWERS, sample), "attempt_id": attempt, "question_id": question, "answer": text[:2000],
             "canonical": text[:2000], "source": "hash", "valid": True, "invalid_reason": None, "answer_class": 0,
-            "reward": 1.0,
         }  # fmt: skip
     dropped, tied = place % 3 == 0, place == 3
     agreement = 0.25 if dropped else 0.75
@@ -167,7 +166,7 @@ def _about(number, place, text):
         }  # fmt: skip
         return
     yield SELECTIONS, {
-        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "text": text, "answer": text[:2000],
+        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "question": text, "answer": text[:2000],
         "agreement": agreement,
     }  # fmt: skip
     yield SFT_EXAMPLES, {
