@@ -25,4 +25,5 @@ QUESTIONS = table(
     ),
     also=(unique("text"),),
     later="novelty of every later round",
+    watched=("text",),
 )

@@ -36,6 +36,11 @@ def by_stage(m: Manifest) -> dict[str, dict[str, Values]]:
     return {stage: dict(figures) for stage, figures in found.items()}
 
 
+def rows(m: Manifest) -> list[tuple[str, str, str]]:
+    """Stage, figure, and what it was, in words: all there are, in the order played."""
+    return [(s, words(name), line(values)) for s, figures in by_stage(m).items() for name, values in figures.items()]
+
+
 def headlines(m: Manifest) -> dict[str, Values]:
     """The first figure of each stage, by both names: `propose proposed`."""
     first = {stage: next(iter(figures.items())) for stage, figures in by_stage(m).items() if figures}
@@ -73,6 +78,18 @@ def lines(values: Values) -> dict[str, str]:
     write = _share if all(map(_are_shares, named)) else _number
     names = dict.fromkeys(name for value in named for name in value)
     return {words(name): _worded([value.get(name, 0) for value in named], write) for name in names}
+
+
+def means(values: Values) -> dict[str, float]:
+    """A figure's numbers for a chart, by name, "" for one without: each the mean over the waves."""
+    named = [value if isinstance(value, Mapping) else {"": value} for value in values]
+    names = dict.fromkeys(name for value in named for name in value)
+    numbers = {name: [n for value in named if isinstance(n := value.get(name, 0), int | float)] for name in names}
+    return {
+        words(name): sum(found) / len(found) if len(found) > 1 else found[0]
+        for name, found in numbers.items()
+        if found
+    }
 
 
 def line(values: Values) -> str:

@@ -77,8 +77,8 @@ def _figures(m: Manifest) -> Iterator[str]:
     for stage, figures in by_stage(m).items():
         width = max(20, len(stage) + 2)
         for number, (name, values) in enumerate(figures.items()):
-            of = f" of {score.n:,} rows" if (score := pooled(values)) else ""
-            yield f"{'' if number else plain(stage):<{width}}{plain(words(name)):<18} {plain(line(values), 1_000)}{of}"
+            text = plain(line(values), 1_000) + (f" of {score.n:,} rows" if (score := pooled(values)) else "")
+            yield f"{'' if number else plain(stage):<{width}}{plain(words(name)):<18} {text}"
 
 
 def _stages(m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from tasks.audit.changes import (
     stage_records,
 )
 from tasks.audit.drift import drifts
+from tasks.figures import by_stage, lines, pooled, scores, words
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import read_columns
 
@@ -43,6 +44,7 @@ def diff_rounds(a: Round, b: Round) -> Diff:
         round=changes(_of_the_round(before), _of_the_round(after)),
         rows=changes(_rows(before), _rows(after)),
         dropped=changes(before.dropped, after.dropped),
+        figures=changes(_figures(before), _figures(after)),
         questions=_questions(a, b),
         columns=drifts(a, b),
         recipe=changes(recipes[0], recipes[1]) if recipes[0] is not None and recipes[1] is not None else [],
@@ -71,6 +73,17 @@ def _of_the_round(m: Manifest) -> dict[str, Any]:
 
 def _rows(m: Manifest) -> dict[str, int]:
     return {table: sum(ref.rows for ref in refs) for table, refs in m.tables.items()}
+
+
+def _figures(m: Manifest) -> dict[str, str]:
+    """What stages measured, in words; scores are compared by themselves."""
+    return {
+        " ".join(filter(None, (stage, words(name), part))): text
+        for stage, figures in by_stage(m).items()
+        for name, values in figures.items()
+        if not pooled(values)
+        for part, text in lines(values).items()
+    }
 
 
 def _questions(a: Round, b: Round) -> dict[str, Questions]:
@@ -143,8 +156,8 @@ def _score_changes(before: Manifest, after: Manifest) -> list[ScoreChange]:
 
 
 def _scores(m: Manifest) -> dict[str, Score]:
-    scores = {f"{benchmark} {role}": score for benchmark, roles in m.scores.items() for role, score in roles.items()}
-    return scores | ({"vote precision": m.vote_precision} if m.vote_precision else {})
+    found = {f"{benchmark} {role}": score for benchmark, roles in m.scores.items() for role, score in roles.items()}
+    return found | scores(m)
 
 
 def _unread(side: Round, recipe: Any, records: dict[str, Any]) -> list[str]:
