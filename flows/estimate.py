@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from flows.plan import Planned
 from flows.preflight import Plan
+from flows.recipes import read_recipe
 from flows.sized import works
 from schemas.manifest import Manifest
-from schemas.recipe import Recipe
 from tasks.estimate.forecast import Played, StageCost, forecast, played
 from tasks.publish import device_name
 from tasks.store.lineage import Lineage
@@ -75,9 +75,9 @@ def estimate(plan: Plan, lineage: Lineage, planned: list[Planned]) -> Estimate:
 def _played(plan: Plan, lineage: Lineage, m: Manifest, weights: int) -> Played | None:
     """What a round took; None for one whose recipe this version cannot read, or whose prompts are gone."""
     try:
-        recipe = Recipe.model_validate(tomllib.loads((lineage.document(m.round, "recipe.toml") or b"").decode()))
+        recipe = read_recipe(tomllib.loads((lineage.document(m.round, "recipe.toml") or b"").decode()))
         return played(lineage, m, works(plan, recipe, lineage, weights), weights)
-    except ValueError:
+    except ValueError:  # BadInput is one
         return None
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from flows.methods import method_of
-from flows.plan import awaited
+from flows.methods import METHODS
+from flows.plan import awaited, next_round
 from flows.preflight import Plan
-from flows.round import Round, Stage, next_round
+from flows.round import Round, Stage
 from flows.round import Work as Beside
 from schemas.manifest import StageRecord
 from schemas.recipe import Recipe
@@ -24,7 +24,7 @@ class Counter:
     """Stage as played -> its work."""
 
     def __call__(
-        self, round: Round, stage: Stage, shown: str, beside: Beside | None, inputs: dict[str, Any]
+        self, round: Round[Any], stage: Stage, shown: str, beside: Beside | None, inputs: dict[str, Any]
     ) -> StageRecord:
         work = work_of(stage, inputs, round.sources, self.weights)
         self.works[shown] = work
@@ -41,5 +41,5 @@ def works(plan: Plan, recipe: Recipe, lineage: Lineage, weights: int) -> dict[st
     counter = Counter(weights)
     round = next_round(plan, lineage, counter)
     round.recipe = recipe
-    method_of(recipe)(round)
+    METHODS[recipe.method](round)
     return counter.works

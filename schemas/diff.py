@@ -69,7 +69,7 @@ class PromptChange(Record):
 
 class ScoreChange(Record):
     name: str
-    """Benchmark and role (`sums candidate`), or stage and figure (`judge precision`)."""
+    """Benchmark and role (`sums candidate`), or stage and figure (`vote precision`)."""
     before: Score | None
     after: Score | None
 

@@ -48,7 +48,7 @@ def headlines(m: Manifest) -> dict[str, Values]:
 
 
 def scores(m: Manifest) -> dict[str, Score]:
-    """Figures that are shares with an interval, by stage and name: `judge precision`."""
+    """Figures that are shares with an interval, by stage and name: `vote precision`."""
     every = {f"{s} {words(name)}": values for s, figures in by_stage(m).items() for name, values in figures.items()}
     return {name: score for name, values in every.items() if (score := pooled(values))}
 

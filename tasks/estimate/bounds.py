@@ -8,7 +8,7 @@ from schemas.manifest import TableRef, ValidRows
 from schemas.settings import Evaluate
 from schemas.training import Train
 from schemas.work import ROW_BYTES, Work, of_rows
-from tasks.sources import Sources
+from tasks.sources import Sources, table_of
 
 
 def work_of(stage: Callable[..., Any], inputs: Mapping[str, Any], sources: Sources, weights: int) -> Work:
@@ -29,7 +29,7 @@ def work_of(stage: Callable[..., Any], inputs: Mapping[str, Any], sources: Sourc
 def collected(sources: Sources) -> dict[str, int]:
     """Rows of the user's, by table."""
     items = {"inputs/benchmark_items": sum(len(source.rows) for _, source in sources.benchmarks)}
-    return items | {f"inputs/{source.key.rpartition('.')[2]}": len(source.rows) for source in sources.named}
+    return items | {table_of(name).name: len(source.rows) for name, source in sources.data.items()}
 
 
 def _by_default(settings: Any, rows: Mapping[str, int]) -> Work:

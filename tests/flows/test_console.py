@@ -17,11 +17,11 @@ def table_of(*manifests):
 
 
 def test_each_stages_headline_is_a_line_and_a_round_without_it_says_so(rounds):
-    voted = {"propose": {"proposed": 1530, "waves": 2}, "judge": {"precision": SCORE}}
+    voted = {"propose": {"proposed": 1530, "waves": 2}, "vote": {"precision": SCORE}}
     one = rounds.publish("promoted", figures=voted | {"select": {"band": {"below": 0.25, "in": 0.75}}})
     lines = table_of(one, rounds.publish("held", figures={"play": {"games": 12}}))
     assert ["propose", "proposed", "1,530", "-"] in lines
-    assert ["judge", "precision", "80.0%", "[49.0%,", "94.0%]", "-"] in lines
+    assert ["vote", "precision", "80.0%", "[49.0%,", "94.0%]", "-"] in lines
     place = lines.index(["select", "band", "-"])
     assert lines[place + 1 : place + 3] == [["below", "25%", "-"], ["in", "75%", "-"]]
     assert ["play", "games", "-", "12"] in lines

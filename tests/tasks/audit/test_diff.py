@@ -126,7 +126,7 @@ def test_manifests_are_compared_too(rounds):
     publish(rounds, {"a": ("1", 8)}, git="g1", scores={"sums": {"candidate": score}}, dropped={"tie": 1, "copy": 2})
     publish(
         rounds, {"a": ("1", 8), "b": ("1", 8)}, git="g2", scores={"sums": {"candidate": better}}, dropped={"tie": 4},
-        figures={"judge": {"precision": score.model_dump(mode="json"), "read": {"box": 3}}},
+        figures={"vote": {"precision": score.model_dump(mode="json"), "read": {"box": 3}}},
         versions={"torch": "2"}, validation=failed,
     )  # fmt: skip
     found = compared(rounds)
@@ -134,12 +134,12 @@ def test_manifests_are_compared_too(rounds):
     assert told["code"] == [("commit", "g1", "g2"), ("torch", None, "2")]
     assert told["recipe"] == [("seed", 1, 2)]
     assert told["dropped"] == [("copy", 2, None), ("tie", 1, 4)]
-    assert told["figures"] == [("judge read box", None, "3")]
+    assert told["figures"] == [("vote read box", None, "3")]
     assert told["rows"] == [("questions", 1, 2), ("verdicts", 1, 2)]
     assert told["validation"] == [("validate", None, {"passed": False, "failures": ["few rows"]})]
     assert [(s.name, s.before, s.after) for s in found.scores] == [
         ("sums candidate", score, better),
-        ("judge precision", None, score),
+        ("vote precision", None, score),
     ]
     assert "candidate" in [name for name, _, _ in told["round"]]
 

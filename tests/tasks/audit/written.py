@@ -91,7 +91,7 @@ def publish(rounds, texts, decision="promoted", accuracy=0.8, alarms=(), **chang
         decision, tables=tables, alarms=[Alarm(**alarm) for alarm in alarms], stages=keys,
         figures={
             "propose": {"proposed": 3 * len(texts)},
-            "judge": {"precision": score(0.5 + accuracy / 2, 80).model_dump(mode="json")},
+            "vote": {"precision": score(0.5 + accuracy / 2, 80).model_dump(mode="json")},
             "select": {"band": {"below": 0.25, "in": 0.75}},
         },
         gate=None if failed else gate, scores={"sums": scores},
