@@ -12,7 +12,7 @@ from tasks.store.naming import open_round
 
 def question(number, text):
     return {
-        "id": f"questions-{number}", "proposal_id": "p", "item": 0, "position": number, "text": text,
+        "id": f"questions-{number}", "proposal_id": "p", "item": 0, "position": number, "question": text,
         "nearest_score": 0.0, "nearest_id": None,
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from flows.recipes import load_recipe
 from schemas.alarms import Alarm
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
@@ -11,7 +12,6 @@ from schemas.inputs import PROBE
 from schemas.manifest import SampledScore, Score, StageRecord
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.recipe import load_recipe
 from schemas.selections import SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.train_steps import TRAIN_STEPS
