@@ -6,7 +6,6 @@ import pytest
 
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
-from tasks.judge import judge
 
 
 def attempts(question, answers, **changes):

@@ -16,7 +16,7 @@ from tasks.store.naming import open_round
 
 def question(number, text):
     return {
-        "id": f"questions-{number}", "proposal_id": "p", "item": 0, "position": 0, "text": text,
+        "id": f"questions-{number}", "proposal_id": "p", "item": 0, "position": 0, "question": text,
         "nearest_score": 0.0, "nearest_id": None,
     }  # fmt: skip
 
@@ -40,7 +40,7 @@ def publish(rounds, labelled, probe=(), selected=(), **changes):
         ],
         "selections": [
             rounds.table(SELECTIONS, [
-                {"id": f"s-{text}", "question_id": f"questions-{ids[text]}", "verdict_id": "v", "text": text,
+                {"id": f"s-{text}", "question_id": f"questions-{ids[text]}", "verdict_id": "v", "question": text,
                  "answer": "1", "agreement": 0.5}
                 for text in selected
             ])

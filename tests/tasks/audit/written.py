@@ -141,10 +141,10 @@ def _about(number, place, text):
     sampled = {"num_tokens": 3, "finish_reason": "stop", "verified": True}
     yield (
         PROPOSALS,
-        {"id": proposal, "wave": 0, "prompt_index": place, "fewshot_ids": [], "prompt": text, "text": text} | sampled,
+        {"id": proposal, "wave": 0, "prompt_index": place, "shown_ids": [], "prompt": text, "text": text} | sampled,
     )
     yield QUESTIONS, {
-        "id": question, "proposal_id": proposal, "item": 0, "position": place, "text": text, "nearest_score": 0.0,
+        "id": question, "proposal_id": proposal, "item": 0, "position": place, "question": text, "nearest_score": 0.0,
         "nearest_id": None,
     }  # fmt: skip
     for sample in range(2):
@@ -172,7 +172,7 @@ def _about(number, place, text):
         }  # fmt: skip
         return
     yield SELECTIONS, {
-        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "text": text, "answer": text[:2000],
+        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "question": text, "answer": text[:2000],
         "agreement": agreement,
     }  # fmt: skip
     yield SFT_EXAMPLES, {
