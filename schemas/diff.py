@@ -88,7 +88,7 @@ class Diff(Record):
     figures: list[Change]
     """Stage and figure (`propose proposed`) -> what it measured, in words."""
     questions: dict[str, Questions]
-    """Of `questions` (asked), `selections` (trained on) and `probe`."""
+    """Table of questions -> how they met; of those that either round has."""
     columns: list[Drift]
     recipe: list[Change]
     """Dotted key of the recipe -> value."""

@@ -172,8 +172,8 @@ def _about(number, place, text):
         }  # fmt: skip
         return
     yield SELECTIONS, {
-        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "question": text, "answer": text[:2000],
-        "agreement": agreement,
+        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "question": text,
+        "answer": text[:2000], "agreement": agreement,
     }  # fmt: skip
     yield SFT_EXAMPLES, {
         "id": named(SFT_EXAMPLES), "question_id": question, "attempt_id": named(ATTEMPTS, 0), "prompt": text,
