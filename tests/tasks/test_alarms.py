@@ -18,6 +18,7 @@ from tasks.audit.alarms import alarms_of
 from tasks.prompts import load_prompt
 from tasks.propose import propose
 from tasks.roles import Role
+from tasks.vote import vote
 
 COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),

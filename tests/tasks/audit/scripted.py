@@ -30,6 +30,7 @@ from tasks.store.draft import Draft
 from tasks.store.lineage import make_store, open_lineage
 from tasks.store.objects import create_once, write_whole
 from tasks.validate import validate
+from tasks.vote import vote
 
 from .written import score
 
