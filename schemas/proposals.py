@@ -10,11 +10,11 @@ PROPOSALS = table(
     column("wave", pa.int32(), "wave of prompts, from 0"),
     column("prompt_index", pa.int32(), "prompt within the wave, from 0"),
     parent(
-        "fewshot_ids",
+        "shown_ids",
         "inputs/seeds",
         "selections",
         "inputs/documents",
-        meaning="ids of the questions shown, in order, or of the document",
+        meaning="ids of the few-shots shown, in order, or of the document",
         several=True,
     ),
     column("prompt", pa.string(), "the prompt as the model saw it; a teacher's, as the student would"),
