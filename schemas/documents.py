@@ -1,12 +1,12 @@
 """The sections of a recipe whose proposer reads documents: the file, how questions are posed, what they earn."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.section import Count, Pattern, Section
-from schemas.settings import Sampling
+from schemas.settings import Prompted, Sampling
 
 
 class Documents(Section):
@@ -18,10 +18,11 @@ class Documents(Section):
     """Column that holds its licence; without it, none is known."""
 
 
-class Pose(Section):
-    prompt: str
-    """Template that asks for a question and its answer, given a `document`: a name in tasks/prompts, or a .jinja path
-    beside the recipe. A raw prompt's last line, if it is left open, is the beginning of what is written."""
+class Pose(Prompted):
+    """A raw prompt's last line, if it is left open, is the beginning of what is written."""
+
+    rendered_with: ClassVar[dict[str, Any]] = {"document": "1+1=2"}
+
     documents: Count
     """Documents read a round, drawn anew in each."""
     num_samples: Annotated[int, Field(ge=2)]

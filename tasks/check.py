@@ -6,7 +6,7 @@ from typing import Any
 from schemas.answers import ANSWERS
 from schemas.manifest import TableRef
 from schemas.rewards import REWARDS
-from schemas.settings import Judge
+from schemas.settings import Answers
 from schemas.table import writes
 from tasks.answers.canonical import answer_of, canonical, usable_answer
 from tasks.answers.equality import Compare, equality
@@ -22,7 +22,7 @@ REWARD = {Outcome.EQUAL: 1.0, Outcome.DIFFERENT: 0.0, Outcome.UNDECIDED: None}
 
 
 @writes(ANSWERS, REWARDS)
-def check(draft: Draft, *, checks: Judge, attempts: TableRef, answer_keys: TableRef) -> dict[str, Any]:
+def check(draft: Draft, *, checks: Answers, attempts: TableRef, answer_keys: TableRef) -> dict[str, Any]:
     """Write `answers`, what was read from each attempt at a question with a key, and `rewards`: 1 for one that equals
     the key, 0 for one that does not or that cannot be read, null if the comparison was undecided."""
     key_of = {row["question_id"]: row["answer"] for row in draft.read(answer_keys).to_pylist()}
@@ -42,7 +42,7 @@ def check(draft: Draft, *, checks: Judge, attempts: TableRef, answer_keys: Table
 
 
 def _checked(
-    draft: Draft, checks: Judge, compare: Compare, attempts: Sequence[Row], key_of: dict[str, str]
+    draft: Draft, checks: Answers, compare: Compare, attempts: Sequence[Row], key_of: dict[str, str]
 ) -> tuple[list[Row], list[Row]]:
     found = [answer_of(attempt["text"], checks) for attempt in attempts]
     usable = [usable_answer(f, attempt["finish_reason"], checks) for f, attempt in zip(found, attempts, strict=True)]

@@ -10,7 +10,7 @@ from schemas.manifest import TableRef
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.selections import CONTAMINATION
-from schemas.settings import Judge
+from schemas.settings import Answers, Contamination
 from schemas.table import writes
 from tasks.answers.canonical import stated
 from tasks.engines import Engine, Request, calls_at_once, completed
@@ -38,10 +38,9 @@ def pose(
     proposer: Role,
     documents: TableRef,
     benchmark_items: TableRef,
-    checks: Judge,
-    ngram: int | None,
-    near: float | None,
     probe: TableRef | None = None,
+    checks: Answers,
+    protection: Contamination,
     wave: Wave | None = None,
 ) -> dict[str, Any]:
     """Write `proposals`, num_samples a document, and of each the question (`questions`) with the answer that came
@@ -66,11 +65,11 @@ def pose(
             workers=calls_at_once(proposer.engine, draft.executor),
         ):  # fmt: skip
             proposals += rows
-    protected = _protected(draft, benchmark_items, probe, ngram, near)
+    protected = _protected(draft, benchmark_items, probe, protection)
     text_of = {document["id"]: document["text"] for _, document in read}
-    admission = _Admission(draft, settings, checks, near, protected)
+    admission = _Admission(draft, settings, checks, protection.near, protected)
     for proposal in proposals:
-        (document,) = proposal["fewshot_ids"]
+        (document,) = proposal["shown_ids"]
         admission.admit(proposal, _opening(proposer.prompt, text_of[document]))
     draft.write(QUESTIONS, admission.questions)
     draft.write(ANSWER_KEYS, admission.keys)
@@ -104,7 +103,7 @@ def _proposed(
         for _, document in shard
     ]  # fmt: skip
     return [
-        {"id": draft.row_id(PROPOSALS, c.request_id, c.sample), "fewshot_ids": [c.request_id]}
+        {"id": draft.row_id(PROPOSALS, c.request_id, c.sample), "shown_ids": [c.request_id]}
         | {"wave": wave[0] - 1 if wave else 0, "prompt_index": place_of[c.request_id], "prompt": c.prompt}
         | {"text": c.text, "num_tokens": c.num_tokens, "finish_reason": c.finish_reason}
         | {"verified": generator.identity is None}
@@ -119,19 +118,21 @@ def _opening(prompt: Prompt, document: str) -> str:
 
 
 def _protected(
-    draft: Draft, benchmark_items: TableRef, probe: TableRef | None, ngram: int | None, near: float | None
+    draft: Draft, benchmark_items: TableRef, probe: TableRef | None, protection: Contamination
 ) -> ProtectedTexts:
     probed = draft.read(probe).to_pylist() if probe else []
     items = draft.read(benchmark_items).to_pylist()
     named = [("probe", row["id"], row["question"]) for row in probed]
-    return ProtectedTexts(named + [(row["benchmark"], row["id"], row["question"]) for row in items], ngram, near)
+    return ProtectedTexts(
+        named + [(row["benchmark"], row["id"], row["question"]) for row in items], protection.ngram, protection.near
+    )
 
 
 class _Admission:
     """The serial door: each question meets the protected rows, and those that were posed before it."""
 
     def __init__(
-        self, draft: Draft, settings: Settings, checks: Judge, near: float | None, protected: ProtectedTexts
+        self, draft: Draft, settings: Settings, checks: Answers, near: float | None, protected: ProtectedTexts
     ) -> None:
         self.draft, self.settings, self.checks, self.near, self.protected = draft, settings, checks, near, protected
         self.copies = ExactIndex()
@@ -160,7 +161,7 @@ class _Admission:
         self.copies.add(posed.question, row_id)
         self.questions.append(
             {"id": row_id, "proposal_id": proposal["id"], "item": 0, "position": len(self.questions)}
-            | {"text": posed.question, "nearest_score": 0.0, "nearest_id": None}
+            | {"question": posed.question, "nearest_score": 0.0, "nearest_id": None}
         )
         answer = {"id": self.draft.row_id(ANSWER_KEYS, row_id), "question_id": row_id}
         self.keys.append(answer | {"answer": stated(posed.answer, self.checks)})

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from flows.learn_online import Wave, as_it_is, learn_online
+from flows.learn_online import Wave, learn_online, needs_whole_groups
 from flows.round import Round
 from schemas.documents import Documents, Pose, RewardProposer
 from schemas.manifest import StageRecord
@@ -27,6 +27,10 @@ class Read(Data):
     """What questions are written from."""
 
 
+class Limits(AnswerLimits, PolicyLimits):
+    pass
+
+
 class SpiceRecipe(Recipe):
     trains_by = ("policy",)
     data: Read
@@ -37,8 +41,7 @@ class SpiceRecipe(Recipe):
 
     @model_validator(mode="after")
     def the_policy_speaks_as_it_is(self) -> Self:
-        as_it_is("solve", self.solve.sampling)
-        as_it_is("pose", self.pose.sampling)
+        needs_whole_groups(pose=self.pose, solve=self.solve)
         return self
 
 

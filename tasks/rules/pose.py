@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks.answers.canonical import canonical, value_form
 from tasks.novelty.contamination import Hit
 from tasks.reading.posed import Posed, leaks
@@ -14,7 +14,7 @@ KINDS = ("contaminated_exact", "contaminated_ngram", "contaminated_near")
 def posing_rules(
     posed: Posed | None,
     cut: bool,
-    checks: Judge,
+    checks: Answers,
     near: float | None,
     protected: Callable[[str], Hit | None],
     known: Callable[[str], bool],
@@ -34,7 +34,7 @@ def posing_rules(
     yield Rule("not_new", outcome=outcome(known(posed.question)))
 
 
-def _form(answer: str, checks: Judge) -> str:
+def _form(answer: str, checks: Answers) -> str:
     return value_form(answer) if checks.equivalence == "canonical" else canonical(answer)
 
 
