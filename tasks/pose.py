@@ -41,14 +41,15 @@ def pose(
     probe: TableRef | None = None,
     checks: Answers,
     protection: Contamination,
+    round: int,
     wave: Wave | None = None,
 ) -> dict[str, Any]:
     """Write `proposals`, num_samples a document, and of each the question (`questions`) with the answer that came
     with it (`answer_keys`), or why it gives none (`dropped`).
 
     A question that repeats a benchmark or probe row (`contamination`) is none, nor is one that was posed already in
-    this play. `checks`: how answers are compared, so that one which never could be is refused. With `wave`, only the
-    documents of that wave are read.
+    this play. `checks`: how answers are compared, so that one which never could be is refused. Each `round` draws
+    other documents; with `wave`, only those of that wave are read.
     """
     read = _of_the_round(draft, settings, documents, wave)
     size = settings.documents_per_shard
