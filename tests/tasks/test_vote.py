@@ -6,7 +6,7 @@ import pytest
 
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
-from tasks.judge import judge
+from tasks.vote import vote
 
 
 def attempts(question, answers, **changes):
