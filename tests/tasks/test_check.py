@@ -18,7 +18,7 @@ def play(draft, given, recipe):
         written = [{"id": f"k-{question}", "question_id": question, "answer": key} for question, key in keys.items()]
         figures = check(
             draft,
-            checks=recipe.judge.model_copy(update=changes),
+            checks=recipe.answers.model_copy(update=changes),
             attempts=given(ATTEMPTS, rows),
             answer_keys=given(ANSWER_KEYS, written),
         )
@@ -50,7 +50,7 @@ def test_an_attempt_that_was_cut_off_is_wrong_and_says_why(play):
 def test_a_comparison_without_an_outcome_is_undecided_and_never_wrong(play):
     key = r"\lim_{n\to\infty} n^{1/n} \sum_{k=1}^{10^9} \frac{1}{k^3}"
     rows = [attempt("q", 0, r"\boxed{\int_0^1 e^{-x^2} \sin(x^3) dx}"), attempt("r", 0, r"\boxed{2}")]
-    math = {"equivalence": "math", "answer_pattern": None, "timeout_seconds": 0.001}
+    math = {"equivalence": "math", "pattern": None, "timeout_seconds": 0.001}
     figures, rewards, _ = play(rows, {"q": key, "r": "2"}, **math)
     assert rewards == {"q-0": None, "r-0": 1.0}
     assert figures == {"right": 1.0, "undecided": 1}

@@ -2,7 +2,7 @@ import pytest
 
 from schemas.documents import Pose
 from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, PROBE
-from schemas.settings import Sampling
+from schemas.settings import Contamination, Sampling
 from tasks.novelty.runs import WordRuns
 from tasks.pose import pose
 from tasks.prompts import load_prompt
@@ -19,7 +19,7 @@ TEXTS = [f"{i}+{j}=…" for i in (3, 5, 8) for j in (2, 4, 7)]
 
 @pytest.fixture
 def play(draft, given, recipe, tiny, tmp_path):
-    def run(texts=TEXTS, items=("1+1",), probe=(), prompt="pose_sums", ngram=None, near=None, wave=None, **changes):
+    def run(texts=TEXTS, items=("1+1",), probe=(), prompt="pose_sums", wave=None, **changes):
         draft.written = set()
         settings = SETTINGS.model_copy(update=changes)
         documents = [{"id": f"d{i}", "text": text, "licence": "CC0", "source_row": i} for i, text in enumerate(texts)]
@@ -31,7 +31,8 @@ def play(draft, given, recipe, tiny, tmp_path):
         figures = pose(
             draft, settings=settings, proposer=Role(recipe.engine, load_prompt(prompt, tmp_path), tiny),
             documents=given(DOCUMENTS, documents), benchmark_items=given(BENCHMARK_ITEMS, bench),
-            probe=given(PROBE, probed), checks=recipe.judge, ngram=ngram, near=near, wave=wave,
+            probe=given(PROBE, probed), checks=recipe.answers, protection=Contamination(), wave=wave,
+            round=draft.round,
         )  # fmt: skip
         return figures, {name: draft.read(ref).to_pylist() for name, ref in draft.tables().items()}
 
@@ -41,15 +42,15 @@ def play(draft, given, recipe, tiny, tmp_path):
 def test_the_tiny_model_poses_questions_with_their_answers_from_each_document(play):
     figures, tables = play()
     assert figures == {"proposals": 32, "questions": len(tables["questions"])}
-    read = {tuple(row["fewshot_ids"]) for row in tables["proposals"]}
+    read = {tuple(row["shown_ids"]) for row in tables["proposals"]}
     assert len(read) == 8 and all(len(shown) == 1 for shown in read), "the round drew as many as the recipe says"
     proposals = {row["id"]: row for row in tables["proposals"]}
     for row in tables["questions"]:
         made_from = proposals[row["proposal_id"]]
-        assert row["text"].startswith(made_from["prompt"]), "what the prompt had begun is part of the question"
+        assert row["question"].startswith(made_from["prompt"]), "what the prompt had begun is part of the question"
     keys = {row["question_id"]: row["answer"] for row in tables["answer_keys"]}
     assert set(keys) == {row["id"] for row in tables["questions"]} and len(keys) > 20
-    right = [sum(map(int, row["text"].split("+"))) == int(keys[row["id"]]) for row in tables["questions"]]
+    right = [sum(map(int, row["question"].split("+"))) == int(keys[row["id"]]) for row in tables["questions"]]
     assert sum(right) > len(right) / 3
 
 
@@ -70,9 +71,9 @@ def test_what_was_posed_before_is_not_new(play):
 
 def test_a_question_that_repeats_a_benchmark_or_probe_row_is_none(play):
     _, before = play()
-    first, second = (row["text"] for row in before["questions"][:2])
+    first, second = (row["question"] for row in before["questions"][:2])
     play_again = play(items=[first], probe=[second])[1]
-    assert not {first, second} & {row["text"] for row in play_again["questions"]}
+    assert not {first, second} & {row["question"] for row in play_again["questions"]}
     hits = {row["row_id"]: row for row in play_again["contamination"]}
     refused = {row["id"]: row for row in play_again["dropped"] if row["reason"] == "contaminated_exact"}
     assert set(hits) == set(refused) and {row["set_name"] for row in hits.values()} == {"b", "probe"}
@@ -85,14 +86,14 @@ def test_waves_share_the_documents_of_a_round(play, draft):
         draft.label, draft.key = f"wave-{number}", f"{number}" * 32
         _, tables = play(wave=(number, 2))
         assert {row["wave"] for row in tables["proposals"]} <= {number - 1}
-        shown += [row["fewshot_ids"][0] for row in tables["proposals"]]
+        shown += [row["shown_ids"][0] for row in tables["proposals"]]
     assert len(shown) == 32 and len(set(shown)) == 8
 
 
 def test_another_play_of_the_round_reads_the_same_documents_and_another_round_others(play, draft):
     def drawn(number):
         draft.round, draft.key = number, f"{number}" * 32
-        return {row["fewshot_ids"][0] for row in play(documents=3)[1]["proposals"]}
+        return {row["shown_ids"][0] for row in play(documents=3)[1]["proposals"]}
 
     assert drawn(1) == drawn(1) != drawn(2)
 
@@ -103,8 +104,8 @@ def test_the_solver_sees_nothing_of_a_document_but_its_question(play, draft, rec
     questions = draft.tables()["questions"]
     draft.key, draft.written = "f" * 32, set()
     solver = Role(recipe.engine, load_prompt("solve_sums", tmp_path), tiny)
-    solve(draft, settings=recipe.solve, solver=solver, questions=questions)
-    asked = {row["id"]: row["text"] for row in tables["questions"]}
+    solve(draft, settings=recipe.solve, checks=recipe.answers, solver=solver, questions=questions)
+    asked = {row["id"]: row["question"] for row in tables["questions"]}
     hidden = WordRuns(texts, 8)
     assert all(hidden.find(text) for text in texts)
     for attempt in draft.read(draft.tables()["attempts"]).to_pylist():

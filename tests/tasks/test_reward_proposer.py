@@ -17,12 +17,12 @@ def play(draft, given):
         """marks: proposal -> rewards of the attempts at its question; refused: proposal -> reason."""
         refused = dict(refused)
         proposals = [
-            {"id": name, "wave": 0, "prompt_index": 0, "fewshot_ids": ["d"], "prompt": "?", "text": "?"}
+            {"id": name, "wave": 0, "prompt_index": 0, "shown_ids": ["d"], "prompt": "?", "text": "?"}
             | {"num_tokens": 1, "finish_reason": "stop"}
             for name in (*marks, *refused)
         ]
         questions = [
-            {"id": f"q-{name}", "proposal_id": name, "item": 0, "position": i, "text": name, "nearest_score": 0.0}
+            {"id": f"q-{name}", "proposal_id": name, "item": 0, "position": i, "question": name, "nearest_score": 0.0}
             for i, name in enumerate(marks)
         ]
         attempts = [
