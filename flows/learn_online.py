@@ -10,6 +10,7 @@ from flows.bound import Given, roles_of
 from flows.learn import checked, of_the_probe, promote, standing, watched, written
 from flows.round import Round, Stage
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
+from schemas.settings import Sampling, Solve
 from tasks.train import train
 from tasks.validate import stop_if_invalid
 
@@ -46,18 +47,18 @@ class Wave:
         return r.play(stage, *given, label=shown, **mine | named)
 
 
-def needs_whole_groups(**asked: Any) -> None:
-    """Raises ValueError for a section whose samples are not the policy's own, as it is: their ratio to it would not
-    be 1."""
-    for name, section in asked.items():
-        sampling, stops = section.sampling, getattr(section, "early_stopping", False)
-        changes = (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty)
-        if stops or changes != (1, 1, 0, 0):
-            raise ValueError(
-                f"{name}: 'policy' in train.methods needs whole groups from the policy as it is: "
-                f"{'early_stopping = false, ' if stops else ''}temperature = 1, top_p = 1, top_k = 0, "
-                "presence_penalty = 0"
-            )
+def needs_whole_groups(solve: Solve) -> None:
+    """Raises ValueError for attempts that are not the policy's own, as it is: their ratio to it would not be 1."""
+    if solve.early_stopping or not samples_as_it_is(solve.sampling):
+        raise ValueError(
+            "solve: 'policy' in train.methods needs whole groups from the policy as it is: early_stopping = "
+            "false, temperature = 1, top_p = 1, top_k = 0, presence_penalty = 0"
+        )
+
+
+def samples_as_it_is(sampling: Sampling) -> bool:
+    """Whether what is sampled is the policy's own."""
+    return (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty) == (1, 1, 0, 0)
 
 
 def learn_online(r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequence[StageRecord]]) -> None:

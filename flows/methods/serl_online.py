@@ -30,7 +30,7 @@ class SerlOnlineRecipe(VotedRecipe):
 
     @model_validator(mode="after")
     def the_policy_answers_as_it_is(self) -> Self:
-        needs_whole_groups(solve=self.solve)
+        needs_whole_groups(self.solve)
         return self
 
 

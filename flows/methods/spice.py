@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from flows.learn_online import Wave, learn_online, needs_whole_groups
+from flows.learn_online import Wave, learn_online, needs_whole_groups, samples_as_it_is
 from flows.round import Round
 from schemas.documents import Documents, Pose, RewardProposer
 from schemas.manifest import StageRecord
@@ -41,7 +41,9 @@ class SpiceRecipe(Recipe):
 
     @model_validator(mode="after")
     def the_policy_speaks_as_it_is(self) -> Self:
-        needs_whole_groups(pose=self.pose, solve=self.solve)
+        needs_whole_groups(self.solve)
+        if not samples_as_it_is(self.pose.sampling):
+            raise ValueError("pose.sampling: temperature = 1, top_p = 1, top_k = 0 and presence_penalty = 0")
         return self
 
 

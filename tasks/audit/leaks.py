@@ -27,7 +27,8 @@ class Protected:
         refs = [ref for t in PROTECTED for ref in opened.manifest.tables.get(t, [])]
         if any(ref.path not in opened.rows for ref in refs):
             return None
-        ngram, near = collected.inputs.get("ngram"), collected.inputs.get("near")
+        rule = collected.settings.get("protection", {})
+        ngram, near = rule.get("ngram"), rule.get("near")
         key = (ngram, near, *(ref.digest for ref in refs))
         if key not in self._made:
             rows = [(ref, row) for ref in refs for row in opened.rows[ref.path].to_pylist()]
@@ -44,8 +45,8 @@ def leaks(opened: Opened, markers: dict[str, StageRecord], shelf: Shelf, protect
     questions = opened.tables("questions", "inputs/probe", "inputs/gold")
     for table in TRAINING:
         for ref in opened.refs(table, controls=True):
-            if questions is not None and ref.path in opened.rows:
-                asked = pc.unique(opened.rows[ref.path]["question_id"])
+            asked = _asked(opened, opened.rows[ref.path]) if ref.path in opened.rows else None
+            if questions is not None and asked is not None:
                 found = _texts(questions, asked)
                 if len(found) < len(asked):  # rows of earlier rounds, again
                     found |= _texts(shelf.earlier(opened, "questions", built_on=True) or [], asked)
@@ -55,18 +56,33 @@ def leaks(opened: Opened, markers: dict[str, StageRecord], shelf: Shelf, protect
             gold = [opened.rows[ref.path]]
             yield from _hits(opened, ref.path, "inputs/gold", _texts(gold, gold[0]["id"].combine_chunks()), texts)
     shown = shelf.earlier(opened, "selections", built_on=True)
-    seeds = opened.tables("inputs/seeds")
+    brought = opened.tables("inputs/seeds", "inputs/documents")
     for ref in opened.manifest.tables.get("proposals", []):
-        if shown is not None and seeds is not None and ref.path in opened.rows:
+        if shown is not None and brought is not None and ref.path in opened.rows:
             ids = pc.unique(pc.list_flatten(opened.rows[ref.path]["shown_ids"].combine_chunks()))
-            yield from _hits(opened, ref.path, "proposals", _texts([*shown, *seeds], ids), texts)
+            yield from _hits(opened, ref.path, "proposals", _texts([*shown, *brought], ids), texts)
+
+
+def _asked(opened: Opened, rows: pa.Table) -> pa.Array | None:
+    """The questions behind training rows: of samples, those that attempts answer and those that proposals pose. None
+    if a table of them is damaged."""
+    if "question_id" in rows.column_names:
+        return pc.unique(rows["question_id"])
+    samples, found = rows["sample_id"], [pa.array([], pa.string())]
+    for table, sample, question in (("attempts", "id", "question_id"), ("questions", "proposal_id", "id")):
+        if (written := opened.tables(table, controls=True)) is None:
+            return None
+        found += [
+            rows.filter(pc.is_in(rows[sample], value_set=samples))[question].combine_chunks() for rows in written
+        ]
+    return pc.unique(pa.concat_arrays(found))
 
 
 def _texts(tables: list[pa.Table], ids: pa.Array) -> dict[str, str]:
     found: dict[str, str] = {}
     for rows in tables:
         there = rows.filter(pc.is_in(rows["id"], value_set=ids))
-        text = there["question"]
+        text = there["question" if "question" in there.column_names else "text"]
         found.update(zip(there["id"].to_pylist(), text.to_pylist(), strict=True))
     return found
 

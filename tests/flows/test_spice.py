@@ -1,6 +1,8 @@
 """SPICE on the tiny model: two roles of one policy on solved sums, both rewarded and trained in one update."""
 
+import os
 import signal
+import time
 
 import pytest
 import tomli_w
@@ -97,15 +99,12 @@ def test_the_solver_never_sees_a_document(played):
 
 def test_each_round_reads_other_documents(played):
     _, lineage = played
-    first, second = (
-        {row["text"] for row in documents_shown(lineage, m)} for m in lineage.manifests
-    )  # fmt: skip
+    shown = [
+        {name for row in rows_of(lineage, m, "proposals") for name in row["shown_ids"]} for m in lineage.manifests
+    ]
+    text = [{row["id"]: row["text"] for row in rows_of(lineage, m, "inputs/documents")} for m in lineage.manifests]
+    first, second = ({of[name] for name in names} for of, names in zip(text, shown, strict=True))
     assert len(first) == len(second) == 24 and first != second
-
-
-def documents_shown(lineage, m):
-    shown = {name for row in rows_of(lineage, m, "proposals") for name in row["shown_ids"]}
-    return [row for row in rows_of(lineage, m, "inputs/documents") if row["id"] in shown]
 
 
 def test_every_command_works_and_a_trained_row_is_explained_up_to_the_document_and_its_licence(played, tmp_path):
@@ -120,3 +119,24 @@ def test_every_command_works_and_a_trained_row_is_explained_up_to_the_document_a
     assert brought["row"]["licence"] == "CC0-1.0"
     (question,) = story["tables"]["questions"]
     assert question["row"]["question"].startswith(brought["row"]["text"].partition("=")[0])
+
+
+@pytest.mark.slow
+def test_a_round_that_was_killed_while_asking_and_between_waves_ends_as_if_it_had_not(played, started, tmp_path):
+    _, whole = played
+    path, store = written(tmp_path), tmp_path / "store"
+    for sign in ("stages/pose-*", "stages/train-*"):
+        process = started(path, store, start_new_session=True)
+        until = time.monotonic() + 120
+        while not list((store / "spice/round-0001").glob(sign)):
+            assert process.poll() is None and time.monotonic() < until, sign
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    resumed = run_recipe(path, store, 2, Console(to_stderr=True))
+    for uninterrupted, m in zip(whole.manifests, resumed, strict=True):
+        assert m.candidate == uninterrupted.candidate
+        assert {t: [ref.digest for ref in refs] for t, refs in m.tables.items()} == {
+            t: [ref.digest for ref in refs] for t, refs in uninterrupted.tables.items()
+        }
+    assert examine_store(store).damage == ()
