@@ -10,7 +10,7 @@ from flows.bound import Given, roles_of
 from flows.learn import checked, of_the_probe, promote, standing, watched, written
 from flows.round import Round, Stage
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
-from schemas.settings import Solve
+from schemas.settings import Sampling, Solve
 from tasks.train import train
 from tasks.validate import stop_if_invalid
 
@@ -34,26 +34,31 @@ class Wave:
     def share(self) -> tuple[int, int]:
         return self.number, self.of
 
-    def play(self, stage: Stage, *given: Given, **named: Any) -> StageRecord:
-        """Play a stage for this wave: what is asked is asked of its policy, and valued by it."""
+    def play(self, stage: Stage, *given: Given, label: str = "", **named: Any) -> StageRecord:
+        """Play a stage for this wave: what is asked is asked of its policy, and valued by it. `label` tells two plays
+        of a stage in one wave apart."""
         r, policy = self.round, self.round.recipe.train.policy
         section = r.section(stage.__name__)
         own: dict[str, Any] = {"model": self.policy, "reference": r.weights(policy.reference), "wave": self.share}
         own |= {name: r.role(section).by(self.policy) for name in roles_of(stage)}
         own |= {"settings": policy} if section is None else {}
         mine = {name: value for name, value in own.items() if name in inspect.signature(stage).parameters}
-        return r.play(stage, *given, label=self.label, **mine | named)
+        shown = f"{self.label}.{label}" if label else self.label
+        return r.play(stage, *given, label=shown, **mine | named)
 
 
 def needs_whole_groups(solve: Solve) -> None:
     """Raises ValueError for attempts that are not the policy's own, as it is: their ratio to it would not be 1."""
-    sampling = solve.sampling
-    changes = (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty)
-    if solve.early_stopping or changes != (1, 1, 0, 0):
+    if solve.early_stopping or not samples_as_it_is(solve.sampling):
         raise ValueError(
             "solve: 'policy' in train.methods needs whole groups from the policy as it is: early_stopping = "
             "false, temperature = 1, top_p = 1, top_k = 0, presence_penalty = 0"
         )
+
+
+def samples_as_it_is(sampling: Sampling) -> bool:
+    """Whether what is sampled is the policy's own."""
+    return (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty) == (1, 1, 0, 0)
 
 
 def learn_online(r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequence[StageRecord]]) -> None:

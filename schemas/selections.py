@@ -18,7 +18,14 @@ SELECTIONS = table(
 CONTAMINATION = table(
     "contamination",
     "a row that touches a benchmark or the probe",
-    about("row_id", "questions", "inputs/seeds", "inputs/gold", meaning="the question or seed that hit"),
+    about(
+        "row_id",
+        "questions",
+        "inputs/seeds",
+        "inputs/gold",
+        "inputs/documents",
+        meaning="the question or input that hit",
+    ),
     one_of("kind", "exact, ngram or near", "exact", "ngram", "near"),
     column("set_name", pa.string(), "the protected set: probe, or a benchmark's name"),
     parent("protected_id", "inputs/probe", "inputs/benchmark_items", meaning="the protected row"),

@@ -1,12 +1,13 @@
 """Every table of a round, by name."""
 
 from schemas.advantages import ADVANTAGES
+from schemas.answer_keys import ANSWER_KEYS
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.base_samples import BASE_SAMPLES
 from schemas.dropped import DROPPED
 from schemas.evaluations import EVALUATIONS
-from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
+from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
@@ -21,9 +22,10 @@ from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        SEEDS, PROBE, GOLD, BENCHMARK_ITEMS,
-        PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS, REWARDS, SELECTIONS, CONTAMINATION,
-        BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS, EVALUATIONS, DROPPED,
+        SEEDS, PROBE, GOLD, DOCUMENTS, BENCHMARK_ITEMS,
+        PROPOSALS, QUESTIONS, ANSWER_KEYS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS, REWARDS, SELECTIONS,
+        CONTAMINATION, BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS,
+        EVALUATIONS, DROPPED,
     )
 }  # fmt: skip
 

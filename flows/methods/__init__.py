@@ -5,6 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 from flows.methods.serl import serl
 from flows.methods.serl_online import serl_online
+from flows.methods.spice import spice
 from flows.methods.spin import spin
 from flows.round import Round
 from schemas.recipe import Recipe
@@ -12,6 +13,7 @@ from schemas.recipe import Recipe
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "serl": serl,
     "serl_online": serl_online,
+    "spice": spice,
     "spin": spin,
 }
 

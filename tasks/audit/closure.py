@@ -23,11 +23,11 @@ class Shelf:
         self._read: dict[str, pa.Table | None] = {}
 
     def rows(self, ref: TableRef) -> pa.Table | None:
-        """`id` of a table, and `text` if it has one; None if it is damaged: its own round names that."""
+        """`id` of a table, and `question` if it has one; None if it is damaged: its own round names that."""
         if ref.path not in self._read:
             try:
                 rows = read_table(self.lineage.folder, ref, TABLES[ref.table])
-                self._read[ref.path] = rows.select([name for name in ("id", "text") if name in rows.column_names])
+                self._read[ref.path] = rows.select([name for name in ("id", "question") if name in rows.column_names])
             except (Damaged, pa.ArrowException, KeyError):
                 self._read[ref.path] = None
         return self._read[ref.path]

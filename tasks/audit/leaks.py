@@ -63,9 +63,9 @@ def _shows_rows(table: Table) -> bool:
     return "prompt" in table.schema.names and bool(parents) and not parents & set(PROTECTED)
 
 
-def _made_of(opened: Opened, shelf: Shelf, table: Table, rows: pa.Table) -> dict[str, str]:
+def _made_of(opened: Opened, shelf: Shelf, table: Table, rows: pa.Table) -> dict[str, list[str]]:
     """Questions that these rows were made of, by id, up to rows of earlier rounds."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     above, seen = [(table, rows)], pa.array([], pa.string())
     while above:
         table, rows = above.pop()
@@ -89,17 +89,23 @@ def _with(tables: list[pa.Table] | None, ids: pa.Array) -> list[pa.Table]:
     return [rows for rows in there if len(rows)]
 
 
-def _asked(rows: pa.Table) -> dict[str, str]:
-    """Id -> question, of rows that have one."""
-    if "question" not in rows.column_names:
-        return {}
-    return dict(zip(rows["id"].to_pylist(), rows["question"].to_pylist(), strict=True))
+def _asked(rows: pa.Table) -> dict[str, list[str]]:
+    """Id -> question, of rows that have one, or a document and its lines."""
+    if "question" in rows.column_names:
+        return {row_id: [text] for row_id, text in _pairs(rows, "question")}
+    if "licence" in rows.column_names:
+        return {row_id: [text, *text.splitlines()] for row_id, text in _pairs(rows, "text")}
+    return {}
+
+
+def _pairs(rows: pa.Table, column: str) -> Iterator[tuple[str, str]]:
+    return zip(rows["id"].to_pylist(), rows[column].to_pylist(), strict=True)
 
 
 def _hits(
-    opened: Opened, path: str, table: str, texts: dict[str, str], protected: ProtectedTexts
+    opened: Opened, path: str, table: str, texts: dict[str, list[str]], protected: ProtectedTexts
 ) -> Iterator[Damage]:
-    hits = {row_id: hit for row_id, text in texts.items() if (hit := protected.find(text))}
+    hits = {row_id: hit for row_id, each in texts.items() for text in each if (hit := protected.find(text))}
     if hits:
         row_id, hit = next(iter(hits.items()))
         found = f"{len(hits):,}, first {row_id}: {hit.kind} of {hit.row_id} ({hit.set_name})"

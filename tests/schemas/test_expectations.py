@@ -18,6 +18,8 @@ GOOD = {
     "inputs/seeds": {"question": "1+2", "source_row": 0},
     "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
     "inputs/gold": {"question": "1+2", "prompt": "1+2=", "completion": "#3", "source_row": 0},
+    "inputs/documents": {"text": "1+2=3", "licence": None, "source_row": 0},
+    "answer_keys": {"question_id": "q", "answer": "3"},
     "inputs/benchmark_items": {
         "benchmark": "b",
         "sealed": False,
@@ -103,6 +105,8 @@ BREAKING = [
     ("inputs/gold", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/gold", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("inputs/gold", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
+    ("inputs/documents", {"text": ""}, "expect_column_value_lengths_to_be_between(text)"),
+    ("answer_keys", {"answer": ""}, "expect_column_value_lengths_to_be_between(answer)"),
     ("inputs/benchmark_items", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/benchmark_items", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("proposals", {"finish_reason": "tired"}, "expect_column_values_to_be_in_set(finish_reason)"),

@@ -21,9 +21,12 @@ def verdict(question, votes, n=8, tied=False, answer="3"):
     }
 
 
+APART = Contamination()
+
+
 @pytest.fixture
 def play(draft, given, recipe):
-    def run(questions, verdicts, probe="zzz", benchmark="yyy", protection=Contamination(), **changes):
+    def run(questions, verdicts, probe="zzz", benchmark="yyy", protection=APART, **changes):
         filled = {"proposal_id": "p", "item": 0, "nearest_score": 0.0, "nearest_id": None}
         rows = [{"id": i, "position": n, "question": text} | filled for n, (i, text) in enumerate(questions.items())]
         item = {
