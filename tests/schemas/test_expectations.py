@@ -96,6 +96,12 @@ GOOD["evaluations"] = {"benchmark": "b", "item_id": "i", "checkpoint": "c", "gre
     "text": "#3", "answer": "3", "reference": "3", "correct": True, "num_tokens": 2, "finish_reason": "stop"
 }  # fmt: skip
 GOOD["probe_verdicts"] = GOOD["verdicts"] | {"reference": "3", "correct": True}
+GOOD["grades"] = {"attempt_id": "a", "sample": 0, "prompt": "grade it", "text": "Score: 4", "num_tokens": 3} | {
+    "finish_reason": "stop", "grade": 4.0, "checkpoint": "c", "verified": True
+}  # fmt: skip
+GOOD["persuasions"] = {**GOOD["grades"], "question_id": "p", "persuaded": True}
+del GOOD["persuasions"]["attempt_id"]
+GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "right": True, "correct": True}
 
 # (table, what is changed, the expectation that must say so)
 BREAKING = [
@@ -155,6 +161,17 @@ BREAKING = [
         {"rejected": "#3"},
         "expect_select_column_values_to_be_unique_within_record(chosen,rejected)",
     ),
+    *(
+        (table, change, expectation)
+        for table in ("grades", "persuasions")
+        for change, expectation in (
+            ({"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+            ({"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
+            ({"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+            ({"grade": -1.0}, "expect_column_values_to_be_between(grade)"),
+        )
+    ),
+    ("probe_grades", {"reward": 1.2}, "expect_column_values_to_be_between(reward)"),
     ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("advantages", {"group": ""}, "expect_column_value_lengths_to_be_between(group)"),
 ]
