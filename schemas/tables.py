@@ -11,6 +11,7 @@ from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.reference_logps import REFERENCE_LOGPS
+from schemas.rewards import REWARDS
 from schemas.selections import CONTAMINATION, SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.table import Table
@@ -20,9 +21,9 @@ from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        SEEDS, PROBE, GOLD, BENCHMARK_ITEMS, PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS,
-        SELECTIONS, CONTAMINATION, BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS,
-        TRAIN_STEPS, EVALUATIONS, DROPPED,
+        SEEDS, PROBE, GOLD, BENCHMARK_ITEMS,
+        PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS, REWARDS, SELECTIONS, CONTAMINATION,
+        BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS, EVALUATIONS, DROPPED,
     )
 }  # fmt: skip
 

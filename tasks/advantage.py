@@ -1,4 +1,4 @@
-"""Advantage: how much better each attempt was than what it is held against, token by token, for a policy gradient."""
+"""Advantage: how much better each sample was than what it is held against, token by token, for a policy gradient."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,19 +7,20 @@ from itertools import groupby
 from typing import Any
 
 from schemas.advantages import ADVANTAGES
-from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.losses import Policy
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.table import writes
+from schemas.tables import TABLES
 from tasks.grouping import comparable, usable
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
-from tasks.training.tokens import logps_of, tokens_of, with_log_probabilities
-from tasks.training.trainer import out_of_memory_named
+from tasks.training.valued import advantage_rows, with_log_probs, with_tokens
 from tasks.training.weights import load
 
 Row = dict[str, Any]
+GROUP = {"attempts": "question_id", "proposals": "shown_ids"}
+"""Column of what the others of a group have in common."""
 
 
 @writes(ADVANTAGES, DROPPED)
@@ -29,75 +30,56 @@ def advantage(
     settings: Policy,
     model: CheckpointRef,
     reference: CheckpointRef | None,
-    attempts: TableRef,
-    answers: TableRef,
-    verdicts: TableRef,
-    selections: TableRef,
-    contamination: TableRef,
+    rewards: TableRef,
+    samples: TableRef,
+    selections: TableRef | None = None,
+    contamination: TableRef | None = None,
 ) -> dict[str, Any]:
-    """Write `advantages`, one row an attempt at a new question with a verdict, and `dropped` attempts: those without
-    a reward or with too long a prompt, and, held against each other alone, those without another beside them or in a
-    group of one reward. A question that repeats a protected row has no rows.
+    """Write `advantages`, one row a sample with a reward, and `dropped` samples: those with too long a prompt, and,
+    held against each other alone, those without another beside them or in a group of one reward.
 
-    `model`: the policy that answered; it says again, as it will be trained, how likely each token was, so that the
-    first step of training meets a ratio of 1. `reference`: what the KL is against, if the recipe has one.
-    Off the band, rows are not kept: with filter = "after" they still count in what the others are held against.
+    `samples`: attempts, or proposals, that `model` wrote: the policy says again, as it will be trained, how likely
+    each token was, so that the first step of training meets a ratio of 1. `reference`: what the KL is against, if the
+    recipe has one. Off the band (no row of `selections`), rows are not kept: with filter = "after" they still count
+    in what the others are held against, but for questions that repeat a protected row (`contamination`).
     """
-    chosen = set(draft.read(selections)["question_id"].to_pylist())
-    apart = set(draft.read(contamination)["row_id"].to_pylist())
-    ruled = [row for row in draft.read(verdicts).to_pylist() if row["answer"] is not None]
-    counting = chosen if settings.filter == "before" else {row["question_id"] for row in ruled} - apart
+    chosen = None if selections is None else set(draft.read(selections)["question_id"].to_pylist())
+    apart = set() if contamination is None else set(draft.read(contamination)["row_id"].to_pylist())
+    reward_of = {row["row_id"]: row["reward"] for row in draft.read(rewards).to_pylist()}
     policy, tokenizer = load(draft.checkpoint(model))
-    reward_of = {row["attempt_id"]: row["reward"] for row in draft.read(answers).to_pylist()}
-    attempts_at = defaultdict(list)
-    for attempt in draft.read(attempts).to_pylist():
-        attempts_at[attempt["question_id"]].append(attempt | {"reward": reward_of[attempt["id"]]})
+    groups = defaultdict(list)
+    for sample in draft.read(samples).to_pylist():
+        shared = sample[GROUP[samples.table]]
+        name = shared if isinstance(shared, str) else " ".join(shared)
+        kept = chosen is None or name in chosen
+        counts = kept or (settings.filter == "after" and name not in apart)
+        if counts and sample["id"] in reward_of:  # attempts at probe rows have none
+            groups[name].append(sample | {"group": name, "kept": kept, "reward": reward_of[sample["id"]]})
     rows: list[Row] = []
     dropped: list[Row] = []
-    for verdict in ruled:
-        if verdict["question_id"] in counting:
-            asked = sorted(attempts_at[verdict["question_id"]], key=lambda row: row["sample"])
-            kept = {"agreement": verdict["agreement"], "kept": verdict["question_id"] in chosen}
-            whole, refused = usable([_read(attempt, tokenizer, settings) | kept for attempt in asked])
-            if settings.advantage != "batch":
-                whole, alike = comparable(whole, pulled=settings.kl is not None)
-                refused += alike
-            rows += [_unvalued(draft, attempt) for attempt in whole]
-            dropped += [_dropped(draft, attempt, reason, settings) for attempt, reason in refused]
-    with out_of_memory_named("policy"):
-        said = {"old_logps": logps_of(with_log_probabilities(policy), rows, settings.rows_at_once)}
-        if reference is not None:
-            fixed = with_log_probabilities(load(draft.checkpoint(reference))[0])
-            said["reference_logps"] = logps_of(fixed, rows, settings.rows_at_once)
-    rows = [row | {name: values[i] for name, values in said.items()} for i, row in enumerate(rows)]
-    valued = [row | {"advantages": a} for row, a in zip(rows, token_advantages(settings, rows), strict=True)]
-    draft.write(ADVANTAGES, [{"reference_logps": None} | row for row in valued])
+    for _, together in sorted(groups.items()):
+        if all(sample["reward"] is None for sample in together):
+            continue  # nobody ruled on it
+        together.sort(key=lambda sample: (sample.get("sample", 0), sample["id"]))
+        whole, refused = usable([with_tokens(tokenizer, sample, settings) for sample in together])
+        if settings.advantage != "batch":
+            whole, alike = comparable(whole, pulled=settings.kl is not None)
+            refused += alike
+        rows += whole
+        dropped += [_dropped(draft, samples, sample, reason, settings) for sample, reason in refused]
+    rows = with_log_probs(draft, settings, policy, reference, rows)
+    draft.write(ADVANTAGES, advantage_rows(draft, rows, token_advantages(settings, rows)))
     draft.write(DROPPED, dropped)
-    return {"attempts": len(rows), "kept": sum(row["kept"] for row in rows)}
+    return {"samples": len(rows), "kept": sum(row["kept"] for row in rows)}
 
 
-def _read(attempt: Row, tokenizer: Any, settings: Policy) -> Row:
-    """The attempt with its tokens, as training will read them."""
-    ended = attempt["finish_reason"] == "stop"
-    prompt_ids, completion_ids = tokens_of(tokenizer, attempt["prompt"], attempt["text"], ended, settings.max_length)
-    return attempt | {"prompt_ids": prompt_ids, "completion_ids": completion_ids}
-
-
-def _unvalued(draft: Draft, attempt: Row) -> Row:
-    """A row of `advantages`, without what models say of it yet."""
-    told = ("question_id", "agreement", "kept", "reward", "prompt", "prompt_ids", "completion_ids")
-    return {
-        "id": draft.row_id(ADVANTAGES, attempt["id"]), "attempt_id": attempt["id"], "completion": attempt["text"],
-    } | {name: attempt[name] for name in told}  # fmt: skip
-
-
-def _dropped(draft: Draft, attempt: Row, reason: str, settings: Policy) -> Row:
-    lengths = (len(attempt["prompt_ids"]), settings.max_length) if reason == "too_long" else ()
-    return draft.refused(attempt["id"], ATTEMPTS, reason, *lengths)
+def _dropped(draft: Draft, samples: TableRef, sample: Row, reason: str, settings: Policy) -> Row:
+    lengths = (len(sample["prompt_ids"]), settings.max_length) if reason == "too_long" else ()
+    return draft.refused(sample["id"], TABLES[samples.table], reason, *lengths)
 
 
 def token_advantages(settings: Policy, rows: Sequence[Row]) -> list[list[float]]:
-    """A list a row: the advantage of each of its tokens. Rows of a question stand together; each has `question_id`,
+    """A list a row: the advantage of each of its tokens. Rows of a group stand together; each has `group`,
     `reward`, `old_logps` and, with a KL in the reward, `reference_logps`."""
     import torch
 
@@ -115,7 +97,7 @@ def token_advantages(settings: Policy, rows: Sequence[Row]) -> list[list[float]]
         found = batch(returns, mask)
     else:
         against = leave_one_out if settings.scale is None else partial(group, scale=settings.scale)
-        sizes = [len(list(same)) for _, same in groupby(rows, key=lambda row: row["question_id"])]
+        sizes = [len(list(same)) for _, same in groupby(rows, key=lambda row: row["group"])]
         whole = returns[:, 0].split(sizes)  # an attempt's return is what its first token is followed by
         found = torch.cat([against(own) for own in whole]).unsqueeze(-1) * mask
     return [values[:n].tolist() for values, n in zip(found, lengths.tolist(), strict=True)]

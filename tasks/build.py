@@ -35,6 +35,7 @@ def build(
     settings: Settings,
     selections: TableRef,
     attempts: TableRef,
+    rewards: TableRef,
     answers: TableRef,
     reads_pairs: bool = False,
     gold: TableRef | None = None,
@@ -49,10 +50,12 @@ def build(
     for them: `gold`, the model's `gold_attempts` at it, and `replay`, SFT examples of earlier rounds.
     """
     attempt_of = {row["id"]: row for row in draft.read(attempts).to_pylist()}
+    valid = {row["attempt_id"] for row in draft.read(answers).to_pylist() if row["valid"]}
     judged: dict[str, list[Row]] = defaultdict(list)
-    for row in draft.read(answers).to_pylist():
-        if row["valid"]:
-            judged[row["question_id"]].append(row | attempt_of[row["attempt_id"]] | {"id": row["attempt_id"]})
+    for row in draft.read(rewards).to_pylist():
+        if row["row_id"] in valid:
+            attempt = attempt_of[row["row_id"]]
+            judged[attempt["question_id"]].append(attempt | {"reward": row["reward"]})
     examples: list[Row] = []
     pairs: list[Row] = []
     without: list[Row] = []

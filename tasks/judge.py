@@ -8,6 +8,7 @@ from typing import Any
 from schemas.answers import ANSWERS
 from schemas.engines import RayExecutor
 from schemas.manifest import TableRef
+from schemas.rewards import REWARDS
 from schemas.settings import Judge as Settings
 from schemas.table import writes
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
@@ -22,9 +23,10 @@ from tasks.store.shards import Progress, each_shard
 QUESTIONS_PER_SHARD = 256
 
 
-@writes(ANSWERS, VERDICTS, PROBE_VERDICTS)
+@writes(ANSWERS, VERDICTS, REWARDS, PROBE_VERDICTS)
 def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableRef) -> dict[str, Any]:
-    """Write `answers` (one an attempt), `verdicts` (one a question) and `probe_verdicts`.
+    """Write `answers` (one an attempt), `verdicts` (one a question), `rewards` (one an attempt at a question of the
+    round: 1 if it agrees with the verdict, else 0) and `probe_verdicts`.
 
     The vote sees responses only: neither the prompt, nor which questions are the probe's. The truth is read
     afterwards, to measure `vote_precision`: the share of probe verdicts that are right.
@@ -32,8 +34,8 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
     references = {row["id"]: stated(row["reference"], settings) for row in draft.read(probe).to_pylist()}
     groups = by_question(draft.read(attempts).to_pylist())
     shards = [groups[i : i + QUESTIONS_PER_SHARD] for i in range(0, len(groups), QUESTIONS_PER_SHARD)] or [[]]
-    tables = (PROBE_VERDICTS, VERDICTS, ANSWERS)
-    rows: tuple[list[Row], ...] = ([], [], [])
+    tables = (PROBE_VERDICTS, VERDICTS, ANSWERS, REWARDS)
+    rows: tuple[list[Row], ...] = ([], [], [], [])
     executor, here = draft.executor, draft.elsewhere()
 
     def rule(shard: Groups, progress: Progress) -> tuple[list[Row], ...]:
@@ -47,7 +49,7 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
         for made in each_shard(draft, tables, shards, rule, size=len, unit="verdicts", workers=workers):
             for table, new in zip(rows, made, strict=True):
                 table.extend(new)
-    probed, verdicts, answers = rows
+    probed, verdicts, answers, _ = rows
     return _figures(answers, verdicts, probed)
 
 
@@ -58,8 +60,9 @@ def _ruled(
     references: dict[str, str],
     progress: Progress = lambda judged: None,
 ) -> tuple[list[Row], ...]:
-    """One shard's probe verdicts, verdicts and answers."""
+    """One shard's probe verdicts, verdicts, answers and rewards."""
     answers: list[Row] = []
+    rewards: list[Row] = []
     verdicts: list[Row] = []
     probed: list[Row] = []
     with equality(settings, draft.lineage.cache) as compare:
@@ -72,8 +75,9 @@ def _ruled(
                 probed.append(row | {"reference": reference, "correct": correct})
             else:
                 verdicts.append(_verdict_row(draft, VERDICTS, judged))
+                rewards += _reward_rows(draft, judged)
             progress(1)
-    return probed, verdicts, answers
+    return probed, verdicts, answers, rewards
 
 
 def judge_ahead(settings: Settings, cache: Path, attempts: Sequence[Row]) -> None:
@@ -84,7 +88,7 @@ def judge_ahead(settings: Settings, cache: Path, attempts: Sequence[Row]) -> Non
 
 
 def _answer_rows(draft: Draft, judged: Judged) -> list[Row]:
-    lists = (judged.attempts, judged.found, judged.usable, judged.verdict.members, judged.rewards)
+    lists = (judged.attempts, judged.found, judged.usable, judged.verdict.members)
     return [
         {
             "id": draft.row_id(ANSWERS, attempt["id"]),
@@ -96,9 +100,15 @@ def _answer_rows(draft: Draft, judged: Judged) -> list[Row]:
             "valid": valid is not None,
             "invalid_reason": why_invalid(attempt) if valid is None else None,
             "answer_class": member,
-            "reward": reward,
         }
-        for attempt, answer, valid, member, reward in zip(*lists, strict=True)
+        for attempt, answer, valid, member in zip(*lists, strict=True)
+    ]
+
+
+def _reward_rows(draft: Draft, judged: Judged) -> list[Row]:
+    return [
+        {"id": draft.row_id(REWARDS, attempt["id"]), "row_id": attempt["id"], "judge": "vote", "reward": reward}
+        for attempt, reward in zip(judged.attempts, judged.rewards, strict=True)
     ]
 
 

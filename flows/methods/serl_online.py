@@ -27,8 +27,8 @@ def serl_online(r: Round) -> None:
         verdicts = r.play(judge, attempts, r.probe, label=w.label)
         selected = r.play(select, questions, verdicts, r.probe, r.benchmark_items, label=w.label, wave=w.share)
         return r.play(
-            advantage, attempts, verdicts, selected, label=w.label, settings=settings, model=w.policy,
-            reference=r.weights(settings.reference),
+            advantage, verdicts, selected, samples=attempts.tables["attempts"], label=w.label, settings=settings,
+            model=w.policy, reference=r.weights(settings.reference),
         )  # fmt: skip
 
     learn_online(r, wave)

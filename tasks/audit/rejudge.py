@@ -94,6 +94,7 @@ class _Before:
         self.attempts = {
             row["id"]: row for row in rows("attempts", "id", "question_id", "sample", "text", "finish_reason")
         }
+        self.rewards = {row["row_id"]: row["reward"] for row in rows("rewards", "row_id", "reward")}
         self.probe = {row["id"]: row for row in rows("inputs/probe", "id", "question", "reference")}
         self.questions = {row["id"]: row for row in rows("questions", "id", "position", "text")}
         self.verdicts = {row["question_id"]: row for row in rows("verdicts", *vote)}
@@ -134,14 +135,13 @@ class _Found:
 
     def take_play(self, answers: TableRef, judging: Judge, report: Report) -> None:
         """One play of judge: a whole round's, or a wave's."""
-        columns = ("attempt_id", "answer", "canonical", "source", "valid", "reward")
+        columns = ("attempt_id", "answer", "canonical", "source", "valid")
         read = {row["attempt_id"]: row for row in self._before.rows([answers], *columns)}
         attempts = [self._before.attempts[name] for name in read if name in self._before.attempts]
         self._unread += len(read) - len(attempts)
-        rewarded = any(row["reward"] is not None for row in read.values())  # older code wrote none
         voted: dict[str, Verdict] = {}
         for judged in votes_on(by_question(attempts), judging, self._compare):
-            self._take_answers(judged, read, rewarded)
+            self._take_answers(judged, read)
             self._undecided += judged.verdict.undecided
             if judged.question in self._before.probe:
                 self._take_probe(judged)
@@ -151,15 +151,16 @@ class _Found:
             report(self._attempts, len(self._before.attempts), "attempts read")
         self._select(voted)
 
-    def _take_answers(self, judged: Judged, read: dict[str, Row], rewarded: bool) -> None:
+    def _take_answers(self, judged: Judged, read: dict[str, Row]) -> None:
         lists = (judged.attempts, judged.found, judged.usable, judged.rewards)
+        before_rewards = self._before.rewards  # probe rows have none
         for attempt, answer, valid, reward in zip(*lists, strict=True):
             self._attempts += 1
             row = read[attempt["id"]]
             before = Reading(text=row["answer"], form=row["canonical"], source=row["source"], voted=row["valid"])
             form = canonical(answer.text) if valid is not None else None
             after = Reading(text=answer.text, form=form, source=answer.source, voted=valid is not None)
-            self._rewards += rewarded and row["reward"] != reward
+            self._rewards += before_rewards.get(attempt["id"], reward) != reward
             if differs := _first_difference(before, after):
                 names = {"attempt_id": attempt["id"], "question_id": judged.question}
                 self._answers.append(AnswerFlip(**names, differs=differs, before=before, after=after))

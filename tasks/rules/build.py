@@ -21,6 +21,7 @@ def caps(attempts: Sequence[Row], settings: Settings) -> Iterator[Rule]:
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     text = {row["id"]: row["text"] for row in rows.get("attempts", ())}
-    voted = [row | {"text": text.get(row["attempt_id"])} for row in rows.get("answers", ()) if row["valid"]]
+    valid = {row["attempt_id"] for row in rows.get("answers", ()) if row["valid"]}
+    judged = [row | {"text": text.get(row["row_id"])} for row in rows.get("rewards", ()) if row["row_id"] in valid]
     if rows.get("selections"):
-        yield from caps(voted, Settings.model_validate(settings))
+        yield from caps(judged, Settings.model_validate(settings))

@@ -5,11 +5,10 @@ import math
 import pytest
 
 from schemas.advantages import ADVANTAGES
-from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.losses import Policy
+from schemas.rewards import REWARDS
 from schemas.selections import CONTAMINATION, SELECTIONS
-from schemas.verdicts import VERDICTS
 from tasks.advantage import advantage, token_advantages
 
 REINFORCE = Policy(
@@ -24,24 +23,14 @@ def play(draft, given, tiny):
     """`groups`: question -> its attempts' rewards; `selected`: those in the band."""
 
     def run(groups, selected, settings=REINFORCE, text="#", finish="length", protected=(), reference=None):
-        attempts, answers, verdicts = [], [], []
+        attempts, judged = [], []
         for q, rewards in groups.items():
-            votes = sum(reward or 0 for reward in rewards)
-            verdicts.append(
-                {"id": f"v-{q}", "question_id": q, "answer": "3" if votes else None, "votes": int(votes)}
-                | {"num_attempts": 8, "num_planned": 8, "num_valid": 8, "agreement": votes / 8}
-                | {"agreement_valid": votes / 8, "classes": [], "tied": not votes, "undecided": 0}
-            )
             for i, reward in enumerate(rewards):
                 attempts.append(
                     {"id": f"{q}-{i}", "question_id": q, "sample": i, "num_planned": 8, "prompt": "1+2+3+4=\n"}
                     | {"text": text, "num_tokens": 1, "finish_reason": finish, "checkpoint": tiny.digest}
                 )
-                answers.append(
-                    {"id": f"w-{q}-{i}", "attempt_id": f"{q}-{i}", "question_id": q, "answer": "3", "canonical": "3"}
-                    | {"source": "pattern", "valid": True, "invalid_reason": None, "answer_class": 0}
-                    | {"reward": reward}
-                )
+                judged.append({"id": f"w-{q}-{i}", "row_id": f"{q}-{i}", "judge": "vote", "reward": reward})
         chosen = [
             {"id": f"s-{q}", "question_id": q, "verdict_id": f"v-{q}", "text": q, "answer": "3", "agreement": 0.5}
             for q in selected
@@ -52,13 +41,13 @@ def play(draft, given, tiny):
             for q in protected
         ]
         figures = advantage(
-            draft, settings=settings, model=tiny, reference=reference, attempts=given(ATTEMPTS, attempts),
-            answers=given(ANSWERS, answers), verdicts=given(VERDICTS, verdicts),
-            selections=given(SELECTIONS, chosen), contamination=given(CONTAMINATION, hits),
+            draft, settings=settings, model=tiny, reference=reference, samples=given(ATTEMPTS, attempts),
+            rewards=given(REWARDS, judged), selections=given(SELECTIONS, chosen),
+            contamination=given(CONTAMINATION, hits),
         )  # fmt: skip
         rows = draft.read(draft.tables()["advantages"]).to_pylist()
         return (
-            sorted(rows, key=lambda row: row["attempt_id"]),
+            sorted(rows, key=lambda row: row["sample_id"]),
             draft.read(draft.tables()["dropped"]).to_pylist(),
             figures,
         )
@@ -68,7 +57,7 @@ def play(draft, given, tiny):
 
 def values(rows, question):
     """Advantage of a question's first and last attempt: one of reward 1, one of reward 0."""
-    own = [row["advantages"][0] for row in rows if row["question_id"] == question]
+    own = [row["advantages"][0] for row in rows if row["group"] == question]
     return own[0], own[-1]
 
 
@@ -79,15 +68,15 @@ def near(*expected):
 def test_a_group_off_the_band_counts_in_the_batch_and_is_not_kept(play):
     rows, _, figures = play({"q1": FIVE, "q2": TWO, "q3": ALL}, ["q1", "q2"])
     assert values(rows, "q1") == values(rows, "q2") == near(0.77460, -1.29099)
-    assert {row["question_id"]: row["kept"] for row in rows} == {"q1": True, "q2": True, "q3": False}
-    assert figures == {"attempts": 24, "kept": 16}
+    assert {row["group"]: row["kept"] for row in rows} == {"q1": True, "q2": True, "q3": False}
+    assert figures == {"samples": 24, "kept": 16}
 
 
 def test_a_group_dropped_before_does_not_count(play):
     settings = REINFORCE.model_copy(update={"filter": "before"})
     rows, _, figures = play({"q1": FIVE, "q2": TWO, "q3": ALL}, ["q1", "q2"], settings)
     assert values(rows, "q1") == values(rows, "q2") == near(1.13389, -0.88192)
-    assert figures == {"attempts": 16, "kept": 16}
+    assert figures == {"samples": 16, "kept": 16}
 
 
 @pytest.mark.parametrize(
@@ -105,13 +94,13 @@ def test_a_group_is_held_against_itself_alone(play, advantage, scale, right, wro
     assert values(rows, "q1") == near(right, wrong)
     assert {row["id"] for row in dropped} == {f"q3-{i}" for i in range(8)}
     assert {row["reason"] for row in dropped} == {"no_difference"}
-    assert figures == {"attempts": 16, "kept": 16}
+    assert figures == {"samples": 16, "kept": 16}
 
 
 def test_where_all_are_unanimous_nothing_is_left_to_train_on_unless_a_kl_pulls(play, tiny):
     settings = REINFORCE.model_copy(update={"advantage": "leave_one_out"})
     rows, dropped, figures = play({"q1": ALL, "q2": ALL}, ["q1", "q2"], settings)
-    assert (rows, len(dropped), figures) == ([], 16, {"attempts": 0, "kept": 0})
+    assert (rows, len(dropped), figures) == ([], 16, {"samples": 0, "kept": 0})
     pulled = settings.model_copy(update={"kl": "loss", "kl_weight": 0.1, "reference": "base"})
     rows, dropped, _ = play({"q1": ALL}, ["q1"], pulled, reference=tiny)
     assert values(rows, "q1") == near(0, 0)
@@ -140,16 +129,16 @@ def test_an_attempt_without_a_reward_is_dropped_and_never_wrong(play):
     groups = {"q1": [1.0, 0.0, None], "q2": [1.0, None], "tied": [None] * 3}
     rows, dropped, _ = play(groups, ["q1", "q2"])
     without = {"q1-2": "no_reward", "q2-1": "no_reward"}
-    assert [row["attempt_id"] for row in rows] == ["q1-0", "q1-1", "q2-0"], "the batch is there to hold q2-0 against"
+    assert [row["sample_id"] for row in rows] == ["q1-0", "q1-1", "q2-0"], "the batch is there to hold q2-0 against"
     assert {row["id"]: row["reason"] for row in dropped} == without
     rows, dropped, _ = play(groups, ["q1", "q2"], REINFORCE.model_copy(update={"advantage": "leave_one_out"}))
-    assert [row["attempt_id"] for row in rows] == ["q1-0", "q1-1"]
+    assert [row["sample_id"] for row in rows] == ["q1-0", "q1-1"]
     assert {row["id"]: row["reason"] for row in dropped} == without | {"q2-0": "no_group"}
 
 
 def test_a_question_that_repeats_a_protected_row_has_no_rows(play):
     rows, _, _ = play({"q1": FIVE, "q2": TWO}, ["q1"], protected=["q2"])
-    assert {row["question_id"] for row in rows} == {"q1"}
+    assert {row["group"] for row in rows} == {"q1"}
 
 
 def test_a_reference_that_is_the_policy_pulls_nowhere(play, tiny):
