@@ -5,6 +5,7 @@ from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.base_samples import BASE_SAMPLES
 from schemas.dropped import DROPPED
+from schemas.episodes import EPISODES
 from schemas.evaluations import EVALUATIONS
 from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
 from schemas.preference_pairs import PREFERENCE_PAIRS
@@ -16,12 +17,14 @@ from schemas.selections import CONTAMINATION, SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.table import Table
 from schemas.train_steps import TRAIN_STEPS
+from schemas.turns import TURNS
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         SEEDS, PROBE, GOLD, BENCHMARK_ITEMS,
+        EPISODES, TURNS,
         PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS, REWARDS, SELECTIONS, CONTAMINATION,
         BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS, EVALUATIONS, DROPPED,
     )
