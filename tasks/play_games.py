@@ -33,7 +33,7 @@ def play_games(draft: Draft, *, settings: Games, solver: Role, round: int, wave:
     episodes: list[Row] = []
     turns: Counter[bool] = Counter()
     with engine_of_stage(draft, solver) as generator:
-        player = by_model(generator, solver.prompt, settings)
+        player = by_model(generator, solver.prompt, settings, game)
 
         def play(numbers: Sequence[int], progress: Progress) -> tuple[list[Row], ...]:
             matches = [

@@ -52,7 +52,11 @@ def seat_advantage(
     weights, tokenizer = load(draft.checkpoint(model))
     moved = [
         with_tokens(tokenizer, turn, policy)
-        | {"group": f"{game_of[turn['episode_id']]} seat {turn['seat']}", "kept": True, "reward": reward_of[turn["id"]]}
+        | {
+            "group": f"{game_of[turn['episode_id']]} seat {turn['seat']}",
+            "kept": True,
+            "reward": reward_of[turn["id"]],
+        }
         | {"advantage": reward_of[turn["id"]] - baseline_of[turn["episode_id"], turn["seat"]]}
         for turn in draft.read(turns).to_pylist()
     ]

@@ -16,8 +16,11 @@ class State(NamedTuple):
 
 
 class Game(Protocol):
-    name: str
-    seats: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def seats(self) -> int: ...
 
     def start(self, seed: int) -> State:
         """The state in which the first seat is to move."""

@@ -1,8 +1,10 @@
 """OpenSpiel's games (Lanctot et al. 2019, arXiv 1908.09453) as state machines; chance follows from the start."""
 
 import hashlib
+from bisect import bisect
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 from schemas.errors import BadInput
@@ -65,12 +67,9 @@ class OpenSpiel:
         """Cards are dealt, and dice thrown, until a seat is to move or the game is over."""
         position, history = self.position(state), list(state.history)
         while position.is_chance_node():
-            drawn = _uniform(state.start, len(history))
-            outcomes = position.chance_outcomes()
-            for outcome, probability in outcomes:
-                drawn -= probability
-                if drawn < 0:
-                    break
+            outcomes, shares = zip(*position.chance_outcomes(), strict=True)
+            place = bisect(list(accumulate(shares)), _uniform(state.start, len(history)))
+            outcome = outcomes[min(place, len(outcomes) - 1)]  # shares may add up to less than 1 by rounding
             history.append(int(outcome))
             position.apply_action(outcome)
         return State(state.start, tuple(history))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from schemas.games import Games
-from tasks.engines import Engine, Request, completed
+from tasks.engines import Engine, Message, Request, completed
 from tasks.games.game import Game, Returns, State
 from tasks.games.moves import move_in, words_for
 from tasks.prompts import Prompt
@@ -18,9 +18,6 @@ class Asked(NamedTuple):
     match: str
     state: State
     seat: int
-    observation: str
-    words: list[str]
-    """What may be said."""
     noise: int
 
 
@@ -71,28 +68,29 @@ def play_out(
     while any(not match.ended for match in matches):
         for name, player in players.items():
             while waiting := [match for match in matches if _waits_for(game, match, name)]:
-                asked = [_asked(game, settings, match) for match in waiting]
+                asked = [_asked(game, match) for match in waiting]
                 for match, one, said in zip(waiting, asked, player(asked), strict=True):
                     _move(game, settings, match, one.seat, said)
                 progress(sum(bool(match.ended) for match in waiting))
 
 
-def by_model(generator: Engine, prompt: Prompt, settings: Games) -> Player:
+def by_model(generator: Engine, prompt: Prompt, settings: Games, game: Game) -> Player:
     """A model that is asked for each move."""
 
     def moves(asked: Sequence[Asked]) -> list[Said]:
         requests = [
-            Request(
-                one.match,
-                prompt.render(observation=one.observation, seat=one.seat, moves=one.words),
-                settings.sampling,
-                one.noise,
-            )
+            Request(one.match, rendered(prompt, settings, game, one.state), settings.sampling, one.noise)
             for one in asked
         ]
         return [Said(c.prompt, c.text, c.num_tokens, c.finish_reason) for c in completed(generator, requests)]
 
     return moves
+
+
+def rendered(prompt: Prompt, settings: Games, game: Game, state: State) -> str | tuple[Message, ...]:
+    """What a model is asked in a state."""
+    seat, observation = game.observe(state)
+    return prompt.render(observation=observation, seat=seat, moves=words_for(game.legal(state), settings))
 
 
 def noise_of(*parts: object) -> int:
@@ -105,10 +103,9 @@ def _waits_for(game: Game, match: Match, name: str) -> bool:
     return not match.ended and match.seats[game.observe(match.state)[0]] == name
 
 
-def _asked(game: Game, settings: Games, match: Match) -> Asked:
-    seat, observation = game.observe(match.state)
-    words = words_for(game.legal(match.state), settings)
-    return Asked(match.id, match.state, seat, observation, words, noise_of(match.noise, len(match.turns)))
+def _asked(game: Game, match: Match) -> Asked:
+    seat, _ = game.observe(match.state)
+    return Asked(match.id, match.state, seat, noise_of(match.noise, len(match.turns)))
 
 
 def _move(game: Game, settings: Games, match: Match, seat: int, said: Said) -> None:

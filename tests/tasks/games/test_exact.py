@@ -13,7 +13,17 @@ UNIFORM = {GAME.observe(state)[1]: {"Pass": 0.5, "Bet": 0.5} for state in GAME.k
 
 def nash(alpha):
     """Kuhn's own equilibria (Kuhn 1950): the first seat bluffs with the lowest card as often as alpha."""
-    bets = {"0": alpha, "1": 0, "2": 3 * alpha, "0pb": 0, "1pb": alpha + 1 / 3, "2pb": 1, "0p": 1 / 3, "1p": 0, "2p": 1}
+    bets = {
+        "0": alpha,
+        "1": 0,
+        "2": 3 * alpha,
+        "0pb": 0,
+        "1pb": alpha + 1 / 3,
+        "2pb": 1,
+        "0p": 1 / 3,
+        "1p": 0,
+        "2p": 1,
+    }
     bets |= {"0b": 0, "1b": 1 / 3, "2b": 1}
     return {seen: {"Pass": 1 - bet, "Bet": bet} for seen, bet in bets.items()}
 
