@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.errors import BadInput
 from schemas.manifest import StageRecord, TableRef
+from tasks.roles import Role
 
 Given = StageRecord | TableRef
 
@@ -37,6 +38,11 @@ def bound(stage: Any, given: Sequence[Given], named: Mapping[str, Any], ambient:
     if unknown := named.keys() - found.keys():
         raise BadInput(f"{stage.__name__}: has no input {', '.join(sorted(unknown))}")
     return found
+
+
+def roles_of(stage: Any) -> list[str]:
+    """The parameters that say who is asked."""
+    return [name for name, each in inspect.signature(stage).parameters.items() if each.annotation is Role]
 
 
 def _tables(given: Given) -> Mapping[str, TableRef]:

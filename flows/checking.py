@@ -14,7 +14,7 @@ from typing import Any
 from schemas.errors import BadInput
 from schemas.manifest import Score
 from schemas.recipe import AnsweredRows
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks.answers.canonical import canonical
 from tasks.answers.equality import Compare, equality
 from tasks.answers.outcomes import Outcome
@@ -56,30 +56,30 @@ class Checked:
     """Why a run would refuse the file."""
 
 
-def refuse_if_the_checker_errs(source: Source, asked: AnsweredRows, checks: Judge) -> None:
+def refuse_if_the_checker_errs(source: Source, asked: AnsweredRows, checks: Answers) -> None:
     """Raises BadInput, before a token is spent, if answers known to be right or wrong are not marked so."""
     with tempfile.TemporaryDirectory(prefix="selfplay-check-") as cache, equality(checks, Path(cache)) as compare:
         rows = few(source.rows)
-        found = fault(mark(known_answers(rows, checks.answer_pattern), checks.answer_pattern, compare))
+        found = fault(mark(known_answers(rows, checks.pattern), checks.pattern, compare))
     if found:
         raise BadInput(
             f"{source.key}: the checker errs: {found}; {_mend(checks)}; type: {command(source.path, asked, checks)}"
         )
 
 
-def _mend(checks: Judge) -> str:
-    pattern = "judge.answer_pattern, " if checks.answer_pattern is not None else ""
-    return f"look at {pattern}judge.equivalence and the column of the answers"
+def _mend(checks: Answers) -> str:
+    pattern = "answers.pattern, " if checks.pattern is not None else ""
+    return f"look at {pattern}answers.equivalence and the column of the answers"
 
 
-def command(path: Path, asked: AnsweredRows, checks: Judge) -> str:
+def command(path: Path, asked: AnsweredRows, checks: Answers) -> str:
     """What shows how a file is read and marked."""
-    pattern = f" --answer-pattern {quote(checks.answer_pattern)}" if checks.answer_pattern is not None else ""
+    pattern = f" --answer-pattern {quote(checks.pattern)}" if checks.pattern is not None else ""
     columns = f"--question {quote(asked.question)} --answer {quote(asked.answer)}"
     return f"selfplay check-answers {quote(str(path))} {columns} --equivalence {checks.equivalence}{pattern}"
 
 
-def check_answers(asked: AnsweredRows, checks: Judge, report: Report) -> Checked:
+def check_answers(asked: AnsweredRows, checks: Answers, report: Report) -> Checked:
     """How a file's references are read, which are doubtful, and how right reader and checker are on them.
 
     Raises BadInput for a file that a run could not use at all.
@@ -91,10 +91,8 @@ def check_answers(asked: AnsweredRows, checks: Judge, report: Report) -> Checked
     with tempfile.TemporaryDirectory(prefix="selfplay-check-") as cache, equality(checks, Path(cache)) as compare:
         found.doubtful = _doubtful(usable, repeated, found.kinds, compare)
         rows = few(usable, MOST_ROWS)
-        known = known_answers(rows, checks.answer_pattern)
-        marked = mark(
-            known, checks.answer_pattern, compare, lambda done: report(done, len(known), "known answers marked")
-        )
+        known = known_answers(rows, checks.pattern)
+        marked = mark(known, checks.pattern, compare, lambda done: report(done, len(known), "known answers marked"))
     right, wrong = tally(marked, right=True), tally(marked, right=False)
     found.right, found.wrong = _score(right), _score(wrong)
     errors = [error for of in (right, wrong) for error in (*of.errors, *of.undecided)]

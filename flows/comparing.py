@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.checking import refuse_if_the_checker_errs
 from flows.console import Console
+from flows.recipes import read_recipe
 from schemas.errors import BadInput
 from schemas.gate import Comparison, Gate
 from schemas.inputs import BENCHMARK_ITEMS
@@ -60,7 +61,7 @@ def compare_on(store: str, a: str, b: str, path: Path, columns: tuple[str, str],
     asked = AnsweredRows(path=str(path), question=columns[0], answer=columns[1])
     source = read_source("--on", asked, Path.cwd(), _sealed_questions(before) | _sealed_questions(after))
     recipe, prompt = _as_played(after)
-    refuse_if_the_checker_errs(source, asked, recipe.judge)
+    refuse_if_the_checker_errs(source, asked, recipe.answers)
     items = [row | {"id": str(n), "benchmark": path.stem} for n, row in enumerate(source.rows)]
     try:
         (old, first), (new, second) = (_answers(side, recipe, prompt, items, console) for side in (before, after))
@@ -89,8 +90,8 @@ def _as_played(side: Side) -> tuple[Recipe, Prompt]:
     if text is None or record is None:
         raise BadInput(f"{name}: it was not evaluated, so there is no way to ask that it could be compared in")
     try:
-        recipe = Recipe.model_validate(tomllib.loads(text.decode()))
-    except ValueError as error:  # pydantic's and tomllib's
+        recipe = read_recipe(tomllib.loads(text.decode()))
+    except (ValueError, BadInput) as error:
         raise BadInput(f"{name}: its recipe is not one that this version can read; check out {m.git}") from error
     ((template, words),) = record.prompts.items()
     return recipe, Prompt(template, words)
@@ -103,12 +104,12 @@ def _answers(side: Side, recipe: Recipe, prompt: Prompt, items: list[Row], conso
     with (
         console.stage(side.name),
         tempfile.TemporaryDirectory(prefix="selfplay-compare-") as cache,
-        equality(recipe.judge, Path(cache)) as compare,
+        equality(recipe.answers, Path(cache)) as compare,
         open_engine(recipe.evaluation_engine, checkpoint) as generator,
     ):
         report, total = console.progress(side.name), sum(len(asked) * n for asked, _, n in work)
         for asked, sampling, n in work:
-            rows += answered(generator, prompt, recipe.judge, compare, asked, sampling, n)
+            rows += answered(generator, prompt, recipe.answers, compare, asked, sampling, n)
             report(len(rows), total, "answers")
-        found = score(rows, benchmark, majorities(rows, benchmark, recipe.judge, compare))
+        found = score(rows, benchmark, majorities(rows, benchmark, recipe.answers, compare))
     return marks_of(rows, benchmark), found

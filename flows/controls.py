@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from flows.round import Round
-from schemas.controls import CHECKPOINTS, arm_of
+from schemas.controls import CHECKPOINTS, Controls, arm_of
 from schemas.errors import Stopped, ValidationFailed
+from schemas.inputs import GOLD
 from schemas.losses import Optimiser, Sft
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from schemas.training import Train
@@ -19,17 +20,17 @@ Place = tuple[str, str]
 """Of a table: its folder and its name."""
 
 
-def play_controls(r: Round, evaluated: Callable[[Round, str, CheckpointRef], TableRef]) -> None:
+def play_controls(r: Round[Any], evaluated: Callable[[Round[Any], str, CheckpointRef], TableRef]) -> None:
     """The controls that the recipe asks for, once the round is decided. One that cannot be trained, for want of rows
     or of memory, has no score: the round is published all the same, and says why."""
-    asked = r.recipe.controls
+    asked = r.section("controls") or Controls()
     if asked.seeds_alone:
         _scored(r, "control_seeds", lambda: _seeds_alone(r, evaluated))
     if asked.random_label:
         _scored(r, "control_random", lambda: _random_label(r, evaluated))
 
 
-def _scored(r: Round, arm: str, play_arm: Callable[[], None]) -> None:
+def _scored(r: Round[Any], arm: str, play_arm: Callable[[], None]) -> None:
     """All of an arm's scores, or why it has none."""
     try:
         play_arm()
@@ -39,12 +40,13 @@ def _scored(r: Round, arm: str, play_arm: Callable[[], None]) -> None:
             del r.records[shown]  # the best of fewer checkpoints would be another figure
 
 
-def _seeds_alone(r: Round, evaluated: Callable[[Round, str, CheckpointRef], TableRef]) -> None:
+def _seeds_alone(r: Round[Any], evaluated: Callable[[Round[Any], str, CheckpointRef], TableRef]) -> None:
     """The gold rows, at four points on the way: the best of them counts, which favours the control."""
     validated = r.records["validate"].tables["dropped"]
     trained = r.play(
         train, label="control-seeds", settings=_on_gold(r.recipe.train.of_round(r.number)), model=r.champion,
-        base=None, sft_examples=ValidRows(tables=(r.gold,), dropped=(validated,)), stretches=CHECKPOINTS,
+        base=None, stretches=CHECKPOINTS,
+        sft_examples=ValidRows(tables=(r.brought.tables[GOLD.name],), dropped=(validated,)),
     )  # fmt: skip
     for number in range(1, CHECKPOINTS + 1):
         checkpoint = CheckpointRef(digest=trained.figures[f"checkpoint_{number}"])
@@ -62,16 +64,16 @@ def _on_gold(settings: Train) -> Train:
     return Train(methods=("sft",), sft=sft, **kept)
 
 
-def _random_label(r: Round, evaluated: Callable[[Round, str, CheckpointRef], TableRef]) -> None:
+def _random_label(r: Round[Any], evaluated: Callable[[Round[Any], str, CheckpointRef], TableRef]) -> None:
     """The round once more, from its attempts on, with another judge, on its own rows alone: those of earlier rounds
     have labels of the vote. Its suites drop rows and stop nothing: that its labels are bad is what it is for."""
-    guessing = {"settings": r.recipe.judge.model_copy(update={"rule": "random"})}
-    trained = _again(r, "control-random", {"judge": guessing}, until="train", without=("alarms",))
+    guessing = {"settings": r.recipe.vote.model_copy(update={"rule": "random"})}
+    trained = _again(r, "control-random", {"vote": guessing}, until="train", without=("alarms",))
     evaluated(r, "control-random", CheckpointRef(digest=trained.figures["checkpoint"]))
 
 
 def _again(
-    r: Round, label: str, changes: dict[str, dict[str, Any]], *, until: str, without: tuple[str, ...]
+    r: Round[Any], label: str, changes: dict[str, dict[str, Any]], *, until: str, without: tuple[str, ...]
 ) -> StageRecord:
     """Play stages of the round again, each that is changed or that reads what one of these wrote; the last one's
     record. Rows of earlier rounds are left out."""

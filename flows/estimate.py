@@ -1,10 +1,15 @@
 """What the next round will take, stage by stage, and how well the last one would have been foreseen."""
 
 import math
+import tomllib
 from dataclasses import dataclass
 
 from flows.plan import Planned
 from flows.preflight import Plan
+from flows.recipes import read_recipe
+from schemas.errors import BadInput
+from schemas.manifest import Manifest
+from schemas.recipe import Recipe
 from tasks.estimate.bounds import bounds
 from tasks.estimate.forecast import Played, StageCost, forecast, played
 from tasks.publish import device_name
@@ -50,8 +55,8 @@ def estimate(plan: Plan, lineage: Lineage, planned: list[Planned]) -> Estimate:
     trained = sum(lora.rank * sum(shape) for shape in shapes if len(shape) == 2) if lora else parameters
     weights = sum(path.stat().st_size for path in plan.model.glob("*.safetensors"))
     sound = [m for m in lineage.manifests if m.decision in ("promoted", "held")]
-    read = [played(lineage, m, plan.sources, weights) for m in sound[-ROUNDS - 1 :]]
-    rounds = [one for one in read if one]
+    recipes = {m.round: recipe for m in sound[-ROUNDS - 1 :] if (recipe := _recipe_of(lineage, m))}
+    rounds = [played(lineage, m, recipes[m.round], plan.sources, weights) for m in sound if m.round in recipes]
     stages = [_stage(stage, on_base=lineage.champion_round is None) for stage in planned]
     most = bounds(plan.recipe, plan.sources, weights, [stage.stage for stage in planned])
     device = rounds[-1].device if rounds else device_name()
@@ -68,6 +73,14 @@ def estimate(plan: Plan, lineage: Lineage, planned: list[Planned]) -> Estimate:
         last_round=rounds[-1].name if rounds else "",
         errors=_errors(rounds[-1], rounds[:-1]) if len(rounds) > 1 else {},
     )
+
+
+def _recipe_of(lineage: Lineage, m: Manifest) -> Recipe | None:
+    """None for one that this version cannot read."""
+    try:
+        return read_recipe(tomllib.loads((lineage.document(m.round, "recipe.toml") or b"").decode()))
+    except (ValueError, BadInput):
+        return None
 
 
 def _stage(planned: Planned, on_base: bool) -> StageCost:

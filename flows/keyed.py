@@ -42,7 +42,7 @@ class Keyed:
         return stage_key(self.name, self.inputs | self.facts, self.settings, self.code, self.versions)
 
 
-def keyed(round: Round, stage: Stage, inputs: dict[str, Any]) -> Keyed:
+def keyed(round: Round[Any], stage: Stage, inputs: dict[str, Any]) -> Keyed:
     """What the key of this play is made of. Executor, worker count and placement are not in it."""
     code, versions = code_of(stage, *_project_classes(inputs.values()))
     inputs = _with_parts_of_the_role(inputs)
@@ -59,7 +59,7 @@ def keyed(round: Round, stage: Stage, inputs: dict[str, Any]) -> Keyed:
     )
 
 
-def whole(round: Round, stage: Keyed) -> tuple[int, StageRecord] | None:
+def whole(round: Round[Any], stage: Keyed) -> tuple[int, StageRecord] | None:
     """The stage of this key and the round it is whole in: this one's draft, or else a published one, newest first.
     A withdrawn round serves nobody."""
     serving = (m for m in reversed(round.lineage.manifests) if m.decision != "withdrawn")
@@ -77,7 +77,7 @@ def has_objects(lineage: Lineage, record: StageRecord) -> bool:
     return all((lineage.objects / digest / LISTING).exists() for digest in record.objects)
 
 
-def changed(round: Round, shown: str, stage: Keyed) -> list[str]:
+def changed(round: Round[Any], shown: str, stage: Keyed) -> list[str]:
     """Which parts of the key differ from the same stage's last time: in this round's draft, all that do; in the
     round before, whose data were others, settings, prompts, code and versions."""
     if drafted := _drafted(round, shown, stage):
@@ -89,7 +89,7 @@ def changed(round: Round, shown: str, stage: Keyed) -> list[str]:
     return []
 
 
-def _drafted(round: Round, shown: str, stage: Keyed) -> list[StageRecord]:
+def _drafted(round: Round[Any], shown: str, stage: Keyed) -> list[StageRecord]:
     """What this round's draft holds of the stage, played by an earlier run under other keys."""
     folder = round.lineage.round_folder(round.number) / "stages"
     keys = [path.name.removesuffix(".json").rpartition("-")[2] for path in folder.glob(f"{stage.name}-*.json")]

@@ -27,7 +27,7 @@ class Standing(NamedTuple):
     champion: TableRef
 
 
-def learn(r: Round, rows: StageRecord) -> None:
+def learn(r: Round[Any], rows: StageRecord) -> None:
     """Train a candidate on the rows that a stage built, and decide about it."""
     settings = r.recipe.train
     validated = checked(r, written(r))
@@ -42,7 +42,7 @@ def learn(r: Round, rows: StageRecord) -> None:
     play_controls(r, _answers)
 
 
-def written(r: Round) -> list[TableRef]:
+def written(r: Round[Any]) -> list[TableRef]:
     """All that the round's stages have written so far."""
     return [ref for record in r.records.values() for ref in record.tables.values()]
 
@@ -52,14 +52,14 @@ def of_the_probe(tables: Iterable[TableRef]) -> list[TableRef]:
     return [ref for ref in tables if ref.table in MEASURED]
 
 
-def checked(r: Round, tables: Sequence[TableRef], label: str = "") -> StageRecord:
+def checked(r: Round[Any], tables: Sequence[TableRef], label: str = "") -> StageRecord:
     """The tables against what they declare."""
     limits = r.recipe.validation
     found = contracts((ref.table for ref in tables), limits)
     return r.play(validate, label=label, settings=limits, tables=tuple(tables), contracts=found)
 
 
-def watched(r: Round, tables: Sequence[TableRef]) -> StageRecord:
+def watched(r: Round[Any], tables: Sequence[TableRef]) -> StageRecord:
     """The round's alarms: those whose tables it has."""
     watches = alarms_of(ref.table for ref in tables)
     names = [watch.__name__ for watch in watches]
@@ -67,12 +67,12 @@ def watched(r: Round, tables: Sequence[TableRef]) -> StageRecord:
     return r.play(alarms, settings=rules, watches=watches, tables=tuple(tables), earlier=r.measured(names))
 
 
-def standing(r: Round) -> Standing:
+def standing(r: Round[Any]) -> Standing:
     """Base and champion on the benchmarks; before training, while an engine that has them is open."""
     return Standing(_answers(r, "base", r.base), _answers(r, "champion", r.champion))
 
 
-def promote(r: Round, trained: Sequence[StageRecord], stood: Standing) -> None:
+def promote(r: Round[Any], trained: Sequence[StageRecord], stood: Standing) -> None:
     """The candidate on the benchmarks, the gate, and the sealed benchmark if all else is in favour.
 
     `trained`: the round's trainings, the last of which made the candidate.
@@ -91,7 +91,7 @@ def promote(r: Round, trained: Sequence[StageRecord], stood: Standing) -> None:
         _confirm(r, candidate, decided, r.recipe.gate.sealed)
 
 
-def _confirm(r: Round, candidate: CheckpointRef, decided: dict[str, Any], sealed: str) -> None:
+def _confirm(r: Round[Any], candidate: CheckpointRef, decided: dict[str, Any], sealed: str) -> None:
     before, after = _answers(r, "champion", r.champion, sealed), _answers(r, "candidate", candidate, sealed)
     scored = checked(r, (before, after), "sealed")
     stop_if_invalid(scored.figures)
@@ -101,7 +101,7 @@ def _confirm(r: Round, candidate: CheckpointRef, decided: dict[str, Any], sealed
     )  # fmt: skip
 
 
-def _rows(r: Round, dropped: TableRef) -> dict[str, Any]:
+def _rows(r: Round[Any], dropped: TableRef) -> dict[str, Any]:
     """The round's own valid rows, and those of the earlier rounds that the recipe trains on again."""
     settings, found = r.recipe.train, dict[str, ValidRows]()
     made = {ref.table: ref for ref in written(r)}
@@ -117,10 +117,9 @@ def _valid(ref: TableRef, validated: StageRecord) -> ValidRows:
     return ValidRows(tables=(ref,), dropped=(validated.tables["dropped"],))
 
 
-def _answers(r: Round, role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:
+def _answers(r: Round[Any], role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:
     recipe = r.recipe
     solver = Role(recipe.evaluation_engine, r.prompt(recipe.evaluate.prompt), checkpoint)
     return r.play(
-        evaluate, r.benchmark_items, label=f"sealed.{role}" if sealed else role, checks=recipe.judge, solver=solver,
-        sealed=sealed,
+        evaluate, r.brought, label=f"sealed.{role}" if sealed else role, solver=solver, sealed=sealed,
     ).tables["evaluations"]  # fmt: skip

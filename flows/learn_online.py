@@ -1,13 +1,16 @@
 """How a round in waves ends: each wave's rows are validated and trained on before the next one asks the policy that
 came of it. The alarms look at all waves together, and the gate sees the last policy."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flows.bound import Given, roles_of
 from flows.learn import checked, of_the_probe, promote, standing, watched, written
-from flows.round import Round
+from flows.round import Round, Stage
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
+from schemas.settings import Solve
 from tasks.train import train
 from tasks.validate import stop_if_invalid
 
@@ -16,6 +19,7 @@ from tasks.validate import stop_if_invalid
 class Wave:
     """A share of the round's questions and probe rows, by the hash of their texts."""
 
+    round: Round[Any]
     number: int
     """From 1."""
     of: int
@@ -30,23 +34,45 @@ class Wave:
     def share(self) -> tuple[int, int]:
         return self.number, self.of
 
+    def play(self, stage: Stage, *given: Given, **named: Any) -> StageRecord:
+        """Play a stage for this wave: what is asked is asked of its policy, and valued by it."""
+        r, policy = self.round, self.round.recipe.train.policy
+        section = r.section(stage.__name__)
+        own: dict[str, Any] = {"model": self.policy, "reference": r.weights(policy.reference), "wave": self.share}
+        own |= {name: r.role(section).by(self.policy) for name in roles_of(stage)}
+        own |= {"settings": policy} if section is None else {}
+        mine = {name: value for name, value in own.items() if name in inspect.signature(stage).parameters}
+        return r.play(stage, *given, label=self.label, **mine | named)
 
-def learn_online(r: Round, play_wave: Callable[[Wave], StageRecord]) -> None:
+
+def needs_whole_groups(solve: Solve) -> None:
+    """Raises ValueError for attempts that are not the policy's own, as it is: their ratio to it would not be 1."""
+    sampling = solve.sampling
+    changes = (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty)
+    if solve.early_stopping or changes != (1, 1, 0, 0):
+        raise ValueError(
+            "solve: 'policy' in train.methods needs whole groups from the policy as it is: early_stopping = "
+            "false, temperature = 1, top_p = 1, top_k = 0, presence_penalty = 0"
+        )
+
+
+def learn_online(r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequence[StageRecord]]) -> None:
     """Train on what each wave wrote, then decide about the last policy. Waves end early where validation fails or the
     recipe's [train.stop] ends training.
 
-    `play_wave`: plays a wave's stages; the last one's record, whose rows are trained on.
+    `play_wave`: plays a wave's stages; the records of those whose rows are trained on.
     """
     settings = r.recipe.train.policy
-    assert settings is not None, "method_of has looked"
+    assert settings is not None, "the recipe's class has looked"
     before = written(r)
-    asked = [ref for ref in before if ref not in r.collected.tables.values()]
+    asked = [ref for ref in before if ref not in r.brought.tables.values()]
     stood = standing(r)
     waves, probed, trainings = list[TableRef](), list[TableRef](), list[StageRecord]()
     policy, left = r.champion, dict[str, Any]()
     for number in range(1, settings.waves + 1):
-        wave, known = Wave(number, settings.waves, policy), len(written(r))
-        rows = play_wave(wave)
+        wave, known = Wave(r, number, settings.waves, policy), len(written(r))
+        built = play_wave(wave)
+        rows = [built] if isinstance(built, StageRecord) else list(built)
         made = written(r)[known:]
         probed += of_the_probe(made)
         looked_at = before if number == 1 else asked  # what the user brought is looked at once
@@ -64,11 +90,13 @@ def learn_online(r: Round, play_wave: Callable[[Wave], StageRecord]) -> None:
     promote(r, trainings, stood)
 
 
-def _trained(r: Round, wave: Wave, rows: StageRecord, validated: StageRecord, left: dict[str, Any]) -> StageRecord:
+def _trained(
+    r: Round[Any], wave: Wave, rows: list[StageRecord], validated: StageRecord, left: dict[str, Any]
+) -> StageRecord:
     """One wave's training, which goes on where the one before left off: with its adapter, or its moments."""
     named = {"adapter": "checkpoint_adapter"} if r.recipe.train.lora else {"moments": "moments"}
     given: dict[str, Any] = {name: CheckpointRef(digest=left[figure]) for name, figure in named.items() if left}
-    for ref in rows.tables.values():
-        if ref.table in r.recipe.train.reads:
-            given[ref.table] = ValidRows(tables=(ref,), dropped=(validated.tables["dropped"],))
+    for table in r.recipe.train.reads:
+        refs = tuple(record.tables[table] for record in rows)
+        given[table] = ValidRows(tables=refs, dropped=(validated.tables["dropped"],))
     return r.play(train, label=wave.label, model=wave.policy, base=None, wave=wave.number, **given)

@@ -5,11 +5,10 @@ from pathlib import Path
 from flows.artifacts import round_artifacts
 from flows.console import CONSOLE, Console
 from flows.events import alarms_raised, round_published
-from flows.methods import method_of
-from flows.plan import plan_round
+from flows.methods import METHODS
+from flows.plan import next_round, plan_round
 from flows.preflight import Plan, preflight
 from flows.published import manifest_of
-from flows.round import next_round
 from flows.stage import Spending, Stages
 from schemas.controls import CONTROLS
 from schemas.errors import BadInput, BudgetSpent, ValidationFailed
@@ -32,7 +31,6 @@ def nightly(recipe: str, store: str = "store", rounds: int | None = None, from_s
     goes on from it. `from_stage` plays that stage of the unfinished round, and those below it, again.
     """
     plan, console = preflight(Path(recipe), store), CONSOLE.get() or Console()
-    method_of(plan.recipe)
     if from_stage:
         _check_from_stage(plan, from_stage)
     make_store(plan.store)
@@ -78,7 +76,7 @@ def _play_round(plan: Plan, lineage: Lineage, stages: Stages) -> Manifest:
     write_whole(folder / "recipe.toml", plan.recipe_text.encode())
     started, failure = now(), None
     try:
-        method_of(plan.recipe)(round)
+        METHODS[plan.recipe.method](round)
     except ValidationFailed as failed:
         failure = str(failed)
     manifest = manifest_of(round, plan, parent, started, failure, stages.lock.epoch.epoch)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from flows.keyed import Keyed, changed, keyed, whole
-from flows.methods import method_of
+from flows.methods import METHODS
 from flows.preflight import Plan
-from flows.round import Round, Stage, Work, next_round
+from flows.round import Player, Round, Stage, Work
 from schemas.errors import ValidationFailed
-from schemas.manifest import StageRecord, TableRef
+from schemas.manifest import CheckpointRef, StageRecord, TableRef
 from tasks.store.lineage import Lineage
 
 AWAITED = "awaits "  # in place of a digest that a stage before has still to make
@@ -43,7 +43,7 @@ class Planner:
     """Key -> the stage that will have made it."""
 
     def __call__(
-        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
+        self, round: Round[Any], stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
     ) -> StageRecord:
         made_of = keyed(round, stage, inputs)
         awaited = sorted({name for value in made_of.inputs.values() for name in _awaited_stages(value)})
@@ -63,11 +63,26 @@ class Planner:
         return _to_come(shown, made_of, stage)
 
 
+def next_round(plan: Plan, lineage: Lineage, player: Player) -> Round[Any]:
+    """The round that follows the last published one, on the champion of that moment."""
+    base = CheckpointRef(digest=plan.fixed["base"])
+    return Round(
+        recipe=plan.recipe,
+        recipe_folder=plan.recipe_folder,
+        sources=plan.sources,
+        lineage=lineage,
+        number=lineage.next_round,
+        base=base,
+        champion=lineage.champion(base),
+        player=player,
+    )
+
+
 def plan_round(plan: Plan, lineage: Lineage) -> list[Planned]:
     """Every stage of the next round, in order; those that wait for the gate's word too."""
     planner = Planner()
     try:
-        method_of(plan.recipe)(next_round(plan, lineage, planner))
+        METHODS[plan.recipe.method](next_round(plan, lineage, planner))
     except ValidationFailed:  # by a stage that is whole already
         validated = [n for n, planned in enumerate(planner.planned) if planned.stage.startswith("validate")][-1]
         why = f"{planner.planned[validated].why}; it failed the round, which ends there"
@@ -82,7 +97,7 @@ def _if_in_favour(planned: Planned) -> Planned:
     return replace(planned, why=f"if the gate is in favour; {planned.why}") if waits else planned
 
 
-def _to_play(round: Round, shown: str, stage: Keyed) -> Planned:
+def _to_play(round: Round[Any], shown: str, stage: Keyed) -> Planned:
     folder = round.lineage.round_folder(round.number)
     shards = {part.name for part in folder.glob(f"*/{stage.key}/part-*.parquet")} if folder.exists() else set()
     if shards:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.checking import refuse_if_the_checker_errs
+from flows.recipes import load_recipe
 from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
-from schemas.recipe import Recipe, load_recipe
+from schemas.recipe import AnsweredRows, Recipe
+from schemas.settings import Prompted
 from tasks.cluster import check_ray
 from tasks.engines.vllm_environment import check_vllm
 from tasks.prompts import load_prompt
@@ -51,13 +53,11 @@ def preflight(path: Path, store: str | Path) -> Plan:
                 check_vllm(engine, model)
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
-    for key, values in (
-        ("propose", {"fewshots": ["1+1"]}),
-        ("solve", {"question": "1"}),
-        ("evaluate", {"question": "1"}),
-    ):
+    for key, section in recipe:
+        if not isinstance(section, Prompted):
+            continue
         try:
-            rendered = load_prompt(getattr(recipe, key).prompt, folder).render(**values)
+            rendered = load_prompt(section.prompt, folder).render(**section.rendered_with)
         except BadInput as error:
             raise BadInput(f"{path}: {key}.{error}") from error
         if not isinstance(rendered, str) and not _has_chat_template(model):
@@ -67,14 +67,15 @@ def preflight(path: Path, store: str | Path) -> Plan:
             _check_api(path, key, engine, is_chat=not isinstance(rendered, str), model=model)
     try:
         sources = read_sources(recipe, folder)
-        for asked, source in ((recipe.data.probe, sources.probe), *sources.benchmarks):
-            refuse_if_the_checker_errs(source, asked, recipe.judge)
+        for source in sources.named:
+            if isinstance(source.asked, AnsweredRows):
+                refuse_if_the_checker_errs(source, source.asked, recipe.answers)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
     fixed = {
         "base": digest_of(folder_digests(model)),
         "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
-        "probe": sources.probe.digest,
+        **{name: source.digest for name, source in sources.protected.items()},
         "gate": recipe.gate.model_dump_json(exclude={"approval"}, exclude_defaults=True),
     }
     root = store_at(store)

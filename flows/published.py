@@ -1,5 +1,7 @@
 """A round's manifest, put together from the records of its stages."""
 
+from typing import Any
+
 from flows.preflight import Plan
 from flows.round import Round
 from schemas.controls import is_control
@@ -10,7 +12,7 @@ from tasks.publish import device_name, git_state, now
 
 
 def manifest_of(
-    round: Round, plan: Plan, parent: str | None, started: str, failure: str | None, epoch: int
+    round: Round[Any], plan: Plan, parent: str | None, started: str, failure: str | None, epoch: int
 ) -> Manifest:
     """All that the stages' records say of a round. `failure`: why validation stopped it."""
     told, collected = outcome(round.records), round.records.get("collect")

@@ -1,18 +1,15 @@
 """A round as a method sees it: what it may use, and `play`."""
 
-import inspect
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from flows.beside import Rows
-from flows.bound import Given, bound
-from flows.preflight import Plan
+from flows.bound import Given, bound, roles_of
 from schemas.alarms import Measured
 from schemas.engines import OpenAIEngine
-from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
 from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef, Teacher, ValidRows
 from schemas.recipe import Recipe
 from tasks.collect import collect
@@ -26,11 +23,14 @@ Stage = Callable[..., dict[str, Any]]
 Work = Callable[[Rows], None]
 
 
+R = TypeVar("R", bound=Recipe)
+
+
 @dataclass
-class Round:
+class Round(Generic[R]):
     """One round: methods are functions of it."""
 
-    recipe: Recipe
+    recipe: R
     recipe_folder: Path
     sources: Sources
     lineage: Lineage
@@ -48,37 +48,21 @@ class Round:
     """Control -> why it has no score."""
 
     @cached_property
-    def collected(self) -> StageRecord:
+    def brought(self) -> StageRecord:
         """The rows that the user brought, as they are when the round begins."""
-        gold = self.recipe.data.gold
+        solved = self.sources.solved
         return self.play(
-            collect, sources=self.sources, ngram=self.recipe.select.ngram, near=self.recipe.select.near,
-            prompt=self.prompt(self.recipe.solve.prompt) if gold else None, base=self.base if gold else None,
+            collect, sources=self.sources, prompt=self.prompt(self.section("solve").prompt) if solved else None,
+            base=self.base if solved else None,
         )  # fmt: skip
 
-    @property
-    def seeds(self) -> TableRef:
-        return self.collected.tables[SEEDS.name]
+    def section(self, stage: str) -> Any:
+        """The recipe's section of a stage; None for one that the method's recipe has not."""
+        return getattr(self.recipe, stage, None)
 
-    @property
-    def probe(self) -> TableRef:
-        return self.collected.tables[PROBE.name]
-
-    @property
-    def gold(self) -> TableRef:
-        return self.collected.tables[GOLD.name]
-
-    @property
-    def benchmark_items(self) -> TableRef:
-        return self.collected.tables[BENCHMARK_ITEMS.name]
-
-    @property
-    def proposer(self) -> Role:
-        return Role(self.recipe.engine, self.prompt(self.recipe.propose.prompt), self.author)
-
-    @property
-    def solver(self) -> Role:
-        return Role(self.recipe.engine, self.prompt(self.recipe.solve.prompt), self.author)
+    def role(self, section: Any) -> Role:
+        """Who is asked by a stage: the recipe's engine, the section's prompt, and the champion or a teacher."""
+        return Role(self.recipe.engine, self.prompt(section.prompt), self.author)
 
     def weights(self, name: str | None) -> CheckpointRef | None:
         """The base or the champion, by name."""
@@ -102,10 +86,10 @@ class Round:
         nothing of what the stage writes: it prepares for a later one.
         """
         shown = f"{stage.__name__}.{label}" if label else stage.__name__
-        wanted = inspect.signature(stage).parameters.keys() - named.keys()
-        ambient = {role: getattr(self, role) for role in wanted & {"proposer", "solver"}} | {"round": self.number}
-        if section := getattr(self.recipe, stage.__name__, None):
-            ambient["settings"] = section
+        section = self.section(stage.__name__)
+        ambient = {"round": self.number, "checks": self.recipe.answers, "protection": self.recipe.contamination}
+        ambient |= {"settings": section} if section is not None else {}
+        ambient |= {name: self.role(section) for name in roles_of(stage) if name not in named}
         inputs = bound(stage, given, named, ambient)
         record = self.player(self, stage, shown, beside, inputs)
         self.records[shown] = record
@@ -159,19 +143,4 @@ def _tables(rounds: Sequence[Manifest], table: str) -> tuple[TableRef, ...]:
     return tuple(ref for m in rounds for ref in m.tables.get(table, []))
 
 
-def next_round(plan: Plan, lineage: Lineage, player: "Player") -> Round:
-    """The round that follows the last published one, on the champion of that moment."""
-    base = CheckpointRef(digest=plan.fixed["base"])
-    return Round(
-        recipe=plan.recipe,
-        recipe_folder=plan.recipe_folder,
-        sources=plan.sources,
-        lineage=lineage,
-        number=lineage.next_round,
-        base=base,
-        champion=lineage.champion(base),
-        player=player,
-    )
-
-
-Player = Callable[[Round, Stage, str, Work | None, dict[str, Any]], StageRecord]
+Player = Callable[[Round[Any], Stage, str, Work | None, dict[str, Any]], StageRecord]

@@ -69,12 +69,12 @@ class Stages:
     _forgotten: set[str] = field(default_factory=set)
 
     def __call__(
-        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
+        self, round: Round[Any], stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
     ) -> StageRecord:
         return AROUND.get()(shown, lambda: self._persistently(round, stage, shown, beside, inputs))
 
     def _persistently(
-        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
+        self, round: Round[Any], stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
     ) -> StageRecord:
         """Play it, twice more if the disk or the network fails; not if the recipe, the data or the code do."""
         for wait in WAITS:
@@ -90,7 +90,7 @@ class Stages:
         return self._played(round, stage, shown, beside, inputs)
 
     def _played(
-        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
+        self, round: Round[Any], stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
     ) -> StageRecord:
         self._go_on()
         made_of = keyed(round, stage, inputs)
@@ -157,7 +157,7 @@ def _worked_beside(draft: Draft, work: Work | None) -> Iterator[Callable[[], dic
 
 
 def _marked(
-    round: Round, shown: str, stage: Keyed, draft: Draft, figures: dict[str, Any], seconds: float
+    round: Round[Any], shown: str, stage: Keyed, draft: Draft, figures: dict[str, Any], seconds: float
 ) -> StageRecord:
     """Say that the stage is whole. Of two writers the first one's marker holds."""
     record = StageRecord(
@@ -179,14 +179,14 @@ def _marked(
     return _mark(round, record)
 
 
-def _mark(round: Round, record: StageRecord) -> StageRecord:
+def _mark(round: Round[Any], record: StageRecord) -> StageRecord:
     path = round.lineage.marker(round.number, record.stage, record.key)
     if not create_once(path, orjson.dumps(record.model_dump(mode="json"), option=orjson.OPT_INDENT_2)):
         return round.lineage.stage_record(round.number, record.stage, record.key) or record
     return record
 
 
-def _from_the_store(round: Round, stage: Keyed) -> StageRecord | None:
+def _from_the_store(round: Round[Any], stage: Keyed) -> StageRecord | None:
     """The stage if it is whole: from this round's draft or, copied, from an earlier round."""
     found = whole(round, stage)
     if found is None:
@@ -200,7 +200,7 @@ def _from_the_store(round: Round, stage: Keyed) -> StageRecord | None:
     return None
 
 
-def _is_sound(round: Round, record: StageRecord) -> bool:
+def _is_sound(round: Round[Any], record: StageRecord) -> bool:
     """Whether a draft's stage is still what its marker says. Files that are not are removed: they are made again."""
     sound = True
     for ref in record.tables.values():
@@ -216,7 +216,7 @@ def _is_sound(round: Round, record: StageRecord) -> bool:
     return sound and has_objects(round.lineage, record)
 
 
-def _copied(round: Round, number: int, record: StageRecord) -> StageRecord:
+def _copied(round: Round[Any], number: int, record: StageRecord) -> StageRecord:
     """An earlier round's tables, byte for byte, so that each round's folder is whole by itself."""
     source, target = round.lineage.round_folder(number), round.lineage.round_folder(round.number)
     tables = {}
@@ -229,7 +229,7 @@ def _copied(round: Round, number: int, record: StageRecord) -> StageRecord:
     return record.model_copy(update={"tables": tables, "reused_from": origin})
 
 
-def _forget(round: Round, stage: Keyed) -> None:
+def _forget(round: Round[Any], stage: Keyed) -> None:
     """Remove a stage from this round's draft: its marker first, then every file of its key."""
     round.lineage.marker(round.number, stage.name, stage.key).unlink(missing_ok=True)
     folder = round.lineage.round_folder(round.number)

@@ -3,7 +3,7 @@ against."""
 
 import pyarrow as pa
 
-from schemas.table import column, parent, table, text, total
+from schemas.table import column, limited, parent, table, text, total
 
 ADVANTAGES = table(
     "advantages",
@@ -26,6 +26,6 @@ ADVANTAGES = table(
         nullable=True,
     ),
     column("advantages", pa.list_(pa.float32()), "advantage of each completion token"),
-    whole=lambda limits: [total("kept", limits.min_policy_rows or 0)],
+    whole=lambda limits: limited(limits, "min_policy_rows", lambda least: total("kept", least)),
     trains=True,
 )

@@ -35,7 +35,7 @@ class Alarms(Section):
     higher threshold."""
     read_from_prose: AlarmRule = AlarmRule(threshold=0.2, level="warning")
     """Share of the attempts that voted whose answer was read as the last number in the text, for want of a box, a
-    phrase or a formula: such labels are guesses. With judge.answer_pattern there are none."""
+    phrase or a formula: such labels are guesses. With answers.pattern there are none."""
     distinct_2: AlarmRule = AlarmRule(threshold=0.5, level="warning")
     """Below: distinct word pairs of the new questions, over those of equally many pairs of the seeds."""
     near_duplicates: AlarmRule = AlarmRule(threshold=0.5, level="warning")

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import about, column, mean, names, one_of, table
+from schemas.table import about, column, limited, mean, names, one_of, table
 
 SOURCES = ("pattern", "boxed", "hash", "tag", "line", "phrase", "formula", "last_number", "none")
 """Where an answer may stand in an attempt, in the order in which it is looked for (docs/answers.md)."""
@@ -18,5 +18,5 @@ ANSWERS = table(
     column("valid", pa.bool_(), "whether it voted"),
     column("invalid_reason", pa.string(), "truncated or unparsable", nullable=True),
     column("answer_class", pa.int32(), "class in the verdict's order; -1 for none"),
-    whole=lambda limits: [mean("valid", 1 - limits.max_unparsable)],
+    whole=lambda limits: limited(limits, "max_unparsable", lambda most: mean("valid", 1 - most)),
 )

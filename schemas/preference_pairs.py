@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import column, expect, parent, rows, share, table, text
+from schemas.table import column, expect, limited, parent, rows, share, table, text
 
 PREFERENCE_PAIRS = table(
     "preference_pairs",
@@ -36,7 +36,7 @@ PREFERENCE_PAIRS = table(
             ignore_row_if="never",
         ),
     ),
-    whole=lambda limits: [rows(limits.min_preference_pairs)],
+    whole=lambda limits: limited(limits, "min_preference_pairs", rows),
     trains=True,
     later="later training, while the round is held",
 )

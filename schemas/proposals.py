@@ -9,7 +9,7 @@ PROPOSALS = table(
     "a completion of the proposer's",
     column("wave", pa.int32(), "wave of prompts, from 0"),
     column("prompt_index", pa.int32(), "prompt within the wave, from 0"),
-    parent("fewshot_ids", "inputs/seeds", "selections", meaning="ids of the questions shown, in order", several=True),
+    parent("shown_ids", "inputs/seeds", "selections", meaning="ids of the few-shots shown, in order", several=True),
     column("prompt", pa.string(), "the prompt as the model saw it; a teacher's, as the student would"),
     column("text", pa.string(), "the completion"),
     column("num_tokens", pa.int32(), "tokens of the completion"),

@@ -10,7 +10,7 @@ QUESTIONS = table(
     parent("proposal_id", "proposals", meaning="the proposal it was parsed from"),
     column("item", pa.int32(), "its place in that proposal, from 0"),
     column("position", pa.int32(), "its place in the round's serial admission, from 0"),
-    text("text", "the question"),
+    text("question", "the question"),
     share(
         "nearest_score",
         "novelty score against all earlier questions: exact at the threshold or above it, else an upper bound (the "
@@ -23,6 +23,6 @@ QUESTIONS = table(
         meaning="the question behind that score; null where it is an upper bound",
         nullable=True,
     ),
-    also=(unique("text"),),
+    also=(unique("question"),),
     later="novelty of every later round",
 )

@@ -1,18 +1,14 @@
 """The recipe: every number and name of a lineage, in one TOML file that is read top to bottom."""
 
-import tomllib
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from schemas.alarms import Alarms
-from schemas.controls import Controls
 from schemas.engines import LOCAL, AnyEngine, Executor, OpenAIEngine
-from schemas.errors import BadInput
 from schemas.gate import Gate
 from schemas.section import Count, Name, Section
-from schemas.settings import Budget, Build, Evaluate, Judge, Propose, Retention, Select, Solve, Validate
+from schemas.settings import Answers, Budget, Contamination, Evaluate, Retention, Validate
 from schemas.training import Train
 
 
@@ -48,15 +44,22 @@ class Benchmark(AnsweredRows):
 
 
 class Data(Section):
+    """The user's files: one field a file, of which inputs/<field> is the table."""
+
+
+class Seeded(Data):
     seeds: Rows
     """Problems that the first few-shots are drawn from; their answers are never read."""
     probe: AnsweredRows
-    """A small labelled set that only measures how often the vote is right."""
-    gold: SolvedRows | None = None
-    """Problems with worked solutions, to train on as they are or against the model's own attempts."""
+    """A small labelled set that only measures how often the judge is right."""
 
 
 class Recipe(Section):
+    """What every method reads. A method's own class adds its sections, and the rules between them."""
+
+    trains_by: ClassVar[tuple[str, ...]] = ()
+    """What train.methods may name."""
+
     name: Name
     """The lineage: a folder of this name in the store."""
     method: Name
@@ -66,19 +69,15 @@ class Recipe(Section):
     rounds: Count
     """Rounds a run plays, unless --rounds says otherwise."""
     model: Model
-    data: Data
+    data: Data = Data()
     benchmarks: Annotated[tuple[Benchmark, ...], Field(min_length=1)]
     """Labelled sets that are never trained on; one of them decides promotions."""
     engine: AnyEngine
     """What generates text."""
     executor: Annotated[Executor, Field(discriminator="kind")] = LOCAL
     """Where shards are worked on: it decides nothing of what is written."""
-    propose: Propose
-    solve: Solve
-    judge: Judge
-    select: Select
-    build: Build | None = None
-    """Goes with every method of training but 'policy', which trains on the attempts themselves."""
+    answers: Answers
+    contamination: Contamination = Contamination()
     validation: Validate
     train: Train
     evaluate: Evaluate
@@ -86,7 +85,6 @@ class Recipe(Section):
     alarms: Alarms = Alarms()
     budget: Budget = Budget()
     retention: Retention = Retention()
-    controls: Controls = Controls()
 
     @model_validator(mode="after")
     def names_fit_together(self) -> Self:
@@ -104,47 +102,22 @@ class Recipe(Section):
         for name in guards:
             if name in (*sealed, self.gate.benchmark) or name not in names or guards.count(name) > 1:
                 raise ValueError(f"gate.guards: '{name}' is no other unsealed benchmark, or named twice")
-        if self.propose.max_own_fewshots > self.propose.num_fewshots:
-            raise ValueError("propose.max_own_fewshots exceeds propose.num_fewshots")
-        self._training_has_its_sections()
-        self._another_model_stands_for_nobody()
-        if self.controls.random_label and self.judge.rule != "classes":
-            raise ValueError(
-                f"controls.random_label = true with judge.rule = '{self.judge.rule}': its questions are those of the "
-                "rule 'classes'; set judge.rule = 'classes', or leave the control out"
-            )
-        if self.solve.early_stopping and self.judge.rule != "classes":
-            raise ValueError("solve.early_stopping goes with judge.rule = 'classes'")
         return self
 
     @model_validator(mode="after")
-    def gold_is_there_where_it_is_used(self) -> Self:
-        build = self.build
-        users = {
-            "controls.seeds_alone": self.controls.seeds_alone,
-            "build.gold_share": build is not None and build.gold_share > 0,
-            "build.pairs = 'gold_self'": build is not None and build.pairs == "gold_self",
-        }
-        if self.data.gold is None and (asking := [name for name, asks in users.items() if asks]):
-            raise ValueError(f"{asking[0]} needs [data.gold]")
-        if self.data.gold is not None and not any(users.values()):
-            raise ValueError(f"[data.gold] is not used: set one of {', '.join(users)}, or leave it out")
-        if build is None:
-            return self
-        if (build.gold_share or build.replay_share) and self.train.sft is None:
-            raise ValueError("build.gold_share and build.replay_share go with 'sft' in train.methods")
-        if build.pairs != "correct_incorrect" and "preference_pairs" not in self.train.reads:
-            raise ValueError(f"build.pairs = '{build.pairs}': no method in train.methods reads pairs")
+    def the_method_can_train_so(self) -> Self:
+        if other := [name for name in self.train.methods if name not in self.trains_by]:
+            raise ValueError(
+                f"train.methods: '{other[0]}' does not go with method = '{self.method}', which trains by "
+                f"{', '.join(self.trains_by)}"
+            )
         return self
 
-    @property
-    def evaluation_engine(self) -> AnyEngine:
-        return self.evaluate.engine or self.engine
-
-    def _another_model_stands_for_nobody(self) -> None:
+    @model_validator(mode="after")
+    def another_model_stands_for_nobody(self) -> Self:
         """What must come from the lineage's own weights does not come from another's model."""
-        if not isinstance(self.engine, OpenAIEngine) or self.engine.model is None:
-            return
+        if not self.is_taught:
+            return self
         if self.evaluate.engine is None:
             raise ValueError(
                 "engine.model cannot answer the benchmarks for base, champion and candidate: say what does, in "
@@ -152,60 +125,15 @@ class Recipe(Section):
             )
         if self.train.policy is not None:
             raise ValueError("engine.model does not go with train.methods = ['policy'], which needs its own attempts")
-        if self.build is not None and self.build.pairs == "gold_self":
-            raise ValueError("engine.model does not go with build.pairs = 'gold_self', which needs its own attempts")
         if self.train.base_samples:
             raise ValueError("engine.model does not go with regularizer = 'base_samples', which asks the base")
+        return self
 
-    def _training_has_its_sections(self) -> None:
-        if self.train.base_samples and self.build is not None and self.build.pairs == "gold_self":
-            raise ValueError(
-                "train.rspo.regularizer = 'base_samples' does not go with build.pairs = 'gold_self': the base "
-                "answers selected questions, not gold ones"
-            )
-        policy, limits = self.train.policy is not None, self.validation
-        for key, value, goes in (
-            ("build", self.build, not policy),
-            ("validation.min_sft_examples", limits.min_sft_examples, not policy),
-            ("validation.min_preference_pairs", limits.min_preference_pairs, not policy),
-            ("validation.min_policy_rows", limits.min_policy_rows, policy),
-        ):
-            if goes != (value is not None):
-                methods = '", "'.join(self.train.methods)
-                raise ValueError(f'{key} {"is needed" if goes else "does not go"} with train.methods = ["{methods}"]')
-        if policy and self.controls != Controls():
-            raise ValueError("controls do not go with train.methods = ['policy']")
-        sampling = self.solve.sampling
-        changes = (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty)
-        if policy and (self.solve.early_stopping or changes != (1, 1, 0, 0)):
-            raise ValueError(
-                "solve: 'policy' in train.methods needs whole groups from the policy as it is: early_stopping = "
-                "false, temperature = 1, top_p = 1, top_k = 0, presence_penalty = 0"
-            )
+    @property
+    def is_taught(self) -> bool:
+        """Whether another's model writes questions and attempts."""
+        return isinstance(self.engine, OpenAIEngine) and self.engine.model is not None
 
-
-def load_recipe(path: Path) -> tuple[Recipe, str]:
-    """The recipe in a TOML file, and its text as it will be kept with each round.
-
-    Raises BadInput with one line: file, key, value, what was expected.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read ({error.__class__.__name__}); give the path of a recipe") from error
-    try:
-        return Recipe.model_validate(tomllib.loads(text)), text
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"{path}: not valid TOML: {error}") from error
-    except ValidationError as error:
-        raise BadInput(f"{path}: {_first_line_of(error)}") from error
-
-
-def _first_line_of(error: ValidationError) -> str:
-    first, more = error.errors(include_url=False)[0], error.error_count() - 1
-    kinds = ("transformers", "openai", "vllm", "local", "ray")  # pydantic names the kind that it took
-    key = ".".join(str(part) for part in first["loc"] if part not in kinds) or "recipe"
-    expected = first["msg"].removeprefix("Value error, ")
-    silent = ("missing", "value_error", "extra_forbidden")  # an unknown key may hold a secret
-    value = "" if first["type"] in silent else f" = {str(repr(first['input']))[:80]}"
-    return f"{key}{value}: {expected}" + (f" (and {more} more)" if more else "")
+    @property
+    def evaluation_engine(self) -> AnyEngine:
+        return self.evaluate.engine or self.engine

@@ -9,7 +9,7 @@ SELECTIONS = table(
     "a question with a label to train on",
     about("question_id", "questions", meaning="the question"),
     parent("verdict_id", "verdicts", meaning="the verdict that labels it"),
-    column("text", pa.string(), "the question's text; a few-shot of later rounds once this round is promoted"),
+    column("question", pa.string(), "the question's text; a few-shot of later rounds once this round is promoted"),
     text("answer", "the verdict's answer"),
     share("agreement", "share of attempts behind it"),
     later="few-shots of later rounds",

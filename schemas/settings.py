@@ -1,11 +1,21 @@
 """The settings of the stages, one section of the recipe each, in the order of a round."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.engines import AnyEngine, OpenAIEngine
 from schemas.section import Count, Pattern, Section, Share
+
+
+class Prompted(Section):
+    """A stage that asks a model."""
+
+    rendered_with: ClassVar[dict[str, Any]] = {"question": "1"}
+    """What its template is given, by name: an example, to try the template with before a run."""
+
+    prompt: str
+    """Template: a name in tasks/prompts, or a .jinja path beside the recipe."""
 
 
 class Sampling(Section):
@@ -67,9 +77,9 @@ class Novelty(Section):
         return self
 
 
-class Propose(Section):
-    prompt: str
-    """Template that asks for new questions: a name in tasks/prompts, or a .jinja path beside the recipe."""
+class Propose(Prompted):
+    rendered_with: ClassVar[dict[str, Any]] = {"fewshots": ["1+1"]}
+
     target: Count
     """New questions wanted a round."""
     prompts_per_wave: Count
@@ -87,10 +97,14 @@ class Propose(Section):
     novelty: Novelty
     """How a question must differ from seeds, every earlier round and its own batch."""
 
+    @model_validator(mode="after")
+    def own_fewshots_are_among_them(self) -> Self:
+        if self.max_own_fewshots > self.num_fewshots:
+            raise ValueError("max_own_fewshots exceeds num_fewshots")
+        return self
 
-class Solve(Section):
-    prompt: str
-    """Template that asks for a solution."""
+
+class Solve(Prompted):
     num_samples: Annotated[int, Field(ge=2)]
     """Attempts a question."""
     questions_per_shard: Count
@@ -103,19 +117,34 @@ class Solve(Section):
     """How attempts are sampled."""
 
 
-class Judge(Section):
-    rule: Literal["classes", "string", "serl_pivot", "random"]
-    """classes: equivalent answers vote together, ties give no verdict; string and serl_pivot: for parity with SeRL;
-    random: a control, the answer of a random attempt where the classes have a leader."""
+class Answers(Section):
+    """What marks the answer in a completion, and when two answers are equal."""
+
     equivalence: Literal["canonical", "math"]
     """canonical: equal normal forms; math: equal values, sets, equations and words too (docs/answers.md)."""
-    answer_pattern: Pattern | None = None
+    pattern: Pattern | None = None
     """Regular expression whose last match (group 1, if any) is the answer, behind the thinking; without it,
     \\boxed{} and its kin. Run by RE2: no lookaround, no backreference."""
     decimal_comma: bool = False
     """Attempts and references write 3,5 for 3.5, and 1.234 for 1234."""
-    timeout_seconds: Annotated[float, Field(gt=0, le=3600)]
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 5
     """Longest check of one pair of answers; beyond it the pair is undecided, never wrong."""
+
+
+class Contamination(Section):
+    """How rows are held apart from the benchmarks and the probe. An equal question is always dropped."""
+
+    ngram: Annotated[int, Field(ge=2)] | None = None
+    """A row that shares this many words in a row with a benchmark or probe row is dropped; without it, off. In
+    scripts without spaces two characters (Han, kana) or four (Thai, Khmer ...) count as a word."""
+    near: Share | None = None
+    """A row with a ROUGE-L F1 above this against such a row is dropped; without it, off."""
+
+
+class Vote(Section):
+    rule: Literal["classes", "string", "serl_pivot", "random"] = "classes"
+    """classes: equivalent answers vote together, ties give no verdict; string and serl_pivot: for parity with SeRL;
+    random: a control, the answer of a random attempt where the classes have a leader."""
 
 
 class Select(Section):
@@ -127,11 +156,6 @@ class Select(Section):
     """Most questions a round trains on; without it, all in the band."""
     max_per_answer: Count | None = None
     """Most questions with the same answer: keeps a task of few answers from falling for one. Without it, all."""
-    ngram: Annotated[int, Field(ge=2)] | None = None
-    """A question that shares this many words in a row with a benchmark or probe row is dropped; without it, off. In
-    scripts without spaces two characters (Han, kana) or four (Thai, Khmer ...) count as a word."""
-    near: Share | None = None
-    """A question with a ROUGE-L F1 above this against such a row is dropped; without it, off."""
 
     @model_validator(mode="after")
     def band_is_a_band(self) -> Self:
@@ -145,10 +169,10 @@ class Build(Section):
     """Most distinct agreeing attempts that become SFT examples."""
     pairs_per_question: Annotated[int, Field(ge=0)]
     """Most preference pairs."""
-    pairs: Literal["correct_incorrect", "best_worst", "all_combinations", "gold_self"] = "correct_incorrect"
-    """What stands against what. correct_incorrect: agreeing against disagreeing attempts; best_worst: the highest win
-    rate against the lowest, one pair; all_combinations: every two of different win rate, the widest apart first;
-    gold_self (SPIN): the gold solution against the model's own attempts at the gold question."""
+    pairs: Literal["correct_incorrect", "best_worst", "all_combinations"] = "correct_incorrect"
+    """What stands against what. correct_incorrect: attempts of reward 1 against those of reward 0; best_worst: the
+    highest win rate against the lowest, one pair; all_combinations: every two of different win rate, the widest apart
+    first."""
     gold_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the SFT examples that are gold rows; drawn again where there are too few."""
     replay_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -165,24 +189,41 @@ class Build(Section):
         return self
 
 
+class PairGold(Section):
+    pairs_per_question: Count
+    """Most preference pairs: the gold solution against so many of the model's own attempts."""
+
+
 class Validate(Section):
-    min_sft_examples: Annotated[int, Field(ge=0)] | None = None
-    """Fewer SFT examples fail the round; goes with [build]."""
-    min_preference_pairs: Annotated[int, Field(ge=0)] | None = None
-    """Fewer preference pairs fail the round; goes with [build]."""
-    min_policy_rows: Count | None = None
-    """Fewer attempts to train on in a wave fail the round; goes with 'policy' in train.methods."""
-    min_vote_precision: Share
-    """Lower vote precision on the probe fails the round: the labels cannot be trusted."""
+    """What fails a round. A method adds the limits of the tables that it writes."""
+
     max_failing_rows: Share
     """A larger share of a table's rows failing its row-level expectations fails the round."""
+
+
+class VoteLimits(Validate):
+    min_vote_precision: Share
+    """Lower vote precision on the probe fails the round: the labels cannot be trusted."""
     max_unparsable: Share
     """A larger share of attempts without a usable answer fails the round."""
 
 
-class Evaluate(Section):
-    prompt: str
-    """Template that asks for a solution; usually the solver's."""
+class ExampleLimits(Validate):
+    min_sft_examples: Annotated[int, Field(ge=0)] = 0
+    """Fewer SFT examples fail the round."""
+
+
+class PairLimits(Validate):
+    min_preference_pairs: Annotated[int, Field(ge=0)] = 0
+    """Fewer preference pairs fail the round."""
+
+
+class PolicyLimits(Validate):
+    min_policy_rows: Count
+    """Fewer rows to train on in a wave fail the round."""
+
+
+class Evaluate(Prompted):
     max_tokens: Count
     """Longest completion, in tokens."""
     stop: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = ()

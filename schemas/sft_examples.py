@@ -1,6 +1,6 @@
 """What supervised fine-tuning reads, in TRL's columns."""
 
-from schemas.table import expect, parent, rows, share, table, text
+from schemas.table import expect, limited, parent, rows, share, table, text
 
 SFT_EXAMPLES = table(
     "sft_examples",
@@ -11,7 +11,7 @@ SFT_EXAMPLES = table(
     text("completion", "the attempt's text, or the gold solution"),
     share("agreement", "share of attempts behind its answer; 1 for gold"),
     also=(expect("ExpectColumnValuesToNotMatchRegex", column="completion", regex=r"^\s*$"),),
-    whole=lambda limits: [rows(limits.min_sft_examples)],
+    whole=lambda limits: limited(limits, "min_sft_examples", rows),
     trains=True,
     later="later training, while the round is held",
 )

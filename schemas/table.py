@@ -175,9 +175,15 @@ def no_less(greater: str, smaller: str) -> Expectation:
     )  # fmt: skip
 
 
-def rows(least: int | None) -> Expectation:
+def rows(least: int) -> Expectation:
     """At least so many rows."""
     return expect("ExpectTableRowCountToBeBetween", min_value=least)
+
+
+def limited(limits: Validate, name: str, made: Callable[[Any], Expectation]) -> list[Expectation]:
+    """What a limit of the recipe asks for; nothing where the method has no such limit."""
+    limit = getattr(limits, name, None)
+    return [] if limit is None else [made(limit)]
 
 
 def mean(name: str, least: float) -> Expectation:

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import about, between, column, mean, no_less, share, table, text
+from schemas.table import about, between, column, limited, mean, no_less, share, table, text
 
 _VOTE = (
     column(
@@ -50,5 +50,5 @@ PROBE_VERDICTS = table(
         "whether the vote found it; null without a verdict or if undecided",
         nullable=True,
     ),
-    whole=lambda limits: [mean("correct", limits.min_vote_precision)],
+    whole=lambda limits: limited(limits, "min_vote_precision", lambda least: mean("correct", least)),
 )

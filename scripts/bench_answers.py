@@ -15,27 +15,27 @@ import psutil
 
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
-from schemas.settings import Judge
+from schemas.settings import Answers, Vote
 from tasks.answers.verify import NUM_WORKERS, Outcome, equivalent
 from tasks.checks.vote import vote
-from tasks.judge import judge
 from tasks.reading.attempts import final_answer
 from tasks.store.draft import Draft
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import table_ref, write_part
+from tasks.vote import vote as vote_stage
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKS = ROOT / "tests/tasks/answers"
 SOLUTIONS = [json.loads(line) for line in (ROOT / "scripts/data/solutions.jsonl").read_text().splitlines()]
 NUM_SAMPLES = 16
-MATH = Judge(rule="classes", equivalence="math", timeout_seconds=5)
+MATH = Answers(equivalence="math")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["votes", "judge", "hostile", "parity"], help="one part alone")
+    parser.add_argument("--only", choices=["votes", "stage", "hostile", "parity"], help="one part alone")
     only = parser.parse_args().only
-    for name, part in (("votes", votes), ("judge", judged_answers), ("hostile", hostile), ("parity", parity)):
+    for name, part in (("votes", votes), ("stage", judged_answers), ("hostile", hostile), ("parity", parity)):
         if only in (None, name):
             part()
 
@@ -100,7 +100,7 @@ def pivot(texts: Sequence[str], same: Callable[[str, str], bool]) -> tuple[str, 
 
 
 def judged_answers(num_questions: int = 6_250) -> None:
-    """A whole judge stage, Parquet in and out, over 100,000 answers most of which repeat."""
+    """A whole vote stage, Parquet in and out, over 100,000 answers most of which repeat."""
     draw = random.Random(2)
     attempts = []
     for number in range(num_questions):
@@ -110,16 +110,16 @@ def judged_answers(num_questions: int = 6_250) -> None:
             filled = {"prompt": "", "num_planned": NUM_SAMPLES, "num_tokens": 1, "checkpoint": ""}
             attempts.append(about | filled | {"finish_reason": "stop"})
     with tempfile.TemporaryDirectory() as folder:
-        draft = Draft(lineage=Lineage(Path(folder), "bench", ()), round=1, stage="judge", key="0" * 32, seed=1)
+        draft = Draft(lineage=Lineage(Path(folder), "bench", ()), round=1, stage="vote", key="0" * 32, seed=1)
         given = {}
         for name, table, rows in (("attempts", ATTEMPTS, attempts), ("probe", PROBE, [])):
             write_part(draft.folder / name / "part-0000.parquet", table, rows)
             given[name] = table_ref(draft.lineage.folder, draft.folder / name, table)
         began = time.perf_counter()
-        judge(draft, settings=MATH, **given)
+        vote_stage(draft, settings=Vote(), checks=MATH, **given)
         seconds = time.perf_counter() - began
     a_minute = 60 * len(attempts) / seconds
-    print(f"\n### A judge stage over {len(attempts):,} answers of real length, most of which repeat\n")
+    print(f"\n### A vote stage over {len(attempts):,} answers of real length, most of which repeat\n")
     print(f"{seconds:.1f} s: {a_minute:,.0f} answers a minute, {NUM_WORKERS} checkers, {psutil.cpu_count()} cores.")
 
 

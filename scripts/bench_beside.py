@@ -1,6 +1,6 @@
 """How much judging is left when generation ends: solve against a server that replays solutions of real length.
 
-The server speaks the OpenAI API on loopback and gives TOKENS_A_SECOND in all; solve, judge and what runs beside them
+The server speaks the OpenAI API on loopback and gives TOKENS_A_SECOND in all; solve, vote and what runs beside them
 are the project's own.
 """
 
@@ -20,9 +20,8 @@ from flows.beside import Beside
 from schemas.engines import OpenAIEngine
 from schemas.inputs import PROBE
 from schemas.questions import QUESTIONS
-from schemas.settings import Sampling, Solve
+from schemas.settings import Sampling, Solve, Vote
 from tasks.engines.served import served_name
-from tasks.judge import judge, judge_ahead
 from tasks.prompts import load_prompt
 from tasks.roles import Role
 from tasks.solve import solve
@@ -30,6 +29,7 @@ from tasks.store.draft import Draft
 from tasks.store.lineage import Lineage
 from tasks.store.objects import keep_checkpoint
 from tasks.store.parquet import table_ref, write_part
+from tasks.vote import vote, vote_ahead
 
 NUM_QUESTIONS, TOKENS_A_SECOND, CONCURRENCY = 250, 20_000, 8
 CHARACTERS_A_TOKEN = 4
@@ -99,7 +99,7 @@ def main() -> None:
             place = draft.folder / table.name / "given"
             write_part(place / "part-0000.parquet", table, rows)
             refs[table.name] = table_ref(draft.lineage.folder, place, table)
-        beside = Beside(partial(judge_ahead, MATH, draft.lineage.cache))
+        beside = Beside(partial(vote_ahead, Vote(), MATH, draft.lineage.cache))
         draft.hand_over = beside.take
         began = time.perf_counter()
         prompt = load_prompt("solve_raw", Path(folder))
@@ -108,6 +108,7 @@ def main() -> None:
             draft,
             settings=settings,
             solver=Role(engine, prompt, model),
+            checks=MATH,
             questions=refs["questions"],
             probe=probe,
         )
@@ -115,7 +116,7 @@ def main() -> None:
         work = beside.finish()
         attempts = draft.tables()["attempts"]
         began = time.perf_counter()
-        judge(draft, settings=MATH, attempts=attempts, probe=probe)
+        vote(draft, settings=Vote(), checks=MATH, attempts=attempts, probe=probe)
         judged = time.perf_counter() - began
     left = work["waited_seconds"] + judged
     print(f"\n### Judging beside generation: {NUM_QUESTIONS} questions, {NUM_SAMPLES} replayed solutions each\n")

@@ -25,7 +25,7 @@ from flows import environment
 environment.prepare()
 
 from flows.console import CONSOLE, Console  # noqa: E402
-from flows.methods.serl import serl  # noqa: E402
+from flows.methods import METHODS  # noqa: E402
 from flows.preflight import Plan, preflight  # noqa: E402
 from flows.round import Round, Stage, Work  # noqa: E402
 from schemas.attempts import ATTEMPTS  # noqa: E402
@@ -116,7 +116,9 @@ def directly(recipe: Path, store: Path) -> int:
     make_store(plan.store)
     base = keep_checkpoint(plan.store / "objects", plan.model)
     lineage = Lineage(plan.store, plan.recipe.name, ())
-    serl(Round(plan.recipe, plan.recipe_folder, plan.sources, lineage, 1, base, base, Direct()))
+    METHODS[plan.recipe.method](
+        Round(plan.recipe, plan.recipe_folder, plan.sources, lineage, 1, base, base, Direct())
+    )
     return shards_in(store)
 
 
@@ -127,7 +129,7 @@ class Direct:
     base: StageRecord | None = None
 
     def __call__(
-        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
+        self, round: Round[Any], stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
     ) -> StageRecord:
         if shown == "evaluate.champion" and self.base:
             return self.base

@@ -1,6 +1,6 @@
 """A lineage of any size for benchmarks: real rounds of the quickstart, but for what a model would do.
 
-`serl` composes them; collect, judge, select, build and gate are the stages themselves. What propose, solve, train and
+`serl` composes them; collect, vote, select, build and gate are the stages themselves. What propose, solve, train and
 evaluate write is made up (pseudo-random words, numbers for answers), and validate finds nothing to drop.
 """
 
@@ -22,9 +22,10 @@ environment.prepare()
 
 from flows.keyed import keyed, whole  # noqa: E402
 from flows.methods.serl import serl  # noqa: E402
+from flows.plan import next_round  # noqa: E402
 from flows.preflight import Plan, preflight  # noqa: E402
 from flows.published import manifest_of  # noqa: E402
-from flows.round import Round, Stage, Work, next_round  # noqa: E402
+from flows.round import Round, Stage, Work  # noqa: E402
 from schemas.attempts import ATTEMPTS  # noqa: E402
 from schemas.dropped import DROPPED  # noqa: E402
 from schemas.evaluations import EVALUATIONS  # noqa: E402
@@ -82,7 +83,7 @@ class Pretended:
     choice: random.Random = field(default_factory=lambda: random.Random(1))
 
     def __call__(
-        self, round: Round, stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
+        self, round: Round[Any], stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
     ) -> StageRecord:
         made_of = keyed(round, stage, inputs)
         if found := whole(round, made_of):
@@ -128,7 +129,7 @@ class Pretended:
                 "id": draft.row_id(PROPOSALS, 0, index),
                 "wave": 0,
                 "prompt_index": index,
-                "fewshot_ids": shots,
+                "shown_ids": shots,
             }
             prompt, said = (
                 f"1. {self.text('question')}\n2.",
@@ -156,7 +157,7 @@ class Pretended:
         self, draft: Draft, *, settings: Any, solver: Role, questions: TableRef, probe: TableRef, **_: Any
     ) -> Row:
         ease, number = self.choice.random, partial(self.choice.randrange, 1000)
-        asked = [(row["id"], row["text"], ease(), number()) for row in draft.read(questions).to_pylist()]
+        asked = [(row["id"], row["question"], ease(), number()) for row in draft.read(questions).to_pylist()]
         asked += [(row["id"], row["question"], 0.9, int(row["reference"])) for row in draft.read(probe).to_pylist()]
         size = settings.questions_per_shard
         for part in range(0, len(asked), size):
@@ -223,7 +224,7 @@ class Pretended:
         return {"scores": {items[0]["benchmark"]: wilson(sum(right), len(right)).model_dump()}}
 
 
-def _copied(round: Round, number: int, record: StageRecord) -> StageRecord:
+def _copied(round: Round[Any], number: int, record: StageRecord) -> StageRecord:
     source, target = round.lineage.round_folder(number), round.lineage.round_folder(round.number)
     for ref in record.tables.values():
         shutil.copytree(round.lineage.folder / ref.path, target / Path(ref.path).relative_to(source.name))
@@ -235,7 +236,7 @@ def _copied(round: Round, number: int, record: StageRecord) -> StageRecord:
     return record.model_copy(update={"tables": tables, "reused_from": origin})
 
 
-def _marked(round: Round, record: StageRecord) -> StageRecord:
+def _marked(round: Round[Any], record: StageRecord) -> StageRecord:
     create_once(
         round.lineage.marker(round.number, record.stage, record.key), orjson.dumps(record.model_dump(mode="json"))
     )

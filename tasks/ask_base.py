@@ -25,8 +25,8 @@ def ask_base(draft: Draft, *, settings: Settings, solver: Role, selections: Tabl
         def answers(shard: list[Row], progress: Progress) -> tuple[list[Row]]:
             requests = [
                 Request(
-                    row["question_id"], solver.prompt.render(question=row["text"]), settings.sampling,
-                    draft.random_seed("ask_base", row["text"]), 1, 0,
+                    row["question_id"], solver.prompt.render(question=row["question"]), settings.sampling,
+                    draft.random_seed("ask_base", row["question"]), 1, 0,
                 )
                 for row in shard
             ]  # fmt: skip

@@ -1,17 +1,17 @@
-"""Build: training rows in TRL's columns, from attempts that agree with the verdict and attempts that do not; gold
-rows and those of rounds before, mixed in by share."""
+"""Build: training rows in TRL's columns, from attempts and what a judge gave them; gold rows and those of
+rounds before, mixed in by share."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from schemas.dropped import DROPPED
-from schemas.inputs import GOLD
 from schemas.manifest import TableRef, ValidRows
 from schemas.preference_pairs import PREFERENCE_PAIRS
+from schemas.questions import QUESTIONS
 from schemas.settings import Build as Settings
 from schemas.sft_examples import SFT_EXAMPLES
-from schemas.table import writes
+from schemas.table import Table, writes
 from schemas.verdicts import VERDICTS
 from tasks.mixing import counts, drawn
 from tasks.pairing import (
@@ -20,7 +20,6 @@ from tasks.pairing import (
     best_with_worst,
     correct_with_incorrect,
     distinct,
-    gold_with_self,
     win_rates,
 )
 from tasks.store.draft import Draft
@@ -33,47 +32,34 @@ def build(
     draft: Draft,
     *,
     settings: Settings,
-    selections: TableRef,
     attempts: TableRef,
     rewards: TableRef,
-    answers: TableRef,
+    answers: TableRef | None = None,
+    selections: TableRef | None = None,
     reads_pairs: bool = False,
     gold: TableRef | None = None,
-    gold_attempts: TableRef | None = None,
     replay: ValidRows | None = None,
 ) -> dict[str, Any]:
-    """Write `sft_examples` (distinct agreeing attempts) and `preference_pairs`.
+    """Write `sft_examples` (distinct attempts of reward 1) and `preference_pairs`.
 
-    Attempts count in the order they were sampled; an invalid attempt is neither chosen nor rejected. The figure
-    `without_pairs` counts the questions that give none, by reason; if training `reads_pairs`, their verdicts, or gold
-    rows, are `dropped` for it: the questions themselves may still be examples and few-shots. Where the recipe asks
-    for them: `gold`, the model's `gold_attempts` at it, and `replay`, SFT examples of earlier rounds.
+    Attempts count in the order they were sampled; one without a valid answer, if `answers` say so, is neither chosen
+    nor rejected. Of `selections`, only selected questions count. The figure `without_pairs` counts the questions that
+    give none, by reason; if training `reads_pairs`, they are `dropped` for it, or their verdicts are: a selected
+    question may still be an example and a few-shot. Where the recipe asks for them: `gold`, and `replay`, SFT
+    examples of earlier rounds.
     """
-    attempt_of = {row["id"]: row for row in draft.read(attempts).to_pylist()}
-    valid = {row["attempt_id"] for row in draft.read(answers).to_pylist() if row["valid"]}
-    judged: dict[str, list[Row]] = defaultdict(list)
-    for row in draft.read(rewards).to_pylist():
-        if row["row_id"] in valid:
-            attempt = attempt_of[row["row_id"]]
-            judged[attempt["question_id"]].append(attempt | {"reward": row["reward"]})
+    judged = _judged(draft, attempts, rewards, answers)
     examples: list[Row] = []
     pairs: list[Row] = []
     without: list[Row] = []
-    for selection in draft.read(selections).to_pylist():
-        attempted = _with_win_rates(sorted(judged[selection["question_id"]], key=lambda row: row["sample"]))
+    for question, agreement, subject in _questions(draft, judged, selections):
+        attempted = _with_win_rates(sorted(judged[question], key=lambda row: row["sample"]))
         agreeing = distinct([row for row in attempted if row["reward"] == 1.0])
-        examples += [_example(draft, selection, row) for row in agreeing[: settings.solutions_per_question]]
-        if settings.pairs != "gold_self":
-            matched, reason = _paired(attempted, settings)
-            pairs += [_pair(draft, selection, *pair) for pair in matched]
-            without += [draft.refused(selection["verdict_id"], VERDICTS, reason)] if reason else []
+        examples += [_example(draft, agreement, row) for row in agreeing[: settings.solutions_per_question]]
+        matched, reason = _paired(attempted, settings)
+        pairs += [_pair(draft, agreement, *pair) for pair in matched]
+        without += [draft.refused(*subject, reason)] if reason else []
     golden = draft.read(gold).to_pylist() if gold else []
-    if settings.pairs == "gold_self":
-        assert gold_attempts
-        for row, own in _with_attempts(golden, draft.read(gold_attempts).to_pylist()):
-            matched, reason = gold_with_self(row["completion"], own, settings.pairs_per_question)
-            pairs += [_gold_pair(draft, row, rejected) for _, rejected in matched]
-            without += [draft.refused(row["id"], GOLD, reason)] if reason else []
     mixed = _mixed(draft, settings, len(examples), golden, _replayable(draft, replay))
     draft.write(SFT_EXAMPLES, examples + mixed)
     draft.write(PREFERENCE_PAIRS, pairs)
@@ -88,6 +74,30 @@ def build(
     return figures | ({"mixed": {"gold": from_gold, "replay": len(mixed) - from_gold}} if mixed else {})
 
 
+def _judged(draft: Draft, attempts: TableRef, rewards: TableRef, answers: TableRef | None) -> dict[str, list[Row]]:
+    """Question -> its valid attempts, with their rewards."""
+    attempt_of = {row["id"]: row for row in draft.read(attempts).to_pylist()}
+    invalid = {row["attempt_id"] for row in draft.read(answers).to_pylist() if not row["valid"]} if answers else set()
+    judged: dict[str, list[Row]] = defaultdict(list)
+    for row in draft.read(rewards).to_pylist():
+        if row["row_id"] not in invalid:
+            attempt = attempt_of[row["row_id"]]
+            judged[attempt["question_id"]].append(attempt | {"reward": row["reward"]})
+    return judged
+
+
+def _questions(
+    draft: Draft, judged: dict[str, list[Row]], selections: TableRef | None
+) -> Iterator[tuple[str, float, tuple[str, Table]]]:
+    """Each question, the agreement behind its label (1 where nobody voted), and the row that gives no pair if it
+    gives none."""
+    if selections is None:
+        yield from ((question, 1.0, (question, QUESTIONS)) for question in sorted(judged))
+        return
+    for row in draft.read(selections).to_pylist():
+        yield row["question_id"], row["agreement"], (row["verdict_id"], VERDICTS)
+
+
 def _paired(attempts: list[Row], settings: Settings) -> Pairs:
     decided = [row for row in attempts if row["reward"] is not None]
     if settings.pairs == "best_worst":
@@ -95,15 +105,6 @@ def _paired(attempts: list[Row], settings: Settings) -> Pairs:
     if settings.pairs == "all_combinations":
         return all_combinations(decided, "win_rate", settings.pairs_per_question)
     return correct_with_incorrect(decided, settings.pairs_per_question)
-
-
-def _with_attempts(gold: list[Row], attempts: list[Row]) -> Iterator[tuple[Row, list[Row]]]:
-    """Each gold row with the model's own attempts at it."""
-    by_question: dict[str, list[Row]] = defaultdict(list)
-    for attempt in sorted(attempts, key=lambda row: row["sample"]):
-        by_question[attempt["question_id"]].append(attempt)
-    for row in gold:
-        yield row, by_question[row["id"]]
 
 
 def _replayable(draft: Draft, replay: ValidRows | None) -> list[Row]:
@@ -138,44 +139,28 @@ def _chance(reward: float, other: float) -> float:
     return (1 + reward - other) / 2
 
 
-def _example(draft: Draft, selection: Row, attempt: Row) -> Row:
+def _example(draft: Draft, agreement: float, attempt: Row) -> Row:
     return {
         "id": draft.row_id(SFT_EXAMPLES, attempt["id"]),
-        "question_id": selection["question_id"],
+        "question_id": attempt["question_id"],
         "attempt_id": attempt["id"],
         "prompt": attempt["prompt"],
         "completion": attempt["text"],
-        "agreement": selection["agreement"],
+        "agreement": agreement,
     }
 
 
-def _pair(draft: Draft, selection: Row, chosen: Row, rejected: Row) -> Row:
+def _pair(draft: Draft, agreement: float, chosen: Row, rejected: Row) -> Row:
     return {
         "id": draft.row_id(PREFERENCE_PAIRS, chosen["id"], rejected["id"]),
-        "question_id": selection["question_id"],
+        "question_id": chosen["question_id"],
         "chosen_attempt_id": chosen["id"],
         "rejected_attempt_id": rejected["id"],
         "prompt": chosen["prompt"],
         "chosen": chosen["text"],
         "rejected": rejected["text"],
-        "agreement": selection["agreement"],
+        "agreement": agreement,
         "chosen_winrate": chosen["win_rate"],
         "rejected_winrate": rejected["win_rate"],
         "pair_winrate": _chance(chosen["reward"], rejected["reward"]),
-    }
-
-
-def _gold_pair(draft: Draft, gold: Row, rejected: Row) -> Row:
-    return {
-        "id": draft.row_id(PREFERENCE_PAIRS, gold["id"], rejected["id"]),
-        "question_id": gold["id"],
-        "chosen_attempt_id": None,
-        "rejected_attempt_id": rejected["id"],
-        "prompt": gold["prompt"],
-        "chosen": gold["completion"],
-        "rejected": rejected["text"],
-        "agreement": 1.0,
-        "chosen_winrate": 1.0,
-        "rejected_winrate": 0.0,
-        "pair_winrate": 1.0,
     }

@@ -6,12 +6,14 @@ from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
 from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
 from schemas.manifest import CheckpointRef
+from schemas.recipe import SolvedRows
 from schemas.selections import CONTAMINATION
+from schemas.settings import Contamination
 from schemas.table import writes
 from tasks.files import Row
 from tasks.novelty.contamination import ProtectedTexts
 from tasks.prompts import Prompt
-from tasks.sources import Sources
+from tasks.sources import Sources, table_of
 from tasks.store.draft import Draft
 
 
@@ -20,49 +22,45 @@ def collect(
     draft: Draft,
     *,
     sources: Sources,
-    ngram: int | None,
-    near: float | None,
+    protection: Contamination,
     prompt: Prompt | None = None,
     base: CheckpointRef | None = None,
 ) -> dict[str, Any]:
-    """Write the rows, and drop the seeds and gold rows that touch a benchmark or the probe: they would teach it.
+    """Write the rows, and drop those that touch a benchmark or another protected row: they would teach it.
 
-    Gold rows need the solver's `prompt` and, for a chat, the template of `base`. Raises ValidationFailed if that
-    leaves no seed, or no gold row.
+    Worked solutions need the solver's `prompt` and, for a chat, the template of `base`. Raises ValidationFailed if
+    that leaves no row of a file.
     """
-    probe = [_with_id(draft, PROBE, row) for row in sources.probe.rows]
+    found = {name: [_with_id(draft, table_of(name), row) for row in s.rows] for name, s in sources.data.items()}
     items = [
         _with_id(draft, BENCHMARK_ITEMS, row | {"benchmark": benchmark.name, "sealed": benchmark.sealed})
         for benchmark, source in sources.benchmarks
         for row in source.rows
     ]
     protected = ProtectedTexts(
-        [("probe", row["id"], row["question"]) for row in probe]
+        [(name, row["id"], row["question"]) for name in sources.protected for row in found[name]]
         + [(row["benchmark"], row["id"], row["question"]) for row in items],
-        ngram=ngram,
-        near=near,
+        ngram=protection.ngram,
+        near=protection.near,
     )
-    brought = [(SEEDS, row) for row in sources.seeds.rows]
-    if sources.gold:
-        assert prompt and base
-        brought += [(GOLD, row) for row in _asked(draft, sources.gold.rows, prompt, base)]
-    kept: dict[str, list[Row]] = {SEEDS.name: [], GOLD.name: []}
-    hits, dropped = [], []
-    for done, (table, row) in enumerate((table, _with_id(draft, table, row)) for table, row in brought):
-        draft.report(done, len(brought), "rows")
-        if hit := protected.find(row["question"]):
-            hits.append(hit.row(draft.row_id(CONTAMINATION, row["id"]), row["id"]))
-            limit = near if hit.kind == "near" else None
-            dropped.append(draft.refused(row["id"], table, hit.reason, hit.score, limit, row["question"]))
-        else:
-            kept[table.name].append(row)
-    for key, source, table in (("data.seeds", sources.seeds, SEEDS), ("data.gold", sources.gold, GOLD)):
-        if source and not kept[table.name]:
-            raise ValidationFailed(f"{key}: each of the {len(source.rows):,} rows touches a benchmark or the probe")
-    draft.write(SEEDS, kept[SEEDS.name])
-    if sources.gold:
-        draft.write(GOLD, kept[GOLD.name])
-    draft.write(PROBE, probe)
+    hits, dropped, done = [], [], 0
+    total = sum(map(len, found.values()))
+    for name, rows in found.items():
+        kept: list[Row] = []
+        for row in rows:
+            draft.report(done, total, "rows")
+            done += 1
+            if name not in sources.protected and (hit := protected.find(row["question"])):
+                hits.append(hit.row(draft.row_id(CONTAMINATION, row["id"]), row["id"]))
+                limit = protection.near if hit.kind == "near" else None
+                refused = (hit.reason, hit.score, limit, row["question"])
+                dropped.append(draft.refused(row["id"], table_of(name), *refused))
+            else:
+                kept.append(row)
+        if not kept:
+            raise ValidationFailed(f"data.{name}: each of the {len(rows):,} rows touches a protected row")
+        solved = isinstance(sources.data[name].asked, SolvedRows)
+        draft.write(table_of(name), _asked(draft, kept, prompt, base) if solved else kept)
     draft.write(BENCHMARK_ITEMS, items)
     draft.write(CONTAMINATION, hits)
     draft.write(DROPPED, dropped)
@@ -72,8 +70,9 @@ def collect(
     }
 
 
-def _asked(draft: Draft, gold: tuple[Row, ...], prompt: Prompt, base: CheckpointRef) -> list[Row]:
+def _asked(draft: Draft, gold: list[Row], prompt: Prompt | None, base: CheckpointRef | None) -> list[Row]:
     """Gold rows with what the solver is asked, as an engine would write it."""
+    assert prompt and base
     prompts = [prompt.render(question=row["question"]) for row in gold]
     if any(not isinstance(rendering, str) for rendering in prompts):
         from transformers import AutoTokenizer

@@ -6,8 +6,8 @@ from typing import Any
 
 from schemas.evaluations import EVALUATIONS
 from schemas.manifest import TableRef
+from schemas.settings import Answers, Sampling
 from schemas.settings import Evaluate as Settings
-from schemas.settings import Judge, Sampling
 from schemas.table import writes
 from tasks.answers.canonical import answer_of, stated
 from tasks.answers.equality import Compare, equality
@@ -29,7 +29,7 @@ def evaluate(
     draft: Draft,
     *,
     settings: Settings,
-    checks: Judge,
+    checks: Answers,
     solver: Role,
     benchmark_items: TableRef,
     sealed: str = "",
@@ -87,7 +87,7 @@ def shards(settings: Settings, items: list[Row], sampled: bool = True) -> list[S
 def answered(
     generator: Engine,
     prompt: Prompt,
-    checks: Judge,
+    checks: Answers,
     compare: Compare,
     items: list[Row],
     sampling: Sampling,

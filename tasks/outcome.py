@@ -65,7 +65,7 @@ def _trained_on(figures: Figures) -> dict[str, int]:
 
 def _vote_precision(figures: Figures) -> Score | None:
     """Over all waves: each asks other rows of the probe."""
-    plays = plays_of("judge", figures)
+    plays = plays_of("vote", figures)
     found = [Score.model_validate(p) for shown in plays if (p := figures[shown].get("vote_precision"))]
     if len(found) < 2:
         return found[0] if found else None
@@ -77,7 +77,7 @@ def _band(records: Mapping[str, StageRecord]) -> dict[str, float]:
     plays = plays_of("select", records)
     if len(plays) < 2:
         return dict(records[plays[0]].figures.get("band", {})) if plays else {}
-    verdicts = [records[shown.replace("select", "judge")].tables["verdicts"].rows for shown in plays]
+    verdicts = [records[shown.replace("select", "vote")].tables["verdicts"].rows for shown in plays]
     bands = [records[shown].figures["band"] for shown in plays]
     total = max(1, sum(verdicts))
     return {name: sum(band[name] * n for band, n in zip(bands, verdicts, strict=True)) / total for name in bands[0]}

@@ -52,7 +52,7 @@ def propose(
     all earlier rounds, against which novelty is held.
     """
     seed_pool = [(row["id"], row["question"]) for row in draft.read(seeds).to_pylist()]
-    own_pool = [(row["id"], row["text"]) for row in draft.read(shown).to_pylist()]
+    own_pool = [(row["id"], row["question"]) for row in draft.read(shown).to_pylist()]
     known = [(seeds.digest, seed_pool), *((ref.digest, _as_admitted(draft, ref)) for ref in earlier)]
 
     admission = Admission(draft, settings, known)
@@ -71,7 +71,7 @@ def propose(
 
 def _as_admitted(draft: Draft, questions: TableRef) -> Pool:
     rows = sorted(draft.read(questions).to_pylist(), key=lambda row: row["position"])
-    return [(row["id"], row["text"]) for row in rows]
+    return [(row["id"], row["question"]) for row in rows]
 
 
 def _wave(
@@ -87,7 +87,7 @@ def _wave(
     for index in range(settings.prompts_per_wave):
         fewshots = _fewshots(settings, seed_pool, own_pool, random.Random(draft.random_seed("fewshots", wave, index)))
         row_id = draft.row_id(PROPOSALS, wave, index)
-        shown[row_id] = {"wave": wave, "prompt_index": index, "fewshot_ids": [i for i, _ in fewshots]}
+        shown[row_id] = {"wave": wave, "prompt_index": index, "shown_ids": [i for i, _ in fewshots]}
         filled = proposer.prompt.render(fewshots=[levelled(text).rstrip(":") for _, text in fewshots])
         requests.append(Request(row_id, filled, settings.sampling, draft.random_seed("propose", wave, index)))
     done = 0
@@ -144,7 +144,7 @@ class Admission:
                 self.index.add(text, row_id)
             self.questions.append(
                 {"id": row_id, "proposal_id": proposal["id"], "item": item, "position": len(self.questions)}
-                | {"text": text, "nearest_score": score, "nearest_id": known}
+                | {"question": text, "nearest_score": score, "nearest_id": known}
             )
 
     def _nearest(self, text: str) -> Nearest:
@@ -159,7 +159,7 @@ class Admission:
                 self.index.save(self.draft.lineage.cache / INDEX)
 
     def _parsed(self, proposal: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        items = parse_numbered_list(proposal["text"], len(proposal["fewshot_ids"]) + 1)
+        items = parse_numbered_list(proposal["text"], len(proposal["shown_ids"]) + 1)
         if proposal["finish_reason"] == "length" and items:
             cut = items.pop()  # the last item was cut off in the middle
             self.num_parsed += 1

@@ -6,6 +6,7 @@ from schemas.dropped import DROPPED
 from schemas.manifest import TableRef
 from schemas.questions import QUESTIONS
 from schemas.selections import CONTAMINATION, SELECTIONS
+from schemas.settings import Contamination
 from schemas.settings import Select as Settings
 from schemas.table import writes
 from tasks.novelty.contamination import ProtectedTexts
@@ -19,6 +20,7 @@ def select(
     draft: Draft,
     *,
     settings: Settings,
+    protection: Contamination,
     questions: TableRef,
     verdicts: TableRef,
     probe: TableRef,
@@ -34,27 +36,27 @@ def select(
     protected = ProtectedTexts(
         [("probe", row["id"], row["question"]) for row in draft.read(probe).to_pylist()]
         + [(row["benchmark"], row["id"], row["question"]) for row in draft.read(benchmark_items).to_pylist()],
-        ngram=settings.ngram,
-        near=settings.near,
+        ngram=protection.ngram,
+        near=protection.near,
     )
     kept: list[dict[str, Any]] = []
     hits: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
-    admission = Admission(settings)
-    asked = [row for row in draft.read(questions).to_pylist() if in_wave(row["text"], wave)]
+    admission = Admission(settings, protection)
+    asked = [row for row in draft.read(questions).to_pylist() if in_wave(row["question"], wave)]
     for question in sorted(asked, key=lambda row: row["position"]):
         verdict = verdict_of[question["id"]]
-        hit = protected.find(question["text"])
+        hit = protected.find(question["question"])
         if hit:  # reported for every question, in the band or not
             hits.append(hit.row(draft.row_id(CONTAMINATION, question["id"]), question["id"]))
-            limit = settings.near if hit.kind == "near" else None
+            limit = protection.near if hit.kind == "near" else None
         touches = (hit.reason, hit.score, limit) if hit else ADMITTED
         if (refusal := admission.admit(verdict, touches)) != ADMITTED:
-            dropped.append(draft.refused(question["id"], QUESTIONS, *refusal, question["text"]))
+            dropped.append(draft.refused(question["id"], QUESTIONS, *refusal, question["question"]))
         else:
             kept.append(
                 {"id": draft.row_id(SELECTIONS, question["id"]), "question_id": question["id"]}
-                | {"verdict_id": verdict["id"], "text": question["text"]}
+                | {"verdict_id": verdict["id"], "question": question["question"]}
                 | {"answer": verdict["answer"], "agreement": verdict["agreement"]}
             )
     draft.write(SELECTIONS, kept)

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.attempts import ATTEMPTS
 from schemas.manifest import TableRef
-from schemas.settings import Judge, Select
+from schemas.settings import Answers, Select
 from schemas.settings import Solve as Settings
 from schemas.table import writes
 from tasks.answers.canonical import answer_of, usable_answer
@@ -28,15 +28,16 @@ def solve(
     *,
     settings: Settings,
     solver: Role,
+    checks: Answers,
     questions: TableRef,
     probe: TableRef | None = None,
-    stops_for: tuple[Judge, Select] | None = None,
+    stops_for: Select | None = None,
     wave: Wave | None = None,
 ) -> dict[str, Any]:
     """Write `attempts`: num_samples a question, a shard of questions at a time. Gold rows may stand for questions.
 
     New and probe questions stand in one order, by the hash of their texts, so that nothing tells them apart. With
-    `stops_for`, how attempts will be judged and selected, a question is sampled no further than the selection and its
+    `stops_for`, how questions will be selected, a question is sampled no further than the selection and its
     label need; what is not selected, probe rows among it, may get another label than from all attempts. With
     `wave`, only the questions of that wave are asked.
     """
@@ -44,16 +45,17 @@ def solve(
         (row["id"], text)
         for ref in (questions, *([probe] if probe else []))
         for row in draft.read(ref).to_pylist()
-        if in_wave(text := row["text" if ref.table == "questions" else "question"], wave)
+        if in_wave(text := row["question"], wave)
     ]
     asked.sort(key=lambda question: hashlib.sha256(question[1].encode()).digest())
     size = settings.questions_per_shard
     shards = [asked[i : i + size] for i in range(0, len(asked), size)]
     made = truncated = 0
+    stops = (checks, stops_for) if stops_for else None
     with engine_of_stage(draft, solver) as generator:
 
         def attempt(shard: list[Question], progress: Progress) -> tuple[list[dict[str, Any]]]:
-            completions = _attempted(draft, generator, settings, solver.prompt, shard, stops_for, progress)
+            completions = _attempted(draft, generator, settings, solver.prompt, shard, stops, progress)
             rows = [
                 {"id": draft.row_id(ATTEMPTS, c.request_id, c.sample), "question_id": c.request_id}
                 | {"sample": c.sample, "num_planned": settings.num_samples, "prompt": c.prompt, "text": c.text}
@@ -80,7 +82,7 @@ def _attempted(
     settings: Settings,
     prompt: Prompt,
     shard: list[Question],
-    stops_for: tuple[Judge, Select] | None,
+    stops_for: tuple[Answers, Select] | None,
     progress: Progress,
 ) -> list[Completion]:
     """All attempts at a shard's questions: at once, or in waves for as long as a question is open."""
@@ -103,7 +105,7 @@ def _attempted(
     return [completion for row_id, _ in shard for completion in made[row_id]]
 
 
-def _settled(attempts: list[Completion], wanted: int, judge: Judge, select: Select) -> bool:
-    stopping = Stopping(wanted, select.min_agreement, select.max_agreement, joins=judge.equivalence == "math")
-    answers = [usable_answer(answer_of(a.text, judge), a.finish_reason, judge) for a in attempts]
+def _settled(attempts: list[Completion], wanted: int, checks: Answers, select: Select) -> bool:
+    stopping = Stopping(wanted, select.min_agreement, select.max_agreement, joins=checks.equivalence == "math")
+    answers = [usable_answer(answer_of(a.text, checks), a.finish_reason, checks) for a in attempts]
     return stopping.settled(answers)

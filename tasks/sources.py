@@ -10,6 +10,8 @@ from typing import Any
 
 from schemas.errors import BadInput
 from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows, SolvedRows
+from schemas.table import Table
+from schemas.tables import TABLES
 from tasks.answers.canonical import canonical
 from tasks.files import Row, raw_rows
 from tasks.reading.columns import column_meant, no_references
@@ -23,6 +25,7 @@ class Source:
 
     key: str
     """The recipe's key, such as data.probe."""
+    asked: Rows
     path: Path
     rows: tuple[dict[str, Any], ...]
     """question, reference or completion (if asked for), source_row."""
@@ -37,42 +40,52 @@ class Source:
 class Sources:
     """All files of a recipe."""
 
-    seeds: Source
-    probe: Source
+    data: dict[str, Source]
+    """By the name of its section, [data.NAME]; inputs/NAME is its table."""
     benchmarks: tuple[tuple[Benchmark, Source], ...]
-    gold: Source | None = None
 
     @property
     def named(self) -> tuple[Source, ...]:
-        gold = (self.gold,) if self.gold else ()
-        return (self.seeds, self.probe, *(source for _, source in self.benchmarks), *gold)
+        return (*self.data.values(), *(source for _, source in self.benchmarks))
+
+    @property
+    def protected(self) -> dict[str, Source]:
+        """Those that nothing may be trained on, beside the benchmarks."""
+        return {name: source for name, source in self.data.items() if table_of(name).protected}
+
+    @property
+    def solved(self) -> bool:
+        """Whether one holds worked solutions."""
+        return any(isinstance(source.asked, SolvedRows) for source in self.named)
 
     @property
     def digest(self) -> str:
         return digest_of({source.key: source.digest for source in self.named})
 
 
+def table_of(name: str) -> Table:
+    """The table of the rows of [data.NAME]."""
+    return TABLES[f"inputs/{name}"]
+
+
 def read_sources(recipe: Recipe, folder: Path) -> Sources:
-    """Read every file that the recipe names, relative to its folder. Rows already in the probe leave the benchmarks,
-    and those in one that is not sealed leave the sealed ones, which could confirm nothing by them.
+    """Read every file that the recipe names, relative to its folder. Protected rows leave the benchmarks, and those
+    in one that is not sealed leave the sealed ones, which could confirm nothing by them.
 
     Raises BadInput, before anything is written, for a file that cannot be used.
     """
-    probe = read_source("data.probe", recipe.data.probe, folder)
-    probed = {row["question"]: "already in the probe" for row in probe.rows}
+    asked = {name: rows for name, rows in recipe.data if rows is not None}
+    data = {name: read_source(f"data.{name}", rows, folder) for name, rows in asked.items()}
+    protected = {name: source for name, source in data.items() if table_of(name).protected}
+    apart = {row["question"]: f"already in the {name}" for name, source in protected.items() for row in source.rows}
     benchmarks = {
-        b.name: read_source(f"benchmarks.{b.name}", b, folder, probed) for b in recipe.benchmarks if not b.sealed
+        b.name: read_source(f"benchmarks.{b.name}", b, folder, apart) for b in recipe.benchmarks if not b.sealed
     }
     shown = {row["question"]: "already in a benchmark" for source in benchmarks.values() for row in source.rows}
     benchmarks |= {
-        b.name: read_source(f"benchmarks.{b.name}", b, folder, shown | probed) for b in recipe.benchmarks if b.sealed
+        b.name: read_source(f"benchmarks.{b.name}", b, folder, shown | apart) for b in recipe.benchmarks if b.sealed
     }
-    return Sources(
-        seeds=read_source("data.seeds", recipe.data.seeds, folder),
-        probe=probe,
-        benchmarks=tuple((b, benchmarks[b.name]) for b in recipe.benchmarks),
-        gold=read_source("data.gold", recipe.data.gold, folder) if recipe.data.gold else None,
-    )
+    return Sources(data, tuple((b, benchmarks[b.name]) for b in recipe.benchmarks))
 
 
 def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = MappingProxyType({})) -> Source:
@@ -83,8 +96,8 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
         raise BadInput(
             f"{key}.path = '{asked.path}': no such file ({path}); expected JSONL, CSV, Parquet or a folder"
         )
-    read = list(rows_of(key, asked, path, leave))
-    found = [raw for _, raw, _, _ in read if raw is not None]
+    every = list(rows_of(key, asked, path, leave))
+    found = [raw for _, raw, _, _ in every if raw is not None]
     columns = {column for row in found for column in row}
     for column in (asked.question, *_beside_the_question(asked)):
         if columns and column not in columns:
@@ -94,7 +107,7 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
         _check_column(key, path, asked, found)
     unusable: Counter[str] = Counter()
     usable: dict[str, Row] = {}
-    for number, _, row, reason in read:
+    for number, _, row, reason in every:
         if row and not reason:
             usable[row["question"]] = row | {"source_row": number}
         else:
@@ -108,7 +121,9 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
     if asked.sample is not None and asked.sample < len(rows):
         rows = sorted(rows, key=lambda row: hashlib.sha256(row["question"].encode()).hexdigest())[: asked.sample]
     digest = digest_of({"file": _path_digest(path), "asked": asked.model_dump_json(exclude={"path"})})
-    return Source(key, path, tuple(rows), dict(sorted(unusable.items())), digest, dict(sorted(read_as.items())))
+    return Source(
+        key, asked, path, tuple(rows), dict(sorted(unusable.items())), digest, dict(sorted(read_as.items()))
+    )
 
 
 def rows_of(

@@ -17,10 +17,10 @@ def check_answers(
     question: Annotated[str, typer.Option(help="Its column with the question.")] = "question",
     answer: Annotated[str, typer.Option(help="Its column with the true answer.")] = "answer",
     equivalence: Annotated[
-        Literal["math", "canonical"], typer.Option(help="As judge.equivalence in the recipe.")
+        Literal["math", "canonical"], typer.Option(help="As answers.equivalence in the recipe.")
     ] = "math",
     answer_pattern: Annotated[
-        str | None, typer.Option(help="As judge.answer_pattern in the recipe; without it, boxes and their kin.")
+        str | None, typer.Option(help="As answers.pattern in the recipe; without it, boxes and their kin.")
     ] = None,
     as_json_object: JsonOption = False,
 ) -> None:
@@ -31,10 +31,10 @@ def check_answers(
     from flows.checking import command
     from flows.lines.checking import checked_lines
     from schemas.recipe import AnsweredRows
-    from schemas.settings import Judge
+    from schemas.settings import Answers
 
     try:
-        checks = Judge(rule="classes", equivalence=equivalence, answer_pattern=answer_pattern, timeout_seconds=5)
+        checks = Answers(equivalence=equivalence, pattern=answer_pattern)
     except ValidationError as error:
         said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
         raise BadInput(f"--answer-pattern {answer_pattern!r}: {said}") from error

@@ -13,7 +13,7 @@ from tasks.audit.query import Found
 from tasks.store.lineage import Lineage
 
 ORDER = (
-    "collect", "propose", "solve", "judge", "select", "ask_base", "build", "advantage", "validate", "alarms",
+    "collect", "propose", "solve", "vote", "select", "ask_base", "build", "advantage", "validate", "alarms",
     "evaluate.base", "evaluate.champion", "train", "evaluate.candidate", "validate.scores", "gate",
     "evaluate.sealed.champion", "evaluate.sealed.candidate", "validate.sealed", "confirm",
 )  # fmt: skip

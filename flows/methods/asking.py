@@ -1,20 +1,40 @@
-"""How a method of votes asks for attempts: no further than the label needs, with checks made meanwhile."""
+"""How a method of votes asks: its sections, and attempts no further than the label needs."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Self
+
+from pydantic import model_validator
 
 from flows.round import Round
 from schemas.manifest import StageRecord
-from tasks.judge import judge_ahead
+from schemas.recipe import Recipe, Seeded
+from schemas.settings import Propose, Select, Solve, Vote
 from tasks.solve import solve
+from tasks.vote import vote_ahead
 
 
-def attempted(r: Round, questions: StageRecord, **more: Any) -> StageRecord:
-    """Attempts at the questions and, blind, at the probe's."""
+class VotedRecipe(Recipe):
+    data: Seeded
+    propose: Propose
+    solve: Solve
+    vote: Vote = Vote()
+    select: Select
+
+    @model_validator(mode="after")
+    def early_stopping_knows_the_vote(self) -> Self:
+        if self.solve.early_stopping and self.vote.rule != "classes":
+            raise ValueError("solve.early_stopping goes with vote.rule = 'classes'")
+        return self
+
+
+def attempted(r: Round[Any], questions: StageRecord, play: Callable[..., StageRecord] | None = None) -> StageRecord:
+    """Attempts at the questions and, blind, at the probe's; checks are made meanwhile. `play`: a wave's, or else the
+    round's."""
     recipe = r.recipe
-    ahead = partial(judge_ahead, recipe.judge, r.lineage.cache)
-    return r.play(
-        solve, questions, r.probe, stops_for=(recipe.judge, recipe.select) if recipe.solve.early_stopping else None,
-        beside=ahead if recipe.judge.equivalence == "math" else None,  # forms alone leave nothing to prepare
-        **more,
+    ahead = partial(vote_ahead, recipe.vote, recipe.answers, r.lineage.cache)
+    return (play or r.play)(
+        solve, questions, probe=r.brought.tables["inputs/probe"],
+        stops_for=recipe.select if recipe.solve.early_stopping else None,
+        beside=ahead if recipe.answers.equivalence == "math" else None,  # forms alone leave nothing to prepare
     )  # fmt: skip

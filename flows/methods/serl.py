@@ -7,20 +7,32 @@ place, and serl_online.py plays the paper's way.
 """
 
 from flows.learn import learn
-from flows.methods.asking import attempted
-from flows.methods.mixing import asked_of_base, mixed_in
+from flows.methods.asking import VotedRecipe, attempted
+from flows.methods.mixing import MixedRecipe, SeededWithGold, asked_of_base, mixed_in
 from flows.round import Round
+from schemas.settings import ExampleLimits, PairLimits, Vote, VoteLimits
 from tasks.build import build
-from tasks.judge import judge
 from tasks.propose import propose
 from tasks.select import select
+from tasks.vote import vote
 
 
-def serl(r: Round) -> None:
+class Limits(VoteLimits, ExampleLimits, PairLimits):
+    pass
+
+
+class SerlRecipe(VotedRecipe, MixedRecipe):
+    trains_by = ("sft", "dpo", "spin", "sppo", "rspo", "kto")
+    data: SeededWithGold
+    vote: Vote = Vote()
+    validation: Limits
+
+
+def serl(r: Round[SerlRecipe]) -> None:
     """One round, top to bottom."""
-    questions = r.play(propose, r.seeds, shown=r.promoted("selections"), earlier=r.every("questions"))
+    questions = r.play(propose, r.brought, shown=r.promoted("selections"), earlier=r.every("questions"))
     attempts = attempted(r, questions)
-    verdicts = r.play(judge, attempts, r.probe)
-    selected = r.play(select, questions, verdicts, r.probe, r.benchmark_items)
+    verdicts = r.play(vote, attempts, r.brought)
+    selected = r.play(select, questions, verdicts, r.brought)
     asked_of_base(r, selected)
     learn(r, r.play(build, selected, attempts, verdicts, **mixed_in(r)))

@@ -5,30 +5,44 @@ majority's answer is the label, and a few optimiser steps on the very attempts m
 verdict and advantage lies in the tables, and each stage of a wave has its own marker. The gate sees the last policy.
 """
 
-from flows.learn_online import Wave, learn_online
-from flows.methods.asking import attempted
+from typing import Self
+
+from pydantic import model_validator
+
+from flows.learn_online import Wave, learn_online, needs_whole_groups
+from flows.methods.asking import VotedRecipe, attempted
 from flows.round import Round
 from schemas.manifest import StageRecord
+from schemas.settings import PolicyLimits, VoteLimits
 from tasks.advantage import advantage
-from tasks.judge import judge
 from tasks.propose import propose
 from tasks.select import select
+from tasks.vote import vote
 
 
-def serl_online(r: Round) -> None:
+class Limits(VoteLimits, PolicyLimits):
+    pass
+
+
+class SerlOnlineRecipe(VotedRecipe):
+    trains_by = ("policy",)
+    validation: Limits
+
+    @model_validator(mode="after")
+    def the_policy_answers_as_it_is(self) -> Self:
+        needs_whole_groups(self.solve)
+        return self
+
+
+def serl_online(r: Round[SerlOnlineRecipe]) -> None:
     """One round, top to bottom."""
-    settings = r.recipe.train.policy
-    assert settings is not None, "method_of has looked"
-    questions = r.play(propose, r.seeds, shown=r.promoted("selections"), earlier=r.every("questions"))
+    questions = r.play(propose, r.brought, shown=r.promoted("selections"), earlier=r.every("questions"))
 
     def wave(w: Wave) -> StageRecord:
         """A wave's share of the questions, answered by the policy of that moment and labelled by the vote."""
-        attempts = attempted(r, questions, label=w.label, solver=r.solver.by(w.policy), wave=w.share)
-        verdicts = r.play(judge, attempts, r.probe, label=w.label)
-        selected = r.play(select, questions, verdicts, r.probe, r.benchmark_items, label=w.label, wave=w.share)
-        return r.play(
-            advantage, verdicts, selected, samples=attempts.tables["attempts"], label=w.label, settings=settings,
-            model=w.policy, reference=r.weights(settings.reference),
-        )  # fmt: skip
+        attempts = attempted(r, questions, w.play)
+        verdicts = w.play(vote, attempts, r.brought)
+        selected = w.play(select, questions, verdicts, r.brought)
+        return w.play(advantage, verdicts, selected, samples=attempts.tables["attempts"])
 
     learn_online(r, wave)

@@ -6,7 +6,7 @@ The text is a model's and may be hostile: nothing here raises, and the work on o
 from dataclasses import replace
 from functools import lru_cache
 
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks.answers.characters import plain_characters, plain_digits_and_signs
 from tasks.answers.cursor import MEMORISED
 from tasks.answers.forms import read
@@ -21,18 +21,18 @@ MAX_CANONICAL_CHARS = MAX_CHECKED_CHARS
 MAX_PASSES = 4
 
 
-def answer_of(text: str, checks: Judge) -> Answer:
+def answer_of(text: str, checks: Answers) -> Answer:
     """The final answer of an attempt, by the recipe's pattern and decimal sign."""
-    found = final_answer(text, checks.answer_pattern)
+    found = final_answer(text, checks.pattern)
     return found if found.text is None else replace(found, text=stated(found.text, checks))
 
 
-def stated(answer: str, checks: Judge) -> str:
+def stated(answer: str, checks: Answers) -> str:
     """An answer or a reference as a file or an attempt has it, with a decimal point."""
     return with_points_alone(answer) if checks.decimal_comma else answer
 
 
-def usable_answer(answer: Answer, finish_reason: str, checks: Judge) -> str | None:
+def usable_answer(answer: Answer, finish_reason: str, checks: Answers) -> str | None:
     """The form in which an answer votes; None for a truncated or unparsable attempt, which never does."""
     form = value_form(answer.text) if checks.equivalence == "canonical" else canonical(answer.text)
     return form if finish_reason == "stop" and form else None

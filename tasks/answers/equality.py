@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks.answers.canonical import value_form
 from tasks.answers.verify import OUTCOMES, Outcome, equivalent
 
@@ -12,7 +12,7 @@ Compare = Callable[[Sequence[tuple[str, str]]], list[Outcome]]
 
 
 @contextmanager
-def equality(checks: Judge, cache: Path) -> Iterator[Compare]:
+def equality(checks: Answers, cache: Path) -> Iterator[Compare]:
     """A function from pairs (reference, answer) to outcomes: equal normal forms, or math-verify besides. What
     math-verify said before, in this lineage, is read from its `cache` folder, and what it says now is left there."""
     if checks.equivalence == "canonical":

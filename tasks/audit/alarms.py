@@ -85,12 +85,14 @@ def read_from_prose(answers: pa.Table) -> Finding:
 
 def distinct_2(questions: pa.Table, seeds: pa.Table) -> Finding:
     words = "distinct word pairs of the questions, of the seeds'"
-    texts = questions.sort_by("position")["text"].to_pylist()
+    texts = questions.sort_by("position")["question"].to_pylist()
     return Finding("below", words, figures.distinct_2(texts, seeds["question"].to_pylist()))
 
 
 def near_duplicates(questions: pa.Table, dropped: pa.Table) -> Finding:
-    return Finding("above", "questions that were not new", figures.near_duplicate_share(questions["text"], dropped))
+    return Finding(
+        "above", "questions that were not new", figures.near_duplicate_share(questions["question"], dropped)
+    )
 
 
 def length_drift(attempts: pa.Table, earlier: Earlier) -> Finding:

@@ -197,7 +197,7 @@ def _filters(stages: list[Row], family: _Family, row_id: str, dropped: list[Plac
         verb = stage["stage"].partition(".")[0]
         by_it = (each.row for each in dropped if each.row["stage"] == verb and each.row["id"] in held)
         refusals = list({row["reason"]: row for row in by_it}.values())
-        tried = list(replayed(verb, stage["settings"].get("settings") or {}, rows, refusals))
+        tried = list(replayed(verb, stage["settings"], rows, refusals))
         if not tried and stage["wrote"] == [DROPPED.name]:  # it looked at each row, whatever its table
             tried = [entry(verb, Rule("row expectations"))]
         found += [each for each in tried if each not in found]  # a stage may have looked at several tables, in turn

@@ -18,7 +18,7 @@ MOST_VALUES = 20
 """A column of more distinct values is cut at its deciles."""
 
 COLUMNS = {  # table, column -> what is measured
-    ("questions", "text"): "characters of a question",
+    ("questions", "question"): "characters of a question",
     ("attempts", "num_tokens"): "tokens of an attempt",
     ("sft_examples", "completion"): "characters of an SFT example's completion",
     ("verdicts", "agreement"): "share of a question's attempts behind its answer",

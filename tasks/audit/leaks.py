@@ -58,7 +58,7 @@ def leaks(opened: Opened, markers: dict[str, StageRecord], shelf: Shelf, protect
     seeds = opened.tables("inputs/seeds")
     for ref in opened.manifest.tables.get("proposals", []):
         if shown is not None and seeds is not None and ref.path in opened.rows:
-            ids = pc.unique(pc.list_flatten(opened.rows[ref.path]["fewshot_ids"].combine_chunks()))
+            ids = pc.unique(pc.list_flatten(opened.rows[ref.path]["shown_ids"].combine_chunks()))
             yield from _hits(opened, ref.path, "proposals", _texts([*shown, *seeds], ids), texts)
 
 
@@ -66,7 +66,7 @@ def _texts(tables: list[pa.Table], ids: pa.Array) -> dict[str, str]:
     found: dict[str, str] = {}
     for rows in tables:
         there = rows.filter(pc.is_in(rows["id"], value_set=ids))
-        text = there["text" if "text" in there.column_names else "question"]
+        text = there["question"]
         found.update(zip(there["id"].to_pylist(), text.to_pylist(), strict=True))
     return found
 

@@ -17,9 +17,8 @@ from pydantic import ValidationError
 from schemas.diff import Label
 from schemas.errors import BadInput
 from schemas.manifest import Manifest, Score, TableRef
-from schemas.recipe import load_recipe
 from schemas.rejudged import AnswerFlip, LabelFlip, ProbeFlip, Reading, Rejudged, SelectionFlip
-from schemas.settings import Judge, Select
+from schemas.settings import Answers, Contamination, Select, Vote
 from tasks.answers.canonical import canonical
 from tasks.answers.equality import Compare, equality
 from tasks.answers.outcomes import Outcome
@@ -40,40 +39,45 @@ SELECTED = "selected"
 def rejudge(
     lineage: Lineage, m: Manifest, recipe: Path | None = None, report: Report = lambda done, total, unit: None
 ) -> Rejudged:
-    """What flips in a round by the code of now, and by [judge] and [select] of `recipe`, or else of its own.
+    """What flips in a round by the code of now, and by [vote], [answers] and [select] of `recipe`, or of its own.
 
     Raises BadInput for a round that judged nothing or a recipe that cannot be read, Damaged for a file that is not
     what was written.
     """
     if not m.tables.get("answers"):
         raise BadInput(f"{m.recipe}/{m.round}: it judged no attempts: {m.reason}")
-    judging, selecting = _sections(lineage, m, recipe)
+    voting, checks, selecting, protection = _sections(lineage, m, recipe)
     before = _Before(lineage, m)
     with (
         tempfile.TemporaryDirectory(prefix="selfplay-rejudge-") as cache,
-        equality(judging, Path(cache)) as compare,
+        equality(checks, Path(cache)) as compare,
     ):
-        found = _Found(before, compare, selecting)
+        found = _Found(before, compare, selecting, protection)
         for answers in m.tables["answers"]:
-            found.take_play(answers, judging, report)
+            found.take_play(answers, voting, checks, report)
     return Rejudged(
         round_id=f"{m.recipe}/{m.round}", recipe=str(recipe) if recipe else "its own recipe", **found.figures()
     )
 
 
-def _sections(lineage: Lineage, m: Manifest, recipe: Path | None) -> tuple[Judge, Select]:
+def _sections(lineage: Lineage, m: Manifest, recipe: Path | None) -> tuple[Vote, Answers, Select, Contamination]:
     if recipe:
-        given, _ = load_recipe(recipe)
-        return given.judge, given.select
-    name, text = f"{m.recipe}/{m.round}", lineage.document(m.round, "recipe.toml")
+        name, way_out = str(recipe), "expected a recipe with [vote], [answers] and [select]"
+        try:
+            text = recipe.read_bytes()
+        except OSError as error:
+            raise BadInput(f"{name}: cannot be read ({error.__class__.__name__}); {way_out}") from error
+    else:
+        name, way_out = f"{m.recipe}/{m.round}: its recipe.toml", "give one: --recipe"
+        text = lineage.document(m.round, "recipe.toml") or b""
     try:
-        sections = tomllib.loads((text or b"").decode())
-        return Judge.model_validate(sections["judge"]), Select.model_validate(sections["select"])
+        given = tomllib.loads(text.decode())
+        answers, select = Answers.model_validate(given["answers"]), Select.model_validate(given["select"])
+        apart = Contamination.model_validate(given.get("contamination", {}))
+        return Vote.model_validate(given.get("vote", {})), answers, select, apart
     except (KeyError, ValueError, TypeError) as error:  # pydantic's and tomllib's are among them
         why = _first_line(error) if isinstance(error, ValidationError) else "it is gone, or no recipe"
-        raise BadInput(
-            f"{name}: its recipe.toml cannot be read by this version: {why}; give one: --recipe"
-        ) from error
+        raise BadInput(f"{name} cannot be read by this version: {why}; {way_out}") from error
 
 
 def _first_line(error: ValidationError) -> str:
@@ -96,7 +100,7 @@ class _Before:
         }
         self.rewards = {row["row_id"]: row["reward"] for row in rows("rewards", "row_id", "reward")}
         self.probe = {row["id"]: row for row in rows("inputs/probe", "id", "question", "reference")}
-        self.questions = {row["id"]: row for row in rows("questions", "id", "position", "text")}
+        self.questions = {row["id"]: row for row in rows("questions", "id", "position", "question")}
         self.verdicts = {row["question_id"]: row for row in rows("verdicts", *vote)}
         self.probed = {row["question_id"]: row for row in rows("probe_verdicts", *vote, "correct")}
         self.selected = {row["question_id"] for row in rows("selections", "question_id")}
@@ -118,14 +122,14 @@ class _Before:
 
     def text_of(self, question: str) -> str:
         row = self.questions.get(question) or self.probe.get(question) or {}
-        return str(row.get("text") or row.get("question") or "")
+        return str(row.get("question") or "")
 
 
 class _Found:
     """What was found so far."""
 
-    def __init__(self, before: _Before, compare: Compare, selecting: Select) -> None:
-        self._before, self._compare, self._selecting = before, compare, selecting
+    def __init__(self, before: _Before, compare: Compare, select: Select, protection: Contamination) -> None:
+        self._before, self._compare, self._selecting = before, compare, (select, protection)
         self._attempts = self._unread = self._rewards = self._questions = self._undecided = self._selected = 0
         self._answers: list[AnswerFlip] = []
         self._labels: list[LabelFlip] = []
@@ -133,14 +137,14 @@ class _Found:
         self._probe: list[ProbeFlip] = []
         self._marks: list[bool | None] = []
 
-    def take_play(self, answers: TableRef, judging: Judge, report: Report) -> None:
-        """One play of judge: a whole round's, or a wave's."""
+    def take_play(self, answers: TableRef, voting: Vote, checks: Answers, report: Report) -> None:
+        """One play of the vote: a whole round's, or a wave's."""
         columns = ("attempt_id", "answer", "canonical", "source", "valid")
         read = {row["attempt_id"]: row for row in self._before.rows([answers], *columns)}
         attempts = [self._before.attempts[name] for name in read if name in self._before.attempts]
         self._unread += len(read) - len(attempts)
         voted: dict[str, Verdict] = {}
-        for judged in votes_on(by_question(attempts), judging, self._compare):
+        for judged in votes_on(by_question(attempts), voting, checks, self._compare):
             self._take_answers(judged, read)
             self._undecided += judged.verdict.undecided
             if judged.question in self._before.probe:
@@ -200,7 +204,7 @@ class _Found:
 
     def _select(self, voted: dict[str, Verdict]) -> None:
         """By the band and the caps, in the order that the questions were admitted in."""
-        admission, before = Admission(self._selecting), self._before
+        admission, before = Admission(*self._selecting), self._before
         for question in sorted(voted, key=lambda name: (before.questions.get(name, {}).get("position") or 0, name)):
             touches = before.contaminated.get(question)
             verdict = {name: getattr(voted[question], name) for name in ("answer", "agreement", "tied", "num_valid")}

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from schemas.manifest import Score
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks.answers.canonical import answer_of, usable_answer
 from tasks.answers.equality import Compare
 from tasks.answers.verify import NUM_WORKERS, Outcome
@@ -48,7 +48,7 @@ def score(rows: list[Row], benchmark: str, majorities: Sequence[bool | None] = (
     )
 
 
-def majorities(rows: list[Row], benchmark: str, checks: Judge, compare: Compare) -> list[bool | None]:
+def majorities(rows: list[Row], benchmark: str, checks: Answers, compare: Compare) -> list[bool | None]:
     """Whether the majority of an item's samples is right, an item each: by the judge's own vote, so that a tie is no
     answer and not right. None where the check was undecided.
 
@@ -60,7 +60,7 @@ def majorities(rows: list[Row], benchmark: str, checks: Judge, compare: Compare)
 
     def right(drawn: list[Row]) -> bool | None:
         usable = [usable_answer(answer_of(a["text"], checks), a["finish_reason"], checks) for a in drawn]
-        answer = vote(usable, checks.rule, same if checks.equivalence == "math" else None).answer
+        answer = vote(usable, "classes", same if checks.equivalence == "math" else None).answer
         outcome = same(drawn[0]["reference"], answer) if answer is not None else Outcome.DIFFERENT
         return None if outcome is Outcome.UNDECIDED else outcome is Outcome.EQUAL
 

@@ -1,4 +1,4 @@
-"""Judging: attempts read, voted on and rewarded, as `judge` writes it and as a published round is read again."""
+"""Judging: attempts read, voted on and rewarded, as `vote` writes it and as a published round is read again."""
 
 import hashlib
 from collections import defaultdict
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.settings import Judge as Settings
+from schemas.settings import Answers, Vote
 from tasks.answers.canonical import answer_of, canonical, usable_answer
 from tasks.answers.equality import Compare
 from tasks.answers.verify import NUM_WORKERS, Outcome
@@ -37,13 +37,13 @@ def by_question(attempts: Iterable[Row]) -> list[tuple[str, list[Row]]]:
     return [(question, sorted(group, key=lambda row: row["sample"])) for question, group in sorted(groups.items())]
 
 
-def votes_on(groups: Groups, settings: Settings, compare: Compare) -> Iterator[Judged]:
+def votes_on(groups: Groups, settings: Vote, checks: Answers, compare: Compare) -> Iterator[Judged]:
     """Votes on all questions, in their order; as many at a time as there are checkers."""
 
     def of_group(group: tuple[str, list[Row]]) -> Judged:
-        return _vote_on(*group, settings, compare)
+        return _vote_on(*group, settings, checks, compare)
 
-    if settings.equivalence == "canonical":
+    if checks.equivalence == "canonical":
         yield from map(of_group, groups)
     else:
         threads = ThreadPoolExecutor(NUM_WORKERS)
@@ -53,16 +53,16 @@ def votes_on(groups: Groups, settings: Settings, compare: Compare) -> Iterator[J
             threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts it does not wait for the checks
 
 
-def _vote_on(question: str, attempts: list[Row], settings: Settings, compare: Compare) -> Judged:
+def _vote_on(question: str, attempts: list[Row], settings: Vote, checks: Answers, compare: Compare) -> Judged:
     def same(first: str, second: str) -> Outcome:
         return compare([(first, second)])[0]
 
-    found = [answer_of(row["text"], settings) for row in attempts]
+    found = [answer_of(row["text"], checks) for row in attempts]
     usable = [
-        usable_answer(answer, row["finish_reason"], settings) for answer, row in zip(found, attempts, strict=True)
+        usable_answer(answer, row["finish_reason"], checks) for answer, row in zip(found, attempts, strict=True)
     ]
     draw = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8])  # the recipe's seed is in the id
-    verdict = vote(usable, settings.rule, same if settings.equivalence == "math" else None, draw)
+    verdict = vote(usable, settings.rule, same if checks.equivalence == "math" else None, draw)
     rewards = [reward(verdict, *attempt, compare) for attempt in zip(verdict.members, usable, strict=True)]
     return Judged(question, attempts, found, usable, verdict, rewards)
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from schemas.controls import CHECKPOINTS
-from schemas.recipe import Recipe
 from tasks.sources import Sources
 
-OF_ATTEMPTS = ("judge", "advantage", "select", "build", "validate", "alarms")
+OF_ATTEMPTS = ("vote", "advantage", "select", "build", "validate", "alarms")
 ROW_BYTES = 500  # ids, figures, what is short
 PROMPT_BYTES = 2_000  # where a row has one
 TOKEN_BYTES = 8  # of text: few tokens are longer
@@ -28,18 +28,18 @@ class Bound:
     """Of tables, before compression, and weights."""
 
 
-def bounds(recipe: Recipe, sources: Sources, weights: int, stages: Iterable[str]) -> dict[str, Bound]:
+def bounds(recipe: Any, sources: Sources, weights: int, stages: Iterable[str]) -> dict[str, Bound]:
     """Stage as played -> its bound. `weights`: bytes of the base model's."""
     stages = list(stages)
     waves = sum(stage.startswith("solve.wave-") for stage in stages) or 1
     return {shown: _bound(recipe, sources, weights, shown, waves) for shown in stages}
 
 
-def _bound(recipe: Recipe, sources: Sources, weights: int, shown: str, waves: int) -> Bound:
+def _bound(recipe: Any, sources: Sources, weights: int, shown: str, waves: int) -> Bound:
     stage, _, label = shown.partition(".")
     propose, solve = recipe.propose, recipe.solve
-    gold = len(sources.gold.rows) if sources.gold else 0
-    attempts = (propose.target + len(sources.probe.rows)) * solve.num_samples
+    gold = len(sources.data["gold"].rows) if "gold" in sources.data else 0
+    attempts = (propose.target + len(sources.data["probe"].rows)) * solve.num_samples
     attempts = -(-attempts // waves) if label.startswith("wave-") else attempts
     longest = solve.sampling.max_tokens
     if stage == "propose":
@@ -72,7 +72,7 @@ def _written(units: int, rows: int, longest: int) -> Bound:
     return Bound(units, tokens=rows * longest, bytes=rows * (ROW_BYTES + PROMPT_BYTES + longest * TOKEN_BYTES))
 
 
-def _answers(recipe: Recipe, sources: Sources, sealed: bool) -> int:
+def _answers(recipe: Any, sources: Sources, sealed: bool) -> int:
     """Greedy on every item, samples on some."""
     settings = recipe.evaluate
     if sealed:
@@ -83,7 +83,7 @@ def _answers(recipe: Recipe, sources: Sources, sealed: bool) -> int:
     return sum(count + min(count, settings.sampled_items) * settings.num_samples for count in rows)
 
 
-def _trained(recipe: Recipe, weights: int) -> Bound:
+def _trained(recipe: Any, weights: int) -> Bound:
     """A preference loss reads two answers a row, and perhaps the base's; what references say of a pair is stored."""
     settings, rows, tokens, steps = recipe.train, 0, 0, 0
     for method in settings.methods:

@@ -1,7 +1,6 @@
 """Forecast: a stage takes what it took in the newest round that played it, times the ratio of the two recipes' units.
 Without such a round, its bound."""
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -44,12 +43,8 @@ class Played:
     bounds: Mapping[str, Bound]
 
 
-def played(lineage: Lineage, m: Manifest, sources: Sources, weights: int) -> Played | None:
-    """What a round took; None for one whose recipe this version cannot read. `weights`: bytes of the base model's."""
-    try:
-        recipe = Recipe.model_validate(tomllib.loads((lineage.document(m.round, "recipe.toml") or b"").decode()))
-    except ValueError:
-        return None
+def played(lineage: Lineage, m: Manifest, recipe: Recipe, sources: Sources, weights: int) -> Played:
+    """What a round took. `recipe`: its own; `weights`: bytes of the base model's."""
     costs, seen = {}, set[str]()
     for shown, key in m.stages.items():
         if record := lineage.stage_record(m.round, shown.split(".")[0], key):

@@ -38,7 +38,8 @@ def first_refusal(rules: Iterable[Rule]) -> Rule | None:
 
 
 def replayed(stage: str, settings: Row, rows: Rows, refusals: Sequence[Row]) -> Iterator[Row]:
-    """Rows of stage, filter, figure, threshold, and outcome: passed, capped, dropped or not tried.
+    """Rows of stage, filter, figure, threshold, and outcome: passed, capped, dropped or not tried. `settings`: all
+    that the stage was given, by parameter.
 
     What the stage kept of its refusals counts, not what the rules would say today.
     """

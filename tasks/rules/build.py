@@ -24,4 +24,4 @@ def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     valid = {row["attempt_id"] for row in rows.get("answers", ()) if row["valid"]}
     judged = [row | {"text": text.get(row["row_id"])} for row in rows.get("rewards", ()) if row["row_id"] in valid]
     if rows.get("selections"):
-        yield from caps(judged, Settings.model_validate(settings))
+        yield from caps(judged, Settings.model_validate(settings["settings"]))

@@ -30,7 +30,9 @@ def admission_rules(
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     for row in rows.get("questions", ())[:1]:
         nearest = partial(_kept, row)
-        yield from admission_rules(row["text"] or "", Settings.model_validate(settings), row.get("position"), nearest)
+        yield from admission_rules(
+            row["question"] or "", Settings.model_validate(settings["settings"]), row.get("position"), nearest
+        )
 
 
 def _kept(question: Row) -> Nearest:

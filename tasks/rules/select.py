@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from schemas.settings import Contamination
 from schemas.settings import Select as Settings
 from tasks.rules import Row, Rows, Rule, first_refusal, outcome
 
@@ -14,15 +15,17 @@ ADMITTED: Refusal = ("", None, None)
 class Admission:
     """Admits questions one after the other, up to the caps: all, and those of one answer."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, protection: Contamination) -> None:
+        self._settings, self._protection = settings, protection
         self._admitted = 0
         self._per_answer: Counter[str] = Counter()
 
     def admit(self, verdict: Row, contaminated: Refusal = ADMITTED) -> Refusal:
         """Why the next question is refused."""
         before = (self._per_answer[verdict["answer"]], self._admitted)
-        if refusal := first_refusal(selection_rules(verdict, self._settings, contaminated, *before)):
+        if refusal := first_refusal(
+            selection_rules(verdict, self._settings, self._protection, contaminated, *before)
+        ):
             return refusal.name, refusal.figure, refusal.threshold
         self._per_answer[verdict["answer"]] += 1
         self._admitted += 1
@@ -36,11 +39,16 @@ def off_band(verdict: Row, settings: Settings) -> str:
 
 
 def selection_rules(
-    verdict: Row, settings: Settings, contaminated: Refusal, of_answer: int | None, admitted: int | None
+    verdict: Row,
+    settings: Settings,
+    protection: Contamination,
+    contaminated: Refusal,
+    of_answer: int | None,
+    admitted: int | None,
 ) -> Iterator[Rule]:
     """Contamination overrules what the vote says; the caps come last. `of_answer`, `admitted`: how many of its
     answer, and in all, were admitted before it."""
-    limits = {"exact": None, "ngram": settings.ngram, "near": settings.near}
+    limits = {"exact": None, "ngram": protection.ngram, "near": protection.near}
     for kind, limit in limits.items():
         if contaminated[0] == f"contaminated_{kind}":
             yield Rule(*contaminated, "dropped")
@@ -68,4 +76,8 @@ def _cap(name: str, before: int | None, cap: int | None) -> Iterator[Rule]:
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     for verdict in rows.get("verdicts", ())[:1]:
-        yield from selection_rules(verdict, Settings.model_validate(settings), ADMITTED, None, None)
+        by, apart = (
+            Settings.model_validate(settings["settings"]),
+            Contamination.model_validate(settings["protection"]),
+        )
+        yield from selection_rules(verdict, by, apart, ADMITTED, None, None)

@@ -1,4 +1,4 @@
-"""Judge: majority vote. The answer most attempts agree on is the label; agreeing with it is the reward."""
+"""Vote: the answer most attempts agree on is the label; agreeing with it is the reward."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from schemas.answers import ANSWERS
 from schemas.engines import RayExecutor
 from schemas.manifest import TableRef
 from schemas.rewards import REWARDS
-from schemas.settings import Judge as Settings
+from schemas.settings import Answers
+from schemas.settings import Vote as Settings
 from schemas.table import writes
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.answers.canonical import canonical, stated
@@ -24,14 +25,14 @@ QUESTIONS_PER_SHARD = 256
 
 
 @writes(ANSWERS, VERDICTS, REWARDS, PROBE_VERDICTS)
-def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableRef) -> dict[str, Any]:
+def vote(draft: Draft, *, settings: Settings, checks: Answers, attempts: TableRef, probe: TableRef) -> dict[str, Any]:
     """Write `answers` (one an attempt), `verdicts` (one a question), `rewards` (one an attempt at a question of the
     round: 1 if it agrees with the verdict, else 0) and `probe_verdicts`.
 
     The vote sees responses only: neither the prompt, nor which questions are the probe's. The truth is read
     afterwards, to measure `vote_precision`: the share of probe verdicts that are right.
     """
-    references = {row["id"]: stated(row["reference"], settings) for row in draft.read(probe).to_pylist()}
+    references = {row["id"]: stated(row["reference"], checks) for row in draft.read(probe).to_pylist()}
     groups = by_question(draft.read(attempts).to_pylist())
     shards = [groups[i : i + QUESTIONS_PER_SHARD] for i in range(0, len(groups), QUESTIONS_PER_SHARD)] or [[]]
     tables = (PROBE_VERDICTS, VERDICTS, ANSWERS, REWARDS)
@@ -41,11 +42,11 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
     def rule(shard: Groups, progress: Progress) -> tuple[list[Row], ...]:
         if isinstance(executor, RayExecutor):
             asked = [question for question, _ in shard if question in references]
-            return on_the_cluster(executor, _ruled, here, settings, shard, {q: references[q] for q in asked})
-        return _ruled(here, settings, shard, references, progress)
+            return on_the_cluster(executor, _ruled, here, settings, checks, shard, {q: references[q] for q in asked})
+        return _ruled(here, settings, checks, shard, references, progress)
 
     workers = executor.workers if isinstance(executor, RayExecutor) else 1
-    with equality(settings, draft.lineage.cache):  # what is undecided stays so from shard to shard
+    with equality(checks, draft.lineage.cache):  # what is undecided stays so from shard to shard
         for made in each_shard(draft, tables, shards, rule, size=len, unit="verdicts", workers=workers):
             for table, new in zip(rows, made, strict=True):
                 table.extend(new)
@@ -56,6 +57,7 @@ def judge(draft: Draft, *, settings: Settings, attempts: TableRef, probe: TableR
 def _ruled(
     draft: Draft,
     settings: Settings,
+    checks: Answers,
     shard: Groups,
     references: dict[str, str],
     progress: Progress = lambda judged: None,
@@ -65,8 +67,8 @@ def _ruled(
     rewards: list[Row] = []
     verdicts: list[Row] = []
     probed: list[Row] = []
-    with equality(settings, draft.lineage.cache) as compare:
-        for judged in votes_on(shard, settings, compare):
+    with equality(checks, draft.lineage.cache) as compare:
+        for judged in votes_on(shard, settings, checks, compare):
             answers += _answer_rows(draft, judged)
             if judged.question in references:
                 reference = references[judged.question]
@@ -80,10 +82,10 @@ def _ruled(
     return probed, verdicts, answers, rewards
 
 
-def judge_ahead(settings: Settings, cache: Path, attempts: Sequence[Row]) -> None:
-    """Vote on attempts while others are still generated; `judge` then finds its checks done, here or in the cache."""
-    with equality(settings, cache) as compare:
-        for _ in votes_on(by_question(attempts), settings, compare):
+def vote_ahead(settings: Settings, checks: Answers, cache: Path, attempts: Sequence[Row]) -> None:
+    """Vote on attempts while others are still generated; `vote` then finds its checks done, here or in the cache."""
+    with equality(checks, cache) as compare:
+        for _ in votes_on(by_question(attempts), settings, checks, compare):
             pass
 
 

@@ -1,0 +1,50 @@
+"""Pair gold: worked solutions against the model's own attempts at the same questions (SPIN, arXiv 2401.01335)."""
+
+from collections import Counter, defaultdict
+from typing import Any
+
+from schemas.dropped import DROPPED
+from schemas.inputs import GOLD
+from schemas.manifest import TableRef
+from schemas.preference_pairs import PREFERENCE_PAIRS
+from schemas.settings import PairGold as Settings
+from schemas.table import writes
+from tasks.pairing import gold_with_self
+from tasks.store.draft import Draft
+
+Row = dict[str, Any]
+
+
+@writes(PREFERENCE_PAIRS, DROPPED)
+def pair_gold(draft: Draft, *, settings: Settings, gold: TableRef, attempts: TableRef) -> dict[str, Any]:
+    """Write `preference_pairs`, in the order that attempts were sampled in. Gold rows whose attempts all repeat the
+    solution give no pair and are `dropped`; the figure `without_pairs` counts them."""
+    own: dict[str, list[Row]] = defaultdict(list)
+    for attempt in sorted(draft.read(attempts).to_pylist(), key=lambda row: row["sample"]):
+        own[attempt["question_id"]].append(attempt)
+    pairs: list[Row] = []
+    without: list[Row] = []
+    for row in draft.read(gold).to_pylist():
+        matched, reason = gold_with_self(row["completion"], own[row["id"]], settings.pairs_per_question)
+        pairs += [_pair(draft, row, rejected) for _, rejected in matched]
+        without += [draft.refused(row["id"], GOLD, reason)] if reason else []
+    draft.write(PREFERENCE_PAIRS, pairs)
+    draft.write(DROPPED, without)
+    reasons = Counter(row["reason"] for row in without)
+    return {"preference_pairs": len(pairs), "without_pairs": dict(sorted(reasons.items()))}
+
+
+def _pair(draft: Draft, gold: Row, rejected: Row) -> Row:
+    return {
+        "id": draft.row_id(PREFERENCE_PAIRS, gold["id"], rejected["id"]),
+        "question_id": gold["id"],
+        "chosen_attempt_id": None,
+        "rejected_attempt_id": rejected["id"],
+        "prompt": gold["prompt"],
+        "chosen": gold["completion"],
+        "rejected": rejected["text"],
+        "agreement": 1.0,
+        "chosen_winrate": 1.0,
+        "rejected_winrate": 0.0,
+        "pair_winrate": 1.0,
+    }
