@@ -1,24 +1,24 @@
 """Sections of a recipe whose model plays games."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.section import Count, Name, Pattern, Section
-from schemas.settings import Sampling
+from schemas.section import Count, Name, Section
+from schemas.settings import Prompted, Sampling
 
 
-class Games(Section):
+class Games(Prompted):
+    rendered_with: ClassVar[dict[str, Any]] = {"observation": "0", "seat": 0, "moves": ["1"]}
+
     game: Literal["kuhn_poker", "leduc_poker"]
     """OpenSpiel's name of a game of two seats that take turns, with chance and hidden cards."""
     prompt: str
     """Template that asks for a move: a name in tasks/prompts, or a .jinja path beside the recipe. It is given
     `observation`, OpenSpiel's text of what the seat knows, `seat`, and `moves`, the words that may be said now."""
     moves: dict[str, str]
-    """What the model writes -> the game's own name of the action; any other text is an illegal move."""
-    pattern: Pattern | None = None
-    """Regular expression whose last match (group 1, if any) is the move; without it, the text without white space
-    around it. Run by RE2: no lookaround, no backreference."""
+    """What the model answers -> the game's own name of the action; any other answer is an illegal move. [answers]
+    says what marks it."""
     sampling: Sampling
     """How moves are sampled."""
     episodes: Count
@@ -33,9 +33,7 @@ class Games(Section):
     """Return of the other seat then (SPIRAL's own value)."""
 
     @model_validator(mode="after")
-    def words_differ(self) -> Self:
-        if any(word != word.strip() or not word for word in self.moves):
-            raise ValueError("moves: a word is empty, or has white space around it")
+    def an_illegal_move_does_not_pay(self) -> Self:
         if self.illegal >= self.other:
             raise ValueError("illegal must be below other: an illegal move would pay")
         return self

@@ -1,4 +1,4 @@
-"""Evaluate by games: one checkpoint against the frozen base, and against the best response to itself.
+"""Evaluate, where benchmarks are games: one checkpoint against the frozen base, and the best response to itself.
 
 What a model wins against itself says nothing: that a seat gained, the other lost.
 """
@@ -10,6 +10,7 @@ from typing import Any
 from schemas.evaluations import EVALUATIONS
 from schemas.games import EvaluateGames, GameBenchmark, Games
 from schemas.manifest import CheckpointRef, TableRef
+from schemas.settings import Answers
 from schemas.table import writes
 from tasks.audit.scores import score
 from tasks.engines.staged import engine_of_stage
@@ -26,11 +27,12 @@ Row = dict[str, Any]
 
 
 @writes(EVALUATIONS)
-def evaluate_games(
+def evaluate(
     draft: Draft,
     *,
     settings: EvaluateGames,
     games: Games,
+    checks: Answers,
     benchmarks: tuple[GameBenchmark, ...],
     solver: Role,
     base: CheckpointRef,
@@ -65,7 +67,7 @@ def evaluate_games(
     with engine_of_stage(draft, solver) as generator:
         by = {"checkpoint": solver.model.digest, "verified": generator.identity is None}
         if "best_response" in opponents.values():
-            policy, illegal = estimated(generator, solver.prompt, games, game, settings.samples_per_state)
+            policy, illegal = estimated(generator, solver.prompt, games, checks, game, settings.samples_per_state)
             words = {action: word for word, action in games.moves.items()}
             players["best_response"] = by_best_response(best_responses(game, policy), words)
             figures = {"exploitability": exploitability(game, policy), "illegal": illegal, "policy": policy}
@@ -73,7 +75,7 @@ def evaluate_games(
 
     def play(shard: list[Row], progress: Progress) -> tuple[list[Row]]:
         matches = [_match(game.start(start_of(item)), item, opponents[item["benchmark"]]) for item in shard]
-        play_out(game, games, matches, players, progress)
+        play_out(game, games, checks, matches, players, progress)
         return ([_row(draft, item, match) | by for item, match in zip(shard, matches, strict=True)],)
 
     size, found = settings.games_per_shard, list[Row]()

@@ -7,6 +7,7 @@ from typing import Any
 from schemas.episodes import EPISODES
 from schemas.games import Games
 from schemas.rewards import REWARDS
+from schemas.settings import Answers
 from schemas.table import writes
 from schemas.turns import TURNS
 from tasks.engines import calls_at_once
@@ -16,18 +17,21 @@ from tasks.games.playing import Match, by_model, play_out
 from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
+from tasks.waves import Wave
 
 Row = dict[str, Any]
 TABLES = (EPISODES, REWARDS, TURNS)
 
 
 @writes(*TABLES)
-def play_games(draft: Draft, *, settings: Games, solver: Role, round: int, wave: int = 1) -> dict[str, Any]:
+def play_games(
+    draft: Draft, *, settings: Games, checks: Answers, solver: Role, round: int, wave: Wave | None = None
+) -> dict[str, Any]:
     """Write `episodes`, their `turns`, and `rewards`: of each turn the return of its seat.
 
     `round` and `wave` make other games of other rounds and waves, by the same weights too.
     """
-    game = game_of(settings)
+    game, number_of_wave = game_of(settings), wave[0] if wave else 0
     size = settings.episodes_per_shard
     shards = [range(first, min(first + size, settings.episodes)) for first in range(0, settings.episodes, size)]
     episodes: list[Row] = []
@@ -39,13 +43,13 @@ def play_games(draft: Draft, *, settings: Games, solver: Role, round: int, wave:
             matches = [
                 Match(
                     id=draft.row_id(EPISODES, number),
-                    noise=draft.random_seed("moves", wave, number),
+                    noise=draft.random_seed("moves", number_of_wave, number),
                     seats=("self",) * game.seats,
-                    state=game.start(draft.random_seed("start", wave, number)),
+                    state=game.start(draft.random_seed("start", number_of_wave, number)),
                 )
                 for number in numbers
             ]
-            play_out(game, settings, matches, {"self": player}, progress)
+            play_out(game, settings, checks, matches, {"self": player}, progress)
             by = {"checkpoint": solver.model.digest, "verified": generator.identity is None}
             moved = [row for match in matches for row in _turns(draft, match, by)]
             returns = {match.id: match.returns for match in matches}

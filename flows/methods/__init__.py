@@ -6,6 +6,7 @@ from typing import Any, get_args, get_type_hints
 from flows.methods.serl import serl
 from flows.methods.serl_online import serl_online
 from flows.methods.spin import spin
+from flows.methods.spiral import spiral
 from flows.round import Round
 from schemas.recipe import Recipe
 
@@ -13,6 +14,7 @@ METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "serl": serl,
     "serl_online": serl_online,
     "spin": spin,
+    "spiral": spiral,
 }
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from schemas.games import Games
+from schemas.settings import Answers
 from tasks.engines import Engine, Request, completed
 from tasks.games.exact import Policy
 from tasks.games.moves import move_in
@@ -12,7 +13,7 @@ from tasks.prompts import Prompt
 
 
 def estimated(
-    generator: Engine, prompt: Prompt, settings: Games, game: OpenSpiel, samples: int
+    generator: Engine, prompt: Prompt, settings: Games, checks: Answers, game: OpenSpiel, samples: int
 ) -> tuple[Policy, float]:
     """How often the model takes each legal action, among its legal moves: all alike where it made none. And the share
     of moves that were illegal, which the policy leaves out."""
@@ -23,7 +24,7 @@ def estimated(
     ]
     made: dict[str, Counter[str]] = {seen: Counter() for seen in states}
     for completion in completed(generator, requests):
-        if (action := move_in(completion.text, settings)) is not None:
+        if (action := move_in(completion.text, settings, checks)) is not None:
             made[completion.request_id][action] += 1
     policy, legal = {}, 0
     for seen, state in states.items():

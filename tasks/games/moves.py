@@ -1,15 +1,20 @@
 """Which move a text makes. Text is what a model wrote: whatever it says, the answer takes linear time."""
 
 from schemas.games import Games
-from schemas.pattern import last_match
+from schemas.settings import Answers
+from tasks.answers.canonical import answer_of, canonical
 
 
-def move_in(text: str, settings: Games) -> str | None:
-    """The action that a text names, legal now or not; None if it names none."""
-    said = text if settings.pattern is None else last_match(settings.pattern, text)
-    return None if said is None else settings.moves.get(said.strip())
+def move_in(text: str, settings: Games, checks: Answers) -> str | None:
+    """The action that a text's answer names, legal now or not; None if it names none."""
+    return forms(settings).get(canonical(answer_of(text, checks).text))
+
+
+def forms(settings: Games) -> dict[str, str]:
+    """Normal form of a word -> the action."""
+    return {canonical(word): action for word, action in settings.moves.items()}
 
 
 def words_for(actions: tuple[str, ...], settings: Games) -> list[str]:
-    """What may be written to take one of these actions."""
+    """What may be answered to take one of these actions."""
     return [word for word, action in settings.moves.items() if action in actions]

@@ -10,6 +10,7 @@ from typing import Any
 from schemas.errors import BadInput
 from schemas.games import Games
 from tasks.games.game import Returns, State
+from tasks.games.moves import forms
 
 SEATS = 2
 
@@ -87,8 +88,8 @@ def _uniform(start: int, step: int) -> float:
 
 
 def game_of(settings: Games) -> OpenSpiel:
-    """The recipe's game. Raises BadInput for a word that stands for none of its actions, and for an action without a
-    word."""
+    """The recipe's game. Raises BadInput for a word that stands for none of its actions or reads as another's, and
+    for an action without a word."""
     game = OpenSpiel(settings.game)
     actions = game.actions
     if unknown := [word for word, action in settings.moves.items() if action not in actions]:
@@ -96,6 +97,8 @@ def game_of(settings: Games) -> OpenSpiel:
             f"moves: '{unknown[0]}' stands for '{settings.moves[unknown[0]]}', which is no action of {game.name}; "
             f"it has {', '.join(sorted(actions))}"
         )
+    if len(forms(settings)) < len(settings.moves) or "" in forms(settings):
+        raise BadInput(f"moves: {', '.join(settings.moves)}: one says nothing, or two are the same answer")
     if wordless := sorted(actions - set(settings.moves.values())):
         raise BadInput(f"moves: no word stands for '{wordless[0]}' of {game.name}")
     return game

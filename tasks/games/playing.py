@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from schemas.games import Games
+from schemas.settings import Answers
 from tasks.engines import Engine, Message, Request, completed
 from tasks.games.game import Game, Returns, State
 from tasks.games.moves import move_in, words_for
@@ -59,6 +60,7 @@ class Match:
 def play_out(
     game: Game,
     settings: Games,
+    checks: Answers,
     matches: Sequence[Match],
     players: Mapping[str, Player],
     progress: Callable[[int], None] = lambda done: None,
@@ -70,7 +72,7 @@ def play_out(
             while waiting := [match for match in matches if _waits_for(game, match, name)]:
                 asked = [_asked(game, match) for match in waiting]
                 for match, one, said in zip(waiting, asked, player(asked), strict=True):
-                    _move(game, settings, match, one.seat, said)
+                    _move(game, settings, checks, match, one.seat, said)
                 progress(sum(bool(match.ended) for match in waiting))
 
 
@@ -108,8 +110,8 @@ def _asked(game: Game, match: Match) -> Asked:
     return Asked(match.id, match.state, seat, noise_of(match.noise, len(match.turns)))
 
 
-def _move(game: Game, settings: Games, match: Match, seat: int, said: Said) -> None:
-    action = move_in(said.text, settings)
+def _move(game: Game, settings: Games, checks: Answers, match: Match, seat: int, said: Said) -> None:
+    action = move_in(said.text, settings, checks)
     legal = action in game.legal(match.state)
     match.turns.append(Turn(len(match.turns), seat, said, action, legal))
     if action is None or not legal:

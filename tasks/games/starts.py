@@ -10,11 +10,11 @@ WON, LOST, DRAWN = "win", "loss", "draw"
 OPPONENTS = {"base": "the frozen base", "best_response": "the best response to itself"}
 
 
-def items_of(benchmark: GameBenchmark, game: str) -> list[Row]:
+def items_of(benchmark: GameBenchmark) -> list[Row]:
     """Two to a start, one in each seat."""
     return [
         {
-            "question": f"{benchmark.name} {number // 2}: {game} in seat {number % 2} against "
+            "question": f"{benchmark.name}: start {number // 2}, in seat {number % 2}, against "
             f"{OPPONENTS[benchmark.opponent]}",
             "reference": WON,
             "source_row": number,

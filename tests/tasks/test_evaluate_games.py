@@ -3,13 +3,13 @@ import pytest
 from schemas.engines import TransformersEngine
 from schemas.games import EvaluateGames, GameBenchmark
 from schemas.inputs import BENCHMARK_ITEMS
-from tasks.evaluate_games import evaluate_games
+from tasks.evaluate_games import evaluate
 from tasks.games.starts import items_of, seat_of, start_of
 from tasks.prompts import load_prompt
 from tasks.roles import Role
 from tasks.store.readings import readers
 
-from .games.kuhn import KUHN
+from .games.kuhn import CHECKS, KUHN
 
 BENCHMARKS = (
     GameBenchmark(name="against-base", opponent="base", games=60),
@@ -19,7 +19,7 @@ BENCHMARKS = (
 ITEMS = [
     {"id": f"{benchmark.name}-{row['source_row']}", "benchmark": benchmark.name, "sealed": benchmark.sealed} | row
     for benchmark in BENCHMARKS
-    for row in items_of(benchmark, "kuhn_poker")
+    for row in items_of(benchmark)
 ]
 
 
@@ -31,8 +31,8 @@ def play(draft, given, tiny, tmp_path):
         draft.key, draft.written = key * 32, set()
         engine = TransformersEngine(kind="transformers", batch_rows=512)
         settings = EvaluateGames(games_per_shard=40, samples_per_state=64).model_copy(update=changes)
-        figures = evaluate_games(
-            draft, settings=settings, games=KUHN, benchmarks=BENCHMARKS, base=tiny, benchmark_items=items,
+        figures = evaluate(
+            draft, settings=settings, games=KUHN, checks=CHECKS, benchmarks=BENCHMARKS, base=tiny, benchmark_items=items,
             solver=Role(engine, load_prompt(KUHN.prompt, tmp_path), tiny), sealed=sealed,
         )  # fmt: skip
         return figures, draft.read(draft.tables()["evaluations"]).to_pylist()

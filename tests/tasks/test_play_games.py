@@ -6,17 +6,22 @@ from tasks.play_games import play_games
 from tasks.prompts import load_prompt
 from tasks.roles import Role
 
-from .games.kuhn import KUHN
+from .games.kuhn import CHECKS, KUHN
 
 
 @pytest.fixture
 def play(draft, tiny, tmp_path):
-    def run(key, wave=1, **changes):
+    def run(key, wave=(1, 2), **changes):
         draft.key, draft.written = key * 32, set()
         engine = TransformersEngine(kind="transformers", batch_rows=64)
         solver = Role(engine, load_prompt(KUHN.prompt, tmp_path), tiny)
         figures = play_games(
-            draft, settings=KUHN.model_copy(update=changes), solver=solver, round=draft.round, wave=wave
+            draft,
+            settings=KUHN.model_copy(update=changes),
+            checks=CHECKS,
+            solver=solver,
+            round=draft.round,
+            wave=wave,
         )
         return figures, {name: draft.read(ref).to_pylist() for name, ref in draft.tables().items()}
 
@@ -47,7 +52,7 @@ def test_a_shard_holds_whole_games_and_its_size_decides_none_of_them(play):
 
 
 def test_another_wave_plays_other_games(play):
-    first, second = play("a")[1]["episodes"], play("b", wave=2)[1]["episodes"]
+    first, second = play("a")[1]["episodes"], play("b", wave=(2, 2))[1]["episodes"]
     assert {row["start"] for row in first}.isdisjoint(row["start"] for row in second)
 
 

@@ -9,7 +9,7 @@ from tasks.seat_advantage import baselines, seat_advantage
 
 POLICY = Policy(
     waves=1, steps=1, batch_size=8, rows_at_once=8, learning_rate=1e-4, schedule="constant", max_length=64,
-    advantage="batch", filter="after", clip_low=0.2, clip_high=0.2, reduction="constant",
+    clip_low=0.2, clip_high=0.2, reduction="constant",
 )  # fmt: skip
 
 

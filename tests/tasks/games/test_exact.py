@@ -5,7 +5,7 @@ from tasks.games.game import State
 from tasks.games.openspiel import OpenSpiel
 from tasks.games.playing import Match, Said, play_out
 
-from .kuhn import KUHN
+from .kuhn import CHECKS, KUHN
 
 GAME = OpenSpiel("kuhn_poker")
 UNIFORM = {GAME.observe(state)[1]: {"Pass": 0.5, "Bet": 0.5} for state in GAME.knowing}
@@ -50,6 +50,6 @@ def test_the_best_response_calls_with_the_best_card_alone_and_wins_what_exploita
 
     seats = [("coin", "best"), ("best", "coin")]
     matches = [Match(str(i), i, seats[i % 2], GAME.start(i // 2)) for i in range(2000)]
-    play_out(GAME, KUHN, matches, {"coin": coin, "best": best})
+    play_out(GAME, KUHN, CHECKS, matches, {"coin": coin, "best": best})
     won = sum(match.returns[match.seats.index("best")] for match in matches) / len(matches)
     assert won == pytest.approx(exploitability(GAME, UNIFORM), abs=0.1)
