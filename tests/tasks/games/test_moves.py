@@ -11,7 +11,7 @@ def test_what_the_pattern_marks_is_the_move(text):
     assert move_in(text, KUHN, CHECKS) == "Bet"
 
 
-@pytest.mark.parametrize("text", ["", "3", "0", "Bet", "\ud800", " 2", "x2", "\uff12", "9" * 100_000])
+@pytest.mark.parametrize("text", ["", "3", "0", "Bet", "\ud800", "x2", "\uff12", "9" * 100_000])
 def test_any_other_text_is_no_move(text):
     assert move_in(text, KUHN, CHECKS) is None
 
