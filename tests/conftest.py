@@ -23,6 +23,7 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # two side by side: a datab
     os.environ |= {"PREFECT_HOME": str(environment.ROOT / ".prefect" / worker), "OMP_NUM_THREADS": "1"}
 environment.prepare()
 
+from flows.recipes import read_recipe  # noqa: E402
 from schemas.gate import GateResult  # noqa: E402
 from schemas.manifest import CheckpointRef, Manifest, TableRef  # noqa: E402
 from schemas.recipe import Recipe  # noqa: E402
@@ -109,7 +110,7 @@ def write_recipe(
 
 @pytest.fixture
 def recipe(quickstart: dict[str, Any]) -> Recipe:
-    return Recipe.model_validate(quickstart)
+    return read_recipe(quickstart)
 
 
 @pytest.fixture

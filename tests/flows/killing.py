@@ -24,7 +24,7 @@ SELFPLAY = [sys.executable, "-c", "from flows.main import main; main()"]
 LINEAGE = "small"
 MARK = "SELFPLAY_TEST_RUN"
 ORDER = (
-    *("collect", "propose", "solve", "judge", "select", "build", "validate", "alarms"),
+    *("collect", "propose", "solve", "vote", "select", "build", "validate", "alarms"),
     *("evaluate.base", "evaluate.champion", "train", "evaluate.candidate", "validate.scores", "gate"),
 )
 IN_CREATE, IN_MOVED_TO = 0x100, 0x80
@@ -51,7 +51,7 @@ MOMENTS = (
     Moment("solve", "first shard", "stages/propose-*", within=0.2),
     Moment("solve", "a shard is whole", "attempts/*/part-*", 2, within=0.1),
     Moment("solve", "most shards are whole", "attempts/*/part-*", 7, within=0.2),
-    Moment("judge", "voting", "stages/solve-*", within=0.15),
+    Moment("vote", "voting", "stages/solve-*", within=0.15),
     Moment("select", "selecting", "stages/judge-*", within=0.1),
     Moment("validate", "Great Expectations", "stages/build-*", within=1.5),
     Moment("alarms", "measuring", "stages/validate-*", within=0.2),

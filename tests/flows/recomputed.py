@@ -13,7 +13,7 @@ from .reread import folded, said, sha
 
 TRAINING = {"sft_examples": "sft", "preference_pairs": "dpo"}
 MADE_OF = {  # what a row was made of or speaks of, by its columns
-    "proposals": ("fewshot_ids",),
+    "proposals": ("shown_ids",),
     "questions": ("proposal_id",),
     "contamination": ("row_id", "protected_id"),
     "attempts": ("question_id",),
@@ -132,7 +132,7 @@ class Recomputed:
             around |= (new := new - around)
             ids = new if subject else set()
         if kind(row_id) == "inputs/seeds":
-            around |= {shown["id"] for shown in played.tables["proposals"] if row_id in shown["fewshot_ids"]}
+            around |= {shown["id"] for shown in played.tables["proposals"] if row_id in shown["shown_ids"]}
         around -= {row_id, *up}
         hits = (self.lineage.row(one) for one in around if one.startswith("contamination"))
         aside = {hit["protected_id"] for hit in hits} - {row_id, *up, *around}
@@ -235,7 +235,7 @@ class Recomputed:
         self.asked(story, "propose", played.manifest["champion"]["digest"])
 
     def proposal(self, proposal, played):
-        for shot in map(self.lineage.row, proposal["fewshot_ids"]):
+        for shot in map(self.lineage.row, proposal["shown_ids"]):
             assert (shot.get("question") or shot["text"]) in proposal["prompt"]
             assert shot["id"].startswith("seeds") or self.lineage.home(shot["id"]).manifest["decision"] == "promoted"
         for question in played.named("questions", "proposal_id", proposal["id"]):

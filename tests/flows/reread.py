@@ -108,7 +108,7 @@ class Lineage:
                     if named & known or named & set().union(*made.values()) or row.get("question_id") in also:
                         made[table].add(row["id"])
 
-            reach("proposals", "fewshot_ids")
+            reach("proposals", "shown_ids")
             reach("questions", "proposal_id")
             reach("contamination", "row_id", "protected_id")
             reach("attempts", "question_id")

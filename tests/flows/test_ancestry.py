@@ -160,7 +160,7 @@ def test_where_agrees_with_a_walk_over_all_rows(lineage, ask):
 def test_where_follows_a_selection_into_the_few_shots_of_later_rounds(lineage, ask):
     fruitful = {row["proposal_id"] for row in lineage.rounds[2].tables["questions"]}
     proposals = [row for row in lineage.rounds[2].tables["proposals"] if row["id"] in fruitful]
-    shown = {shot for row in proposals for shot in row["fewshot_ids"] if shot.startswith("selections-0001")}
+    shown = {shot for row in proposals for shot in row["shown_ids"] if shot.startswith("selections-0001")}
     found = ask("where", min(shown))
     later = {played["round"]: played["made"] for played in found["rounds"]}
     assert later["small/2"]["proposals"] and later["small/2"]["attempts"]

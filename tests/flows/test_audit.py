@@ -57,7 +57,7 @@ def evaluated(tmp_path_factory, quickstart, written_recipe):
     make_store(plan.store)
     base = keep_checkpoint(plan.store / "objects", plan.model)
     lineage, recipe = open_lineage(plan.store, "small"), plan.recipe
-    settings = {"settings": recipe.evaluate, "checks": recipe.judge, "engine": recipe.engine}
+    settings = {"settings": recipe.evaluate, "checks": recipe.answers, "engine": recipe.engine}
     as_json = {name: value.model_dump(mode="json") for name, value in settings.items()}
     prompt = load_prompt(recipe.evaluate.prompt, plan.recipe_folder)
     inputs = {"collect": {}, "evaluate": {"prompt": prompt.digest}, "gate": {}}
@@ -69,7 +69,7 @@ def evaluated(tmp_path_factory, quickstart, written_recipe):
     collected = collect(given, sources=plan.sources, ngram=recipe.select.ngram, near=recipe.select.near)
     items = given.tables()["inputs/benchmark_items"]
     solver = Role(recipe.engine, prompt, base)
-    figures = evaluate(draft, settings=recipe.evaluate, checks=recipe.judge, solver=solver, benchmark_items=items)
+    figures = evaluate(draft, settings=recipe.evaluate, checks=recipe.answers, solver=solver, benchmark_items=items)
     held = GateResult(
         decision="held", reason='not "better"', benchmark="sums", test="mcnemar", n=1, gained=0, lost=0,
         difference=0.0, low=0.0, high=0.0, p_value=1.0,

@@ -11,14 +11,14 @@ import sys, time
 from functools import partial
 from pathlib import Path
 from flows.beside import Beside
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks.answers import verify
-from tasks.judge import judge_ahead
+from tasks.vote import vote_ahead
 
 for _ in range(verify.NUM_WORKERS - 1):
     verify._idle.get()
-judge = Judge(rule="classes", equivalence="math", timeout_seconds=5.0)
-beside = Beside(partial(judge_ahead, judge, Path(sys.argv[1])))
+judge = Answers(equivalence="math", timeout_seconds=5.0)
+beside = Beside(partial(vote_ahead, judge, Path(sys.argv[1])))
 for part in range(4):
     rows = []
     for question in range(5 * part, 5 * part + 5):

@@ -203,7 +203,7 @@ def test_the_plan_of_a_round_names_the_stages_of_its_controls(controlled):
     plan = preflight(controlled / "store.toml", controlled / "store")
     shown = [planned.stage for planned in plan_round(plan, lineage_of(controlled))]
     seeds = [f"evaluate.control-seeds-{number}" for number in (1, 2, 3, 4)]
-    random = [f"{stage}.control-random" for stage in ("judge", "select", "build", "validate", "train", "evaluate")]
+    random = [f"{stage}.control-random" for stage in ("vote", "select", "build", "validate", "train", "evaluate")]
     assert shown[shown.index("gate") + 1 :] == ["train.control-seeds", *seeds, *random]
 
 

@@ -66,7 +66,7 @@ def test_two_answers_a_row_are_trained_on_by_a_preference_loss_and_one_by_a_poli
     )  # fmt: skip
     assert stages["train.wave-2"].trained_tokens == 5 * 8 * 128
     assert stages["solve.wave-1"].tokens == stages["solve.wave-2"].tokens
-    assert stages["advantage.wave-1"].storage_bytes > stages["judge.wave-1"].storage_bytes > 0
+    assert stages["advantage.wave-1"].storage_bytes > stages["vote.wave-1"].storage_bytes > 0
 
 
 def test_adapters_need_less_room_to_resume_from(estimated):

@@ -111,8 +111,8 @@ def round_of_it(tmp_path_factory, quickstart, written_recipe):
         "propose__filters__max_words": 60,
         "solve__prompt": "solve_sums",
         "solve__num_samples": 8,
-        "judge__equivalence": "math",
-        "judge__answer_pattern": None,
+        "answers__equivalence": "math",
+        "answers__pattern": None,
         "validation__min_sft_examples": 6,
         "alarms__read_from_prose__level": "off",
     }

@@ -12,7 +12,7 @@ from flows.plan import plan_round
 from flows.preflight import preflight
 from flows.run import run_recipe
 from schemas.errors import BadInput
-from schemas.recipe import load_recipe
+from flows.recipes import load_recipe
 from tasks.audit.ancestry import explain
 from tasks.audit.descent import follow
 from tasks.audit.examine import examine_store
@@ -32,7 +32,7 @@ ONLINE = {
     "validation__min_preference_pairs": None, "validation__min_policy_rows": 20, "select__max_agreement": 0.9,
     "train": {"methods": ["policy"], "policy": POLICY}, "solve__questions_per_shard": 16,
 }  # fmt: skip
-OF_A_WAVE = ("solve", "judge", "select", "advantage", "validate", "train")
+OF_A_WAVE = ("solve", "vote", "select", "advantage", "validate", "train")
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def of_wave(lineage, stage, wave):
 def test_a_round_in_waves_is_rejudged_wave_by_wave(online):
     (m,) = online.manifests
     found = rejudge(online, m)
-    judged = [of_wave(online, "judge", wave) for wave in (1, 2)]
+    judged = [of_wave(online, "vote", wave) for wave in (1, 2)]
     for table, count in (("answers", found.attempts), ("verdicts", found.questions)):
         assert count == sum(record.tables[table].rows for record in judged)
     assert [found.answers, found.labels, found.selections, found.probe] == [[], [], [], []]
@@ -162,7 +162,7 @@ def test_the_votes_precision_is_asked_of_all_waves_so_far_and_every_waves_steps_
     (m,) = online.manifests
     given = {shown: online.stage_record(1, "validate", key).inputs["tables"] for shown, key in m.stages.items()
              if shown.startswith("validate")}  # fmt: skip
-    marks = [of_wave(online, "judge", wave).tables["probe_verdicts"].digest for wave in (1, 2)]
+    marks = [of_wave(online, "vote", wave).tables["probe_verdicts"].digest for wave in (1, 2)]
     assert [set(marks) & set(given[f"validate.wave-{wave}"]) for wave in (1, 2)] == [{marks[0]}, set(marks)]
     steps = {of_wave(online, "train", wave).tables["train_steps"].digest for wave in (1, 2)}
     assert steps <= set(given["validate.scores"])

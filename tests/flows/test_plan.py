@@ -12,7 +12,7 @@ from schemas.errors import BadInput
 from tasks.store.lineage import open_lineage
 
 ALL = [
-    *("collect", "propose", "solve", "judge", "select", "build", "validate", "alarms"),
+    *("collect", "propose", "solve", "vote", "select", "build", "validate", "alarms"),
     *("evaluate.base", "evaluate.champion", "train", "evaluate.candidate", "validate.scores", "gate"),
 ]
 STOPS_IN_SOLVE = {"budget__max_tokens": 9000, "solve__questions_per_shard": 16}
@@ -105,7 +105,7 @@ def test_a_stage_is_played_again_with_those_below_it_and_no_other(play, tmp_path
     assert all(after[path] != at for path, at in shards.items()), "every shard was made again"
     published = files(round_1)
     with pytest.raises(BadInput, match=r"round small/2 has not begun; a published one is never touched"):
-        play("judge", solve__questions_per_shard=16)
+        play("vote", solve__questions_per_shard=16)
     assert files(round_1) == published
     assert json.loads((round_1 / "manifest.json").read_text())["decision"] == manifest.decision
 
@@ -118,9 +118,9 @@ def test_a_plan_of_a_round_that_validation_failed_ends_there(play, planned, tmp_
     stages = planned(**invalid)
     assert list(stages) == ALL[: ALL.index("evaluate.base")]
     assert stages["validate"].why == "already complete; it failed the round, which ends there"
-    (again,), said = play("judge", **invalid)
+    (again,), said = play("vote", **invalid)
     assert again.decision == "failed"
-    assert "reused" not in said.of("judge")[0]
+    assert "reused" not in said.of("vote")[0]
 
 
 def test_a_torn_shard_and_a_torn_table_of_a_draft_are_made_again(play, tmp_path):

@@ -97,7 +97,7 @@ def test_memory_of_the_server_is_said_once(tmp_path, write_recipe):
     ("changes", "words"),
     [
         (
-            {"judge__answer_pattern": r"answer: (\d)"},
+            {"answers__pattern": r"answer: (\d)"},
             r"data\.probe: the checker errs: \d+ of 16 rows' answers known to be right are marked wrong, such as "
             r"'answer: \d+' for the reference '\d+' \(row \d+\): read as '\d', different; look at "
             r"judge\.answer_pattern, judge\.equivalence and the column of the answers; type: selfplay check-answers "

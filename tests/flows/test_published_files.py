@@ -32,8 +32,8 @@ def played(tmp_path_factory, quickstart, written_recipe):
         "data__probe": as_named(folder, "gsm8k"),
         "benchmarks": [sums, *others],
         "gate__sealed": None,
-        "judge__equivalence": "math",
-        "judge__answer_pattern": None,
+        "answers__equivalence": "math",
+        "answers__pattern": None,
         "validation__min_vote_precision": 0.0,
         "validation__max_unparsable": 1.0,
     }

@@ -64,7 +64,7 @@ def test_a_round_by_its_own_code_and_recipe_is_what_it_was(rejudge, folder):
 
 
 def test_what_flips_by_another_pattern_is_what_the_texts_say(rejudge, folder):
-    found = json.loads(rejudge("--json", judge__answer_pattern=FIRST_DIGIT))
+    found = json.loads(rejudge("--json", answers__pattern=FIRST_DIGIT))
     played = Lineage(folder / "store/small").rounds[1]
     read = {row["id"]: re.findall(FIRST_DIGIT, row["text"])[-1:] for row in played.tables["attempts"]}
     were = {row["attempt_id"]: row for row in played.tables["answers"]}
@@ -111,12 +111,12 @@ def test_selections_are_made_anew_by_the_band_and_the_caps(rejudge, folder):
 
 
 def test_the_page_says_what_flips_the_first_few_or_all_and_what_to_type(rejudge, folder):
-    said = rejudge(judge__answer_pattern=FIRST_DIGIT)
+    said = rejudge(answers__pattern=FIRST_DIGIT)
     assert re.search(r"^  answers +[\d,]+ attempts: [\d,]+ another text; [\d,]+ rewards differ$", said, re.M)
     assert re.search(r"^  precision +\d.*%\] of \d+ probe rows -> \d.*%\] of \d+ probe rows$", said, re.M)
     assert re.search(r"^  and [\d,]+ more: --all, or --json$", said, re.M)
     assert re.search(rf"^next: selfplay why questions-0001-\w+ --store {folder}/store ", said, re.M)
-    whole = rejudge("--all", judge__answer_pattern=FIRST_DIGIT)
+    whole = rejudge("--all", answers__pattern=FIRST_DIGIT)
     assert "more: --all" not in whole
     assert len(whole.splitlines()) > len(said.splitlines())
 
@@ -125,6 +125,6 @@ def test_nothing_is_written_not_even_what_was_checked(rejudge, folder):
     before = contents(folder / "store")
     rejudge()
     first_sums = r"(?s)\A(.*?)="  # 3+4 and 4+3 are one answer to math-verify alone
-    found = json.loads(rejudge("--json", judge__equivalence="math", judge__answer_pattern=first_sums))
+    found = json.loads(rejudge("--json", answers__equivalence="math", answers__pattern=first_sums))
     assert {flip["after"]["answer"] for flip in found["labels"]} - {None}
     assert contents(folder / "store") == before

@@ -145,7 +145,7 @@ def test_an_estimate_follows_the_recipe(two_rounds, quickstart, written_recipe, 
     found = estimate(ready, two_rounds, plan_round(ready, two_rounds))
     now, then = ({stage.stage: stage for stage in f.stages} for f in (found, foreseen))
     assert now["solve"].tokens == pytest.approx(2 * then["solve"].tokens, abs=1)
-    assert now["judge"].seconds == pytest.approx(2 * then["judge"].seconds)
+    assert now["vote"].seconds == pytest.approx(2 * then["vote"].seconds)
     assert now["train"].trained_tokens == pytest.approx(then["train"].trained_tokens / 2, abs=1)
     assert now["evaluate.candidate"].tokens == then["evaluate.candidate"].tokens
 

@@ -46,7 +46,7 @@ def test_a_round_on_real_mathematics_ends_in_an_honest_decision(tmp_path):
     assert entry["rows"]["attempts"] == (entry["rows"]["questions"] + 100) * 4
     assert entry["rows"]["probe_verdicts"] == 100
     assert entry["reason"]
-    solved, judged = (record(tmp_path, stage) for stage in ("solve", "judge"))
+    solved, judged = (record(tmp_path, stage) for stage in ("solve", "vote"))
     beside = solved["figures"]["beside"]
     assert beside["waited_seconds"] < 0.2 * beside["seconds"], "votes run while the model still generates"
     assert judged["seconds"] < 0.5 * beside["seconds"], "their checks are not made again"

@@ -155,5 +155,5 @@ def fewshots(store, ref):
     import pyarrow.parquet as pq
 
     for name in ref.files:
-        for shown in pq.read_table(store / "small" / ref.path / name, partitioning=None)["fewshot_ids"].to_pylist():
+        for shown in pq.read_table(store / "small" / ref.path / name, partitioning=None)["shown_ids"].to_pylist():
             yield from shown

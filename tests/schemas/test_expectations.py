@@ -25,7 +25,7 @@ GOOD = {
         "reference": "3",
         "source_row": 0,
     },
-    "proposals": {"wave": 0, "prompt_index": 0, "fewshot_ids": ["s"], "prompt": "1.", "text": " 1+2", "num_tokens": 4}
+    "proposals": {"wave": 0, "prompt_index": 0, "shown_ids": ["s"], "prompt": "1.", "text": " 1+2", "num_tokens": 4}
     | {"finish_reason": "stop"},
     "questions": {
         "proposal_id": "p",

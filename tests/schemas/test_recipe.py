@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from schemas import alarms, controls, gate, recipe, settings, training
 from schemas.errors import BadInput
-from schemas.recipe import load_recipe
+from flows.recipes import load_recipe
 from schemas.section import Section
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,7 @@ def test_every_field_of_a_recipe_is_documented():
         ({"executor": {"kind": "local", "workers": 2}}, r"executor\.workers: Extra inputs are not permitted"),
         ({"executor": {"kind": "ray"}}, r"executor\.workers: Field required"),
         ({"executor": {"kind": "ray", "workers": 2, "address": "ray://a:1"}}, r"executor\.address = 'ray://a:1': .*"),
-        ({"judge__answer_pattern": "("}, r"judge\.answer_pattern: not a regular expression: .*"),
+        ({"answers__pattern": "("}, r"judge\.answer_pattern: not a regular expression: .*"),
         ({"propose__filters__min_words": 9}, r"propose\.filters: min_words must not exceed max_words"),
         ({"seed": 2**70}, r"seed = 1180591620717411303424: .*"),
         ({"name": "objects"}, r"recipe: name: 'objects' is the store's own folder"),
@@ -127,7 +127,7 @@ def test_every_field_of_a_recipe_is_documented():
         ({"train__stop": {"max_kl": 0.1}}, r"train: stop\.max_kl = .* goes with 'policy' in methods"),
         ({"controls__seeds_alone": True}, r"recipe: controls\.seeds_alone needs \[data\.gold\]"),
         (
-            {"controls__random_label": True, "judge__rule": "string"},
+            {"controls__random_label": True, "vote__rule": "string"},
             r"recipe: controls\.random_label = true with judge\.rule = 'string': .*; set judge\.rule = 'classes', .*",
         ),
         ({"build__gold_share": 0.2}, r"recipe: build\.gold_share needs \[data\.gold\]"),

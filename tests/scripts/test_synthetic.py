@@ -55,7 +55,7 @@ def test_a_control_plays_again_what_its_change_touches_and_no_more_after_a_promo
     plan = preflight(recipe, str(lineage.store))
     shown = [planned.stage.split(".") for planned in plan_round(plan, lineage)]
     again = [stage for stage, *label in shown if label == ["control-random"]]
-    assert again == ["judge", "select", "build", "validate", "train", "evaluate"]
+    assert again == ["vote", "select", "build", "validate", "train", "evaluate"]
 
 
 ADDED = {  # file of the project -> what stands in it -> what stands in its place

@@ -14,7 +14,7 @@ from schemas.questions import QUESTIONS
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.alarms import alarms
 from tasks.audit.alarms import alarms_of
-from tasks.judge import judge
+from tasks.vote import vote
 from tasks.prompts import load_prompt
 from tasks.propose import propose
 from tasks.roles import Role
@@ -94,14 +94,14 @@ def play(draft, written):
 def collapsed(draft, given, recipe, tiny, tmp_path):
     """What propose and judge write of a model that repeats one question, and whose every answer is 7."""
     proposing = dataclasses.replace(draft, stage="propose", key="1" * 32)
-    judging = dataclasses.replace(draft, stage="judge", key="2" * 32, written=set())
+    judging = dataclasses.replace(draft, stage="vote", key="2" * 32, written=set())
     seeds = given(SEEDS, [{"id": f"s{i}", "question": f"{i}+2+3+4", "source_row": i} for i in range(1, 9)])
     truths = [
         {"id": f"p{i}", "question": f"{i}+1+1+1", "reference": str(i + 3), "source_row": i} for i in range(10, 40)
     ]
     probe = given(PROBE, truths)
     same = " 5+5+5+5\n4. 5+5+5+5\n5. 5+5+5+5"
-    proposal = {"wave": 0, "fewshot_ids": ["s1", "s2"], "prompt": "", "text": same, "num_tokens": 9}
+    proposal = {"wave": 0, "shown_ids": ["s1", "s2"], "prompt": "", "text": same, "num_tokens": 9}
     rows = [proposal | {"id": f"w{i}", "prompt_index": i, "finish_reason": "stop"} for i in range(20)]
     proposing.write(PROPOSALS, rows)
     propose(

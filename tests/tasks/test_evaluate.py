@@ -25,7 +25,7 @@ def play(draft, given, recipe, tiny, tmp_path):
         figures = evaluate(
             draft,
             settings=recipe.evaluate.model_copy(update=changes),
-            checks=recipe.judge,
+            checks=recipe.answers,
             solver=Role(recipe.engine, load_prompt("solve_sums", tmp_path), model),
             benchmark_items=given(BENCHMARK_ITEMS, [*items, hidden]),
             sealed=sealed,

@@ -79,13 +79,13 @@ def precision(right, n):
 
 WAVES = dict(
     [
-        record("judge.wave-1", rows=30, vote_precision=precision(8, 10)),
-        record("judge.wave-10", rows=10, vote_precision=precision(10, 30)),
+        record("vote.wave-1", rows=30, vote_precision=precision(8, 10)),
+        record("vote.wave-10", rows=10, vote_precision=precision(10, 30)),
         record("select.wave-1", band={"in": 1.0, "above": 0.0}),
         record("select.wave-10", band={"in": 0.0, "above": 1.0}),
         record("train.wave-10", checkpoint="last", training_rows={"policy": 5}),
         record("train.wave-9", checkpoint="before", training_rows={"policy": 7}),
-        record("judge.control", vote_precision=precision(0, 100)),
+        record("vote.control", vote_precision=precision(0, 100)),
     ]
 )
 
@@ -105,7 +105,7 @@ def test_the_last_waves_weights_are_the_candidate_but_not_those_of_a_round_that_
 
 def test_a_round_without_waves_is_told_as_its_stages_tell_it():
     plain = dict(
-        [record("judge", vote_precision=precision(8, 10)), record("train", checkpoint="w", training_rows={"sft": 3})]
+        [record("vote", vote_precision=precision(8, 10)), record("train", checkpoint="w", training_rows={"sft": 3})]
     )
     told = outcome(plain | dict([record("select", band={"in": 0.5})]))
     assert told["candidate"].digest == "w"

@@ -63,8 +63,8 @@ def test_the_tiny_model_proposes_new_well_formed_questions_up_to_the_target(draf
 def test_few_shots_are_seeds_and_at_most_so_many_of_the_models_own(draft, play):
     play(num_fewshots=3, max_own_fewshots=1)
     for row in draft.read(draft.tables()["proposals"]).to_pylist():
-        assert len(row["fewshot_ids"]) == 3
-        assert sum(not i.startswith("seeds") for i in row["fewshot_ids"]) == 1
+        assert len(row["shown_ids"]) == 3
+        assert sum(not i.startswith("seeds") for i in row["shown_ids"]) == 1
         assert row["prompt"].startswith("1. ")
         assert row["prompt"].endswith("\n4.")
 
@@ -80,7 +80,7 @@ def test_every_item_is_kept_or_dropped_with_a_reason_under_its_own_id(draft, pla
 
 def test_novelty_looks_at_seeds_earlier_rounds_and_this_batch(draft, play, monkeypatch):
     lists = " 1+1+2+3\n4. 9+8+7+6\n5. 5+5+5+5\n6. 5+5+5+5\n7. oops"
-    rows = [{"wave": 0, "prompt_index": 0, "fewshot_ids": ["a", "b"], "prompt": "1.", "text": lists, "num_tokens": 9}]
+    rows = [{"wave": 0, "prompt_index": 0, "shown_ids": ["a", "b"], "prompt": "1.", "text": lists, "num_tokens": 9}]
     draft.write(PROPOSALS, [row | {"id": "proposals-1", "finish_reason": "length"} for row in rows])
     play(max_waves=1)
     assert draft.read(draft.tables()["questions"])["text"].to_pylist() == ["5+5+5+5"]
@@ -92,7 +92,7 @@ def test_novelty_looks_at_seeds_earlier_rounds_and_this_batch(draft, play, monke
 
 
 def test_a_question_with_its_answer_in_the_midst_is_dropped_and_one_before_its_answer_is_kept(draft, play):
-    row = {"wave": 0, "prompt_index": 0, "fewshot_ids": ["a", "b"], "prompt": "1.", "num_tokens": 9}
+    row = {"wave": 0, "prompt_index": 0, "shown_ids": ["a", "b"], "prompt": "1.", "num_tokens": 9}
     lists = " 5+4+3+2\nAnswer: 14\n**4.** 1+1+2+3 is \\boxed{7}, isn't it?\n(5) 6+4+3+2<|im_end|>"
     draft.write(PROPOSALS, [row | {"id": "proposals-1", "text": lists, "finish_reason": "stop"}])
     play(max_waves=1)
@@ -142,7 +142,7 @@ def play_round(draft, given, recipe, tiny, tmp_path):
     def run(number, proposed, earlier=(), **changes):
         stage = dataclasses.replace(draft, round=number, key=f"{number:032x}", written=set())
         listed = "".join(f"{item}. {text}\n" for item, text in enumerate(proposed, 3))
-        row = {"id": f"proposals-{number}", "wave": 0, "prompt_index": 0, "fewshot_ids": ["a", "b"], "prompt": "1."}
+        row = {"id": f"proposals-{number}", "wave": 0, "prompt_index": 0, "shown_ids": ["a", "b"], "prompt": "1."}
         stage.write(PROPOSALS, [row | {"text": listed, "num_tokens": 9, "finish_reason": "stop"}])
         propose(
             stage,

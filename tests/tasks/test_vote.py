@@ -3,10 +3,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tasks.judge import judge
 
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
+from tasks.vote import vote
 
 
 def attempts(question, answers, **changes):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks.answers import canonical as answers
 from tasks.answers.canonical import MAX_CANONICAL_CHARS, answer_of, canonical, stated, value_form
 
@@ -215,7 +215,7 @@ def test_a_megabyte_of_hostile_text_is_read_in_linear_time(piece: str) -> None:
     [("3,5", "3.5"), ("1.234", "1234"), ("1.234,56", "1234.56"), ("x = -0,5", "x=-0.5"), ("2; 3,5", "\\{2,3.5\\}")],
 )
 def test_a_recipe_of_a_language_with_decimal_commas_reads_them(written: str, form: str) -> None:
-    german = Judge(rule="classes", equivalence="math", timeout_seconds=5, decimal_comma=True)
+    german = Answers(equivalence="math", decimal_comma=True)
     assert (
         canonical(answer_of(f"Also \\boxed{{{written}}}.", german).text) == canonical(stated(written, german)) == form
     )

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks.answers import verify, worker
 from tasks.answers.verify import Outcome, equivalent
 from tasks.answers.worker import Gone, Killed, Worker
@@ -233,7 +233,7 @@ def test_a_start_that_fails_halfway_is_taken_up_where_it_failed() -> None:
 @pytest.mark.parametrize("seconds", [float("inf"), float("nan"), 1e20, 0.0, 3601.0])
 def test_a_timeout_that_no_clock_can_hold_is_refused_by_the_recipe(seconds: float) -> None:
     with pytest.raises(ValidationError):
-        Judge(rule="classes", equivalence="math", timeout_seconds=seconds)
+        Answers(equivalence="math", timeout_seconds=seconds)
 
 
 def test_a_pair_that_takes_too_much_memory_is_undecided_long_before_its_timeout(

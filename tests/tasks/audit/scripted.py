@@ -20,7 +20,7 @@ from schemas.reference_logps import REFERENCE_LOGPS
 from schemas.train_steps import TRAIN_STEPS
 from tasks.build import build
 from tasks.collect import collect
-from tasks.judge import judge
+from tasks.vote import vote
 from tasks.propose import Admission
 from tasks.publish import publish
 from tasks.select import select
@@ -140,7 +140,7 @@ def propose(played, recipe, shots):
     listed = ["1+1", "1 and 1", "1+1", *list(SAYS)[1:], "6+7"]
     texts = {0: "\n".join(f"{n}. {text}" for n, text in enumerate(listed, 2))[2:], 1: f" {HOSTILE}{LONG}"}
     rows = [
-        {"id": draft.row_id(PROPOSALS, 0, index), "wave": 0, "prompt_index": index, "fewshot_ids": shots[:1]}
+        {"id": draft.row_id(PROPOSALS, 0, index), "wave": 0, "prompt_index": index, "shown_ids": shots[:1]}
         | {"prompt": f"1. 5+5 {HOSTILE}\n2.", "text": text, "num_tokens": 9, "finish_reason": "stop"}
         for index, text in texts.items()
     ]

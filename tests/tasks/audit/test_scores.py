@@ -2,13 +2,13 @@
 
 import pytest
 
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks.answers.equality import equality
 from tasks.answers.verify import Outcome
 from tasks.audit.scores import majorities, score
 from tasks.statistics.intervals import wilson
 
-CHECKS = Judge(rule="classes", equivalence="canonical", answer_pattern=r"#(\S+)", timeout_seconds=5)
+CHECKS = Answers(equivalence="canonical", pattern=r"#(\S+)")
 
 
 def drawn(item, *answers, reference="4", finish="stop"):

@@ -11,7 +11,7 @@ from schemas.inputs import PROBE
 from schemas.manifest import SampledScore, Score, StageRecord
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.recipe import load_recipe
+from flows.recipes import load_recipe
 from schemas.selections import SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.train_steps import TRAIN_STEPS
@@ -136,7 +136,7 @@ def _about(number, place, text):
     sampled = {"num_tokens": 3, "finish_reason": "stop", "verified": True}
     yield (
         PROPOSALS,
-        {"id": proposal, "wave": 0, "prompt_index": place, "fewshot_ids": [], "prompt": text, "text": text} | sampled,
+        {"id": proposal, "wave": 0, "prompt_index": place, "shown_ids": [], "prompt": text, "text": text} | sampled,
     )
     yield QUESTIONS, {
         "id": question, "proposal_id": proposal, "item": 0, "position": place, "text": text, "nearest_score": 0.0,

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.recipe import load_recipe
-from schemas.settings import Judge
+from flows.recipes import load_recipe
+from schemas.settings import Answers
 from tasks.answers.equality import equality
 from tasks.answers.outcomes import Outcome
 from tasks.checks.known_answers import STAND_INS, fault, few, kind_of, known_answers, mark, tally
 from tasks.sources import read_sources
 
 RECIPES = sorted((Path(__file__).resolve().parents[3] / "deployments/recipes").glob("*.toml"))
-CANONICAL = Judge(rule="classes", equivalence="canonical", timeout_seconds=5)
+CANONICAL = Answers(equivalence="canonical", timeout_seconds=5)
 MATH = CANONICAL.model_copy(update={"equivalence": "math"})
 LONG = "Because the river froze, nobody crossed it. The miller waited; his wife, who had seen worse, did not. " * 5
 SOUND = {  # what references of published benchmarks are like

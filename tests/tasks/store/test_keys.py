@@ -1,5 +1,5 @@
 from schemas.losses import Policy
-from schemas.settings import Judge
+from schemas.settings import Answers
 from tasks import solve
 from tasks.store.keys import code_of, stage_key
 
@@ -23,5 +23,5 @@ def test_the_code_of_a_stage_is_sixteen_digits_and_the_libraries_versions():
 
 
 def test_the_class_of_what_a_stage_is_given_is_its_code_too():
-    assert code_of(solve.solve, Judge) == code_of(solve.solve)  # it names that class already
+    assert code_of(solve.solve, Answers) == code_of(solve.solve)  # it names that class already
     assert code_of(solve.solve, Policy) != code_of(solve.solve)
