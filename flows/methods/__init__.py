@@ -8,6 +8,7 @@ from flows.methods.serl import serl
 from flows.methods.serl_online import serl_online
 from flows.methods.spice import spice
 from flows.methods.spin import spin
+from flows.methods.spiral import spiral
 from flows.round import Round
 from schemas.recipe import Recipe
 
@@ -17,6 +18,7 @@ METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "serl_online": serl_online,
     "spice": spice,
     "spin": spin,
+    "spiral": spiral,
 }
 
 

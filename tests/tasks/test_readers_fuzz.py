@@ -262,8 +262,8 @@ def report(first: str, second: str) -> None:
 READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
-        answers, grades, forms, comparing, votes, stopping, proposals, posed, new_texts, copies, protected_texts, runs,
-        words, references, files, patterns, terminal_lines, markdown, report,
+        answers, grades, forms, comparing, votes, stopping, proposals, posed, new_texts, copies, protected_texts,
+        runs, words, references, files, patterns, terminal_lines, markdown, report,
     )
 }  # fmt: skip
 
