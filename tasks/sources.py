@@ -8,10 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from schemas.documents import Documents
 from schemas.errors import BadInput
 from schemas.games import GameBenchmark
-from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows, SolvedRows
+from schemas.recipe import AnsweredRows, Benchmark, Documents, Recipe, Rows, SolvedRows
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.answers.canonical import canonical

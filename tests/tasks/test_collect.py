@@ -6,9 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.recipes import read_recipe
-from schemas.documents import Documents
 from schemas.errors import BadInput, ValidationFailed
-from schemas.recipe import AnsweredRows, Benchmark, SolvedRows
+from schemas.recipe import AnsweredRows, Benchmark, Documents, SolvedRows
 from schemas.settings import Contamination
 from tasks.collect import collect
 from tasks.prompts import Prompt, load_prompt

@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.documents import Documents
 from schemas.errors import BadInput
-from schemas.recipe import AnsweredRows
+from schemas.recipe import AnsweredRows, Documents
 from tasks.sources import read_documents, read_source
 
 DATA = Path(__file__).resolve().parents[2] / "deployments/data"
