@@ -30,6 +30,7 @@ def solve(
     solver: Role,
     checks: Answers,
     questions: TableRef | ValidRows,
+    round: int,  # in the key: the same questions are answered anew in another round
     probe: TableRef | None = None,
     stops_for: Select | None = None,
     wave: Wave | None = None,

@@ -40,6 +40,7 @@ from tasks.novelty.runs import WordRuns
 from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, words_of
 from tasks.reading.attempts import final_answer
 from tasks.reading.grades import read_grade
+from tasks.reading.posed import leaks, read_posed
 from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
 from tasks.rules import first_refusal
@@ -128,6 +129,15 @@ def proposals(first: str, second: str) -> None:
             assert tidy(tidied, FILTERS) == tidied and len(tidied) <= 2 * len(text) + 20
             violation = first_refusal(form_rules(tidied, FILTERS))
             assert violation is None or [*map(type, violation)] == [str, int, int, str]
+
+
+def posed(first: str, second: str) -> None:
+    for text in (first + second, f"Question: {first}\nAnswer: {second}"):
+        for pattern in (r"(?s)Question:(.*?)\nAnswer:(.*)$", r"(\S*)\s*(a*)*"):
+            found = read_posed(text, pattern)
+            if found:
+                assert found.question and len(found.question) + len(found.answer) <= 2 * len(text) + 20
+                assert leaks(found) in (False, True)
 
 
 def new_texts(first: str, second: str) -> None:
@@ -252,8 +262,8 @@ def report(first: str, second: str) -> None:
 READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
-        answers, grades, forms, comparing, votes, stopping, proposals, new_texts, copies, protected_texts, runs,
-        words, references, files, patterns, terminal_lines, markdown, report,
+        answers, grades, forms, comparing, votes, stopping, proposals, posed, new_texts, copies, protected_texts,
+        runs, words, references, files, patterns, terminal_lines, markdown, report,
     )
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ SHIPPED = sorted(p.stem for p in (Path(__file__).resolve().parents[3] / "tasks/p
 def test_every_shipped_prompt_renders_with_what_its_role_is_given(name):
     values = {
         "propose": {"fewshots": ["1+1", "2+2"]},
+        "pose": {"document": "1+1"},
         "solve": {"question": "1+1"},
         "grade": {"question": "1+1", "answer": "2", "fence": "f", "scale": 5},
     }[name.partition("_")[0]]
