@@ -118,4 +118,6 @@ def test_every_command_works_and_a_pair_is_explained_up_to_the_users_seeds(path,
     assert examine_store(lineage.store).damage == ()
     story = every_command_works(path, lineage.store, tmp_path, pair["id"], lineage)
     assert {found["source"]["key"] for found in story["tables"]["inputs/seeds"]} == {"data.seeds"}
-    assert len(story["tables"]["grades"]) >= 6 and len(story["tables"]["rewards"]) >= 2
+    sides = {pair["chosen_attempt_id"], pair["rejected_attempt_id"]}
+    assert sides <= {told["row"]["row_id"] for told in story["tables"]["rewards"]}
+    assert sides <= {told["row"]["attempt_id"] for told in story["tables"]["grades"]}
