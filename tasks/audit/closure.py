@@ -26,7 +26,9 @@ class Shelf:
         if ref.path not in self._read:
             try:
                 rows = read_table(self.lineage.folder, ref, TABLES[ref.table])
-                self._read[ref.path] = rows.select([name for name in ("id", "question", "text") if name in rows.column_names])
+                self._read[ref.path] = rows.select(
+                    [name for name in ("id", "question", "text") if name in rows.column_names]
+                )
             except (Damaged, pa.ArrowException, KeyError):
                 self._read[ref.path] = None
         return self._read[ref.path]
