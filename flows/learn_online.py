@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.bound import Given, roles_of
-from flows.learn import checked, of_the_probe, promote, standing, watched, written
+from flows.learn import Answering, answers_of, checked, of_the_probe, promote, standing, watched, written
 from flows.round import Round, Stage
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from schemas.settings import Sampling, Solve
@@ -33,6 +33,15 @@ class Wave:
     @property
     def share(self) -> tuple[int, int]:
         return self.number, self.of
+
+    def earlier(self, table: str) -> tuple[TableRef, ...]:
+        """What the round's waves before wrote of a table, in their order."""
+        return tuple(
+            record.tables[table]
+            for shown, record in self.round.records.items()
+            if shown.partition(".")[2].startswith("wave-") and not shown.endswith(f".{self.label}")
+            if table in record.tables
+        )
 
     def play(self, stage: Stage, *given: Given, label: str = "", **named: Any) -> StageRecord:
         """Play a stage for this wave: what is asked is asked of its policy, and valued by it. `label` tells two plays
@@ -61,17 +70,20 @@ def samples_as_it_is(sampling: Sampling) -> bool:
     return (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty) == (1, 1, 0, 0)
 
 
-def learn_online(r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequence[StageRecord]]) -> None:
+def learn_online(
+    r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequence[StageRecord]], answers: Answering = answers_of
+) -> None:
     """Train on what each wave wrote, then decide about the last policy. Waves end early where validation fails or the
     recipe's [train.stop] ends training.
 
-    `play_wave`: plays a wave's stages; the records of those whose rows are trained on.
+    `play_wave`: plays a wave's stages; the records of those whose rows are trained on. `answers`: how
+    a checkpoint answers the benchmarks.
     """
     settings = r.recipe.train.policy
     assert settings is not None, "the recipe's class has looked"
     before = written(r)
     asked = [ref for ref in before if ref not in r.brought.tables.values()]
-    stood = standing(r)
+    stood = standing(r, answers)
     waves, probed, trainings = list[TableRef](), list[TableRef](), list[StageRecord]()
     policy, left = r.champion, dict[str, Any]()
     for number in range(1, settings.waves + 1):
@@ -92,7 +104,7 @@ def learn_online(r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequen
             break
     watched(r, [*before, *waves])
     stop_if_invalid(validated.figures)
-    promote(r, trainings, stood)
+    promote(r, trainings, stood, answers)
 
 
 def _trained(

@@ -43,10 +43,10 @@ def collect(
         ngram=protection.ngram,
         near=protection.near,
     )
+    kept: dict[str, list[Row]] = {name: [] for name in found}
     hits, dropped, done = [], [], 0
     total = sum(map(len, found.values()))
     for name, rows in found.items():
-        kept: list[Row] = []
         for row in rows:
             draft.report(done, total, "rows")
             done += 1
@@ -56,11 +56,12 @@ def collect(
                 refused = (hit.reason, hit.score, limit, _text(row))
                 dropped.append(draft.refused(row["id"], table_of(name), *refused))
             else:
-                kept.append(row)
-        if not kept:
+                kept[name].append(row)
+        if not kept[name]:
             raise ValidationFailed(f"data.{name}: each of the {len(rows):,} rows touches a protected row")
+    for name, rows in kept.items():
         solved = isinstance(sources.data[name].asked, SolvedRows)
-        draft.write(table_of(name), _asked(draft, kept, prompt, base) if solved else kept)
+        draft.write(table_of(name), _asked(draft, rows, prompt, base) if solved else rows)
     draft.write(BENCHMARK_ITEMS, items)
     draft.write(CONTAMINATION, hits)
     draft.write(DROPPED, dropped)

@@ -10,11 +10,13 @@ from typing import Any
 
 from schemas.documents import Documents
 from schemas.errors import BadInput
+from schemas.games import GameBenchmark
 from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows, SolvedRows
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.answers.canonical import canonical
 from tasks.files import Row, raw_rows
+from tasks.games.starts import items_of
 from tasks.reading.columns import column_meant, no_references
 from tasks.reading.references import read_reference
 from tasks.store.objects import digest_of, file_digest
@@ -22,11 +24,12 @@ from tasks.store.objects import digest_of, file_digest
 
 @dataclass(frozen=True)
 class Source:
-    """A file of the recipe and what was found in it. Its digest is that of the file's bytes and of what was asked."""
+    """A file of the recipe and what was found in it, or the starts of its games. The digest is that of the file's
+    bytes and of what was asked."""
 
     key: str
     """The recipe's key, such as data.probe."""
-    asked: Rows | Documents
+    asked: Rows | Documents | GameBenchmark
     path: Path
     rows: tuple[dict[str, Any], ...]
     """question, reference or completion (if asked for), source_row; of documents text, licence, source_row."""
@@ -43,10 +46,15 @@ class Sources:
 
     data: dict[str, Source]
     """By the name of its section, [data.NAME]; inputs/NAME is its table."""
-    benchmarks: tuple[tuple[Benchmark, Source], ...]
+    benchmarks: tuple[tuple[Benchmark | GameBenchmark, Source], ...]
 
     @property
     def named(self) -> tuple[Source, ...]:
+        """Those that are files."""
+        return tuple(source for source in self._every if isinstance(source.asked, Rows))
+
+    @property
+    def _every(self) -> tuple[Source, ...]:
         return (*self.data.values(), *(source for _, source in self.benchmarks))
 
     @property
@@ -61,7 +69,7 @@ class Sources:
 
     @property
     def digest(self) -> str:
-        return digest_of({source.key: source.digest for source in self.named})
+        return digest_of({source.key: source.digest for source in self._every})
 
 
 def table_of(name: str) -> Table:
@@ -84,14 +92,19 @@ def read_sources(recipe: Recipe, folder: Path) -> Sources:
     }
     protected = {name: source for name, source in data.items() if table_of(name).protected}
     apart = {row["question"]: f"already in the {name}" for name, source in protected.items() for row in source.rows}
-    benchmarks = {
-        b.name: read_source(f"benchmarks.{b.name}", b, folder, apart) for b in recipe.benchmarks if not b.sealed
-    }
+    benchmarks = {b.name: _items(b, folder, apart) for b in recipe.benchmarks if not b.sealed}
     shown = {row["question"]: "already in a benchmark" for source in benchmarks.values() for row in source.rows}
-    benchmarks |= {
-        b.name: read_source(f"benchmarks.{b.name}", b, folder, shown | apart) for b in recipe.benchmarks if b.sealed
-    }
+    benchmarks |= {b.name: _items(b, folder, shown | apart) for b in recipe.benchmarks if b.sealed}
     return Sources(data, tuple((b, benchmarks[b.name]) for b in recipe.benchmarks))
+
+
+def _items(benchmark: Benchmark | GameBenchmark, folder: Path, leave: Mapping[str, str]) -> Source:
+    key = f"benchmarks.{benchmark.name}"
+    if isinstance(benchmark, Benchmark):
+        return read_source(key, benchmark, folder, leave)
+    return Source(
+        key, benchmark, folder, tuple(items_of(benchmark)), {}, digest_of({key: benchmark.model_dump_json()})
+    )
 
 
 def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = MappingProxyType({})) -> Source:

@@ -85,11 +85,11 @@ def evaluated(tmp_path_factory, quickstart, written_recipe):
     write_whole(lineage.round_folder(1) / "recipe.toml", plan.recipe_text.encode())
     return folder / "store", Manifest(
         recipe="small", round=1, method="serl", decision="held", reason='not "better"', parent=None, base=base,
-        champion=base, candidate=None, fixed=plan.fixed, dropped={}, proposed=0, trained_on={},
+        champion=base, candidate=None, fixed=plan.fixed, dropped={}, figures={}, trained_on={},
         inputs={"unusable": collected["unusable"]},
         stages={"collect": keys["collect"], "evaluate.champion": keys["evaluate"], "gate": keys["gate"]},
         tables={name: [ref] for name, ref in (given.tables() | draft.tables()).items()}, gate=held,
-        vote_precision=None, band={}, scores={"sums": {"champion": Score.model_validate(figures["scores"]["sums"])}},
+        scores={"sums": {"champion": Score.model_validate(figures["scores"]["sums"])}},
         validation={}, seconds={}, tokens={}, started="", finished="", versions={}, device="cpu", git="unknown",
         seed=1,
     )  # fmt: skip

@@ -108,7 +108,7 @@ def test_a_control_changes_nothing_of_the_round(controlled):
     assert set(controlled_round.scores["sums"]) == {"base", "champion", "candidate", "control_random"}
     assert controlled_round.tables == plain.tables
     assert controlled_round.candidate == plain.candidate
-    for name in ("decision", "gate", "dropped", "trained_on", "vote_precision", "band", "alarms", "proposed"):
+    for name in ("decision", "gate", "dropped", "trained_on", "figures", "alarms"):
         assert getattr(controlled_round, name) == getattr(plain, name), name
     assert controlled_round.validation.keys() == plain.validation.keys()
 

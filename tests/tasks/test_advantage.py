@@ -32,7 +32,7 @@ def play(draft, given, tiny):
                 )
                 judged.append({"id": f"w-{q}-{i}", "row_id": f"{q}-{i}", "judge": "vote", "reward": reward})
         chosen = [
-            {"id": f"s-{q}", "question_id": q, "verdict_id": f"v-{q}", "text": q, "answer": "3", "agreement": 0.5}
+            {"id": f"s-{q}", "question_id": q, "verdict_id": f"v-{q}", "question": q, "answer": "3", "agreement": 0.5}
             for q in selected
         ]
         hits = [
@@ -152,7 +152,7 @@ def rows_of(*attempts):
     """(question, reward, k1 of each token) an attempt."""
     return [
         {
-            "question_id": q,
+            "group": q,
             "reward": reward,
             "old_logps": [-1.0 for _ in kl],
             "reference_logps": [-1.0 - k for k in kl],

@@ -5,15 +5,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flows.recipes import read_recipe
 from schemas.documents import Documents
 from schemas.errors import BadInput, ValidationFailed
-from schemas.recipe import AnsweredRows, Benchmark, Recipe, SolvedRows
+from schemas.recipe import AnsweredRows, Benchmark, SolvedRows
 from schemas.settings import Contamination
 from tasks.collect import collect
 from tasks.prompts import Prompt, load_prompt
 from tasks.sources import Sources, read_documents, read_source, read_sources
 from tasks.store.objects import keep_checkpoint
 
+APART = Contamination()
 ROWS = [{"problem": f"{i}+1", "solution": str(i + 1)} for i in range(1, 10)]
 
 
@@ -28,7 +30,7 @@ def folder(tmp_path):
 def reading(quickstart, **files):
     names = {"seeds": "seeds.jsonl", "probe": "probe.jsonl", "bench": "bench.jsonl"} | files
     columns = {"question": "problem", "answer": "solution"}
-    return Recipe.model_validate(
+    return read_recipe(
         quickstart
         | {
             "data": {
@@ -144,7 +146,7 @@ def test_a_boxed_reference_is_unboxed_and_a_sample_is_chosen_by_hash(folder, qui
 
 def test_a_seed_that_is_in_a_benchmark_or_the_probe_never_becomes_a_few_shot(folder, quickstart, draft):
     (folder / "seeds.jsonl").write_text("\n".join(json.dumps(row) for row in [ROWS[0], ROWS[4], ROWS[7]]))
-    collect(draft, sources=read_sources(reading(quickstart), folder), ngram=None, near=None)
+    collect(draft, sources=read_sources(reading(quickstart), folder), protection=APART)
     tables = draft.tables()
     assert draft.read(tables["inputs/seeds"])["question"].to_pylist() == [ROWS[0]["problem"]]
     assert sorted(draft.read(tables["contamination"])["set_name"].to_pylist()) == ["probe", "sums"]
@@ -181,20 +183,20 @@ def test_gold_rows_carry_what_the_solver_is_asked_and_none_is_a_benchmark_or_pro
     ]  # fmt: skip
     sources = with_gold(quickstart, folder, rows)
     prompt = load_prompt("solve_sums", folder)
-    collect(draft, sources=sources, ngram=None, near=None, prompt=prompt, base=tiny)
+    collect(draft, sources=sources, protection=APART, prompt=prompt, base=tiny)
     (gold,) = draft.read(draft.tables()["inputs/gold"]).to_pylist()
     asked = {"question": "2+2+1+1", "prompt": "2+2+1+1=\n", "completion": "2+2=4\n#6", "source_row": 0}
     assert gold == asked | {"id": gold["id"]}
     assert draft.dropped() == {"contaminated_exact": 2}
     assert {row["table"] for row in draft.read(draft.tables()["dropped"]).to_pylist()} == {"inputs/gold"}
-    assert sources.gold.unusable == {"no solution": 2}
+    assert sources.data["gold"].unusable == {"no solution": 2}
 
 
 def test_gold_that_is_all_benchmark_or_probe_rows_is_one_line_and_nothing_is_written(folder, quickstart, draft, tiny):
     sources = with_gold(quickstart, folder, [ROWS[4], ROWS[7]])
-    line = r"^data\.gold: each of the 2 rows touches a benchmark or the probe$"
+    line = r"^data\.gold: each of the 2 rows touches a protected row$"
     with pytest.raises(ValidationFailed, match=line):
-        collect(draft, sources=sources, ngram=None, near=None, prompt=load_prompt("solve_sums", folder), base=tiny)
+        collect(draft, sources=sources, protection=APART, prompt=load_prompt("solve_sums", folder), base=tiny)
     assert draft.tables() == {}
 
 
@@ -206,12 +208,12 @@ def test_a_chats_gold_prompt_is_what_an_engine_would_show_the_model(folder, quic
     base = keep_checkpoint(draft.lineage.objects, folder / "chat")
     sources = with_gold(quickstart, folder, [{"problem": "2+2", "solution": "4"}])
     prompt = Prompt("chat", "{% block user %}Add {{ question }}{% endblock %}")
-    collect(draft, sources=sources, ngram=None, near=None, prompt=prompt, base=base)
+    collect(draft, sources=sources, protection=APART, prompt=prompt, base=base)
     assert draft.read(draft.tables()["inputs/gold"])["prompt"].to_pylist() == ["<user>Add 2+2:"]
 
 
 def test_without_gold_nothing_is_written_of_it(folder, quickstart, draft):
-    collect(draft, sources=read_sources(reading(quickstart), folder), ngram=None, near=None)
+    collect(draft, sources=read_sources(reading(quickstart), folder), protection=APART)
     assert "inputs/gold" not in draft.tables()
 
 
