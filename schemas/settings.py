@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from schemas.engines import AnyEngine, OpenAIEngine
 from schemas.section import Count, Pattern, Section, Share
@@ -199,6 +199,12 @@ class Validate(Section):
 
     max_failing_rows: Share
     """A larger share of a table's rows failing its row-level expectations fails the round."""
+
+
+class PlayedLimits(Validate):
+    """Those that a published round was played with, whatever its method."""
+
+    model_config = ConfigDict(extra="allow")
 
 
 class VoteLimits(Validate):

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.manifest import StageRecord
+from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.audit.closure import Shelf
 from tasks.audit.damage import Damage
@@ -45,7 +46,7 @@ def leaks(opened: Opened, markers: dict[str, StageRecord], shelf: Shelf, protect
     for table in TRAINING:
         for ref in opened.refs(table, controls=True):
             if questions is not None and ref.path in opened.rows:
-                asked = pc.unique(opened.rows[ref.path]["question_id"])
+                asked = pa.array(sorted(_asked(opened, TABLES[table], opened.rows[ref.path])), pa.string())
                 found = _texts(questions, asked)
                 if len(found) < len(asked):  # rows of earlier rounds, again
                     found |= _texts(shelf.earlier(opened, "questions", built_on=True) or [], asked)
@@ -60,6 +61,23 @@ def leaks(opened: Opened, markers: dict[str, StageRecord], shelf: Shelf, protect
         if shown is not None and seeds is not None and ref.path in opened.rows:
             ids = pc.unique(pc.list_flatten(opened.rows[ref.path]["shown_ids"].combine_chunks()))
             yield from _hits(opened, ref.path, "proposals", _texts([*shown, *seeds], ids), texts)
+
+
+def _asked(opened: Opened, table: Table, rows: pa.Table) -> set[str]:
+    """Ids of the questions that rows are made of, however far up."""
+    found: set[str] = set()
+    for parent in table.edges:
+        ids = rows[parent.column].combine_chunks()
+        named = set(pc.unique(pc.list_flatten(ids) if parent.several else ids).to_pylist()) - {None}
+        for above in (TABLES[name] for name in parent.tables):
+            of_it = {row_id for row_id in named if row_id.startswith(f"{above.id_prefix}-")}
+            if "question" in above.schema.names:
+                found |= of_it
+            elif of_it and (tables := opened.tables(above.name)):
+                there = pa.concat_tables(tables)
+                kept = there.filter(pc.is_in(there["id"], value_set=pa.array(sorted(of_it), pa.string())))
+                found |= _asked(opened, above, kept)
+    return found
 
 
 def _texts(tables: list[pa.Table], ids: pa.Array) -> dict[str, str]:

@@ -9,7 +9,7 @@ from schemas.controls import is_control
 from schemas.errors import ValidationFailed
 from schemas.expectations import contracts
 from schemas.manifest import StageRecord, TableRef
-from schemas.settings import Validate
+from schemas.settings import PlayedLimits, Validate
 from schemas.tables import TABLES
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
@@ -46,7 +46,7 @@ def _batches(own: list[TableRef], checks: dict[str, StageRecord]) -> Iterator[tu
             refs = [ref for ref in given if ref.table == name]
             if (paths := tuple(ref.path for ref in refs)) not in seen:
                 seen.add(paths)
-                yield refs, Validate.model_validate(marker.settings["settings"])
+                yield refs, PlayedLimits.model_validate(marker.settings["settings"])
 
 
 def _to_the_end(opened: Opened, ref: TableRef, found: Iterator[Damage]) -> Iterator[Damage]:

@@ -37,7 +37,9 @@ def bounds(recipe: Any, sources: Sources, weights: int, stages: Iterable[str]) -
 
 def _bound(recipe: Any, sources: Sources, weights: int, shown: str, waves: int) -> Bound:
     stage, _, label = shown.partition(".")
-    propose, solve = recipe.propose, recipe.solve
+    propose, solve = getattr(recipe, "propose", None), getattr(recipe, "solve", None)
+    if propose is None or solve is None:  # what its first round took is known, and no bound before
+        return Bound(1)
     gold = len(sources.data["gold"].rows) if "gold" in sources.data else 0
     attempts = (propose.target + len(sources.data["probe"].rows)) * solve.num_samples
     attempts = -(-attempts // waves) if label.startswith("wave-") else attempts
