@@ -18,7 +18,7 @@ def work_of(stage: Callable[..., Any], inputs: Mapping[str, Any], sources: Sourc
         case "collect":
             given = [row for source in sources.named for row in source.rows]
             return Work(len(given), bytes=sum(ROW_BYTES + len(str(row).encode()) for row in given))
-        case "evaluate":
+        case "evaluate" if isinstance(settings, Evaluate):
             return _evaluated(inputs["settings"], sources, inputs["sealed"])
         case "train":
             return _trained(inputs["settings"], rows, weights * inputs.get("stretches", 1))
