@@ -16,8 +16,8 @@ SHIPPED = sorted(
         pattern
         for path in RECIPES.glob("*.toml")
         for recipe in [tomllib.loads(path.read_text())]
-        for pattern in (recipe["propose"]["filters"].get("pattern"), recipe["answers"].get("pattern"))
-        if pattern
+        for section in (recipe["answers"], recipe.get("propose", {}).get("filters", {}), recipe.get("grade", {}))
+        if (pattern := section.get("pattern"))
     }
 )
 COMMON = [
