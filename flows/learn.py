@@ -112,10 +112,8 @@ def _rows(r: Round[Any], dropped: TableRef) -> dict[str, Any]:
     """The round's own valid rows, and those of the earlier rounds that the recipe trains on again."""
     settings, found = r.recipe.train, dict[str, ValidRows]()
     made = {ref.table: ref for ref in written(r)}
-    beside = ["base_samples"] if settings.base_samples else []
-    for table in (*dict.fromkeys(settings.reads), *beside):
-        previous = 0 if table == "sft_examples" else settings.previous_rounds
-        earlier = r.again(table, held=settings.use_held_rounds, previous=previous)
+    for table in (*dict.fromkeys(settings.reads), *settings.reads_beside):
+        earlier = r.again(table, held=settings.use_held_rounds, previous=settings.previous_of(table))
         found[table] = ValidRows(tables=(*earlier.tables, made[table]), dropped=(*earlier.dropped, dropped))
     return found
 

@@ -43,15 +43,17 @@ class Wave:
             if table in record.tables
         )
 
-    def play(self, stage: Stage, *given: Given, **named: Any) -> StageRecord:
-        """Play a stage for this wave: what is asked is asked of its policy, and valued by it."""
+    def play(self, stage: Stage, *given: Given, label: str = "", **named: Any) -> StageRecord:
+        """Play a stage for this wave: what is asked is asked of its policy, and valued by it. `label` tells two plays
+        of a stage in one wave apart."""
         r, policy = self.round, self.round.recipe.train.policy
         section = r.section(stage.__name__)
         own: dict[str, Any] = {"model": self.policy, "reference": r.weights(policy.reference), "wave": self.share}
         own |= {name: r.role(section).by(self.policy) for name in roles_of(stage)}
         own |= {"settings": policy} if section is None else {}
         mine = {name: value for name, value in own.items() if name in inspect.signature(stage).parameters}
-        return r.play(stage, *given, label=self.label, **mine | named)
+        shown = f"{self.label}.{label}" if label else self.label
+        return r.play(stage, *given, label=shown, **mine | named)
 
 
 def needs_whole_groups(solve: Solve) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from schemas.engines import AnyEngine, OpenAIEngine
 from schemas.section import Count, Pattern, Section, Share
@@ -201,17 +201,14 @@ class Validate(Section):
     """A larger share of a table's rows failing its row-level expectations fails the round."""
 
 
-class PlayedLimits(Validate):
-    """Those that a published round was played with, whatever its method."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class VoteLimits(Validate):
-    min_vote_precision: Share
-    """Lower vote precision on the probe fails the round: the labels cannot be trusted."""
+class AnswerLimits(Validate):
     max_unparsable: Share
     """A larger share of attempts without a usable answer fails the round."""
+
+
+class VoteLimits(AnswerLimits):
+    min_vote_precision: Share
+    """Lower vote precision on the probe fails the round: the labels cannot be trusted."""
 
 
 class ExampleLimits(Validate):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from flows.recipes import load_recipe
 from schemas.alarms import Alarm
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
@@ -11,7 +12,6 @@ from schemas.inputs import PROBE
 from schemas.manifest import SampledScore, Score, StageRecord
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from flows.recipes import load_recipe
 from schemas.selections import SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.train_steps import TRAIN_STEPS
@@ -89,8 +89,13 @@ def publish(rounds, texts, decision="promoted", accuracy=0.8, alarms=(), **chang
         scores["candidate"] = score(accuracy, sampled=True)
     return rounds.publish(
         decision, tables=tables, alarms=[Alarm(**alarm) for alarm in alarms], stages=keys,
+        figures={
+            "propose": {"proposed": 3 * len(texts)},
+            "vote": {"precision": score(0.5 + accuracy / 2, 80).model_dump(mode="json")},
+            "select": {"band": {"below": 0.25, "in": 0.75}},
+        },
         gate=None if failed else gate, scores={"sums": scores},
-        vote_precision=score(0.5 + accuracy / 2, 80), proposed=3 * len(texts), trained_on={"sft": len(texts)},
+        trained_on={"sft": len(texts)},
         dropped={"below_band": len(texts[::3]) - 1, "tie": 1, "surplus": 40 + number},
         tokens={"solve": 9000, "propose": 1000 * number},
         seconds={"solve": 30.0, "train": 20.0, "evaluate.base": 3.0, "evaluate.candidate": 4.0},
@@ -139,7 +144,7 @@ def _about(number, place, text):
         {"id": proposal, "wave": 0, "prompt_index": place, "shown_ids": [], "prompt": text, "text": text} | sampled,
     )
     yield QUESTIONS, {
-        "id": question, "proposal_id": proposal, "item": 0, "position": place, "text": text, "nearest_score": 0.0,
+        "id": question, "proposal_id": proposal, "item": 0, "position": place, "question": text, "nearest_score": 0.0,
         "nearest_id": None,
     }  # fmt: skip
     for sample in range(2):
@@ -151,7 +156,6 @@ def _about(number, place, text):
         yield ANSWERS, {
             "id": named(ANSWERS, sample), "attempt_id": attempt, "question_id": question, "answer": text[:2000],
             "canonical": text[:2000], "source": "hash", "valid": True, "invalid_reason": None, "answer_class": 0,
-            "reward": 1.0,
         }  # fmt: skip
     dropped, tied = place % 3 == 0, place == 3
     agreement = 0.25 if dropped else 0.75
@@ -167,8 +171,8 @@ def _about(number, place, text):
         }  # fmt: skip
         return
     yield SELECTIONS, {
-        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "text": text, "answer": text[:2000],
-        "agreement": agreement,
+        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "question": text,
+        "answer": text[:2000], "agreement": agreement,
     }  # fmt: skip
     yield SFT_EXAMPLES, {
         "id": named(SFT_EXAMPLES), "question_id": question, "attempt_id": named(ATTEMPTS, 0), "prompt": text,
