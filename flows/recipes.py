@@ -45,7 +45,8 @@ def _first_line_of(error: ValidationError, method: str) -> str:
     kinds = ("transformers", "openai", "vllm", "local", "ray")  # pydantic names the kind that it took
     key = [str(part) for part in first["loc"] if part not in kinds]
     expected = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden" and (readers := _readers(key)):
+    readers = _readers(key) if first["type"] == "extra_forbidden" else []
+    if readers and method not in readers:  # its own key, but of another kind: of another engine, say
         expected = (
             f"method = '{method}' does not read it; {', '.join(readers)} {'does' if len(readers) == 1 else 'do'}"
         )

@@ -18,6 +18,8 @@ GOOD = {
     "inputs/seeds": {"question": "1+2", "source_row": 0},
     "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
     "inputs/gold": {"question": "1+2", "prompt": "1+2=", "completion": "#3", "source_row": 0},
+    "inputs/documents": {"text": "1+2=3", "licence": None, "source_row": 0},
+    "answer_keys": {"question_id": "q", "answer": "3"},
     "inputs/benchmark_items": {
         "benchmark": "b",
         "sealed": False,
@@ -31,14 +33,14 @@ GOOD = {
         "proposal_id": "p",
         "item": 0,
         "position": 0,
-        "text": "1+2",
+        "question": "1+2",
         "nearest_score": 0.0,
         "nearest_id": None,
     },
     "attempts": {"question_id": "q", "sample": 0, "num_planned": 4, "prompt": "1+2=", "text": "#3", "num_tokens": 2}
     | {"finish_reason": "stop", "checkpoint": "c"},
     "answers": {"attempt_id": "a", "question_id": "q", "answer": "3", "canonical": "3", "source": "pattern"}
-    | {"valid": True, "invalid_reason": None, "answer_class": 0, "reward": 1.0},
+    | {"valid": True, "invalid_reason": None, "answer_class": 0},
     "verdicts": {
         "question_id": "q",
         "answer": "3",
@@ -49,7 +51,7 @@ GOOD = {
         "agreement": 0.75,
     }
     | {"agreement_valid": 0.75, "classes": [{"answer": "3", "count": 3}], "tied": False, "undecided": 0},
-    "selections": {"question_id": "q", "verdict_id": "v", "text": "1+2", "answer": "3", "agreement": 0.75},
+    "selections": {"question_id": "q", "verdict_id": "v", "question": "1+2", "answer": "3", "agreement": 0.75},
     "sft_examples": {"question_id": "q", "attempt_id": "a", "prompt": "1+2=", "completion": "#3", "agreement": 0.75},
     "preference_pairs": {"question_id": "q", "chosen_attempt_id": "a", "rejected_attempt_id": "b", "prompt": "1+2="}
     | {
@@ -60,7 +62,8 @@ GOOD = {
         "rejected_winrate": 0.4,
         "pair_winrate": 1.0,
     },
-    "advantages": {"question_id": "q", "attempt_id": "a", "prompt": "1+2=", "completion": "", "agreement": 0.75}
+    "rewards": {"row_id": "a", "judge": "vote", "reward": None},
+    "advantages": {"sample_id": "a", "group": "q", "prompt": "1+2=", "completion": ""}
     | {"reward": 1.0, "kept": True, "prompt_ids": [1, 2], "completion_ids": [3], "old_logps": [-0.5]}
     | {"reference_logps": None, "advantages": [0.5]},
 }
@@ -93,6 +96,12 @@ GOOD["evaluations"] = {"benchmark": "b", "item_id": "i", "checkpoint": "c", "gre
     "text": "#3", "answer": "3", "reference": "3", "correct": True, "num_tokens": 2, "finish_reason": "stop"
 }  # fmt: skip
 GOOD["probe_verdicts"] = GOOD["verdicts"] | {"reference": "3", "correct": True}
+GOOD["grades"] = {"attempt_id": "a", "sample": 0, "prompt": "grade it", "text": "Score: 4", "num_tokens": 3} | {
+    "finish_reason": "stop", "grade": 4.0, "checkpoint": "c", "verified": True
+}  # fmt: skip
+GOOD["persuasions"] = {**GOOD["grades"], "question_id": "p", "persuaded": True}
+del GOOD["persuasions"]["attempt_id"]
+GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "right": True, "correct": True}
 
 # (table, what is changed, the expectation that must say so)
 BREAKING = [
@@ -102,11 +111,13 @@ BREAKING = [
     ("inputs/gold", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/gold", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("inputs/gold", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
+    ("inputs/documents", {"text": ""}, "expect_column_value_lengths_to_be_between(text)"),
+    ("answer_keys", {"answer": ""}, "expect_column_value_lengths_to_be_between(answer)"),
     ("inputs/benchmark_items", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/benchmark_items", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("proposals", {"finish_reason": "tired"}, "expect_column_values_to_be_in_set(finish_reason)"),
-    ("questions", {"text": ""}, "expect_column_value_lengths_to_be_between(text)"),
-    ("questions", {"text": "text 0"}, "expect_column_values_to_be_unique(text)"),
+    ("questions", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("questions", {"question": "question 0"}, "expect_column_values_to_be_unique(question)"),
     ("questions", {"nearest_score": 1.5}, "expect_column_values_to_be_between(nearest_score)"),
     ("base_samples", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
     ("base_samples", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
@@ -115,13 +126,13 @@ BREAKING = [
     ("attempts", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("attempts", {"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
     ("answers", {"source": "guess"}, "expect_column_values_to_be_in_set(source)"),
-    ("answers", {"reward": 0.5}, "expect_column_values_to_be_in_set(reward)"),
     ("verdicts", {"agreement": 1.25}, "expect_column_values_to_be_between(agreement)"),
     ("verdicts", {"agreement_valid": -0.1}, "expect_column_values_to_be_between(agreement_valid)"),
     ("verdicts", {"num_valid": 5}, "expect_column_pair_values_a_to_be_greater_than_b(num_attempts,num_valid)"),
     ("verdicts", {"num_planned": 3}, "expect_column_pair_values_a_to_be_greater_than_b(num_planned,num_attempts)"),
     ("probe_verdicts", {"agreement": 1.25}, "expect_column_values_to_be_between(agreement)"),
     ("probe_verdicts", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
+    ("rewards", {"judge": ""}, "expect_column_value_lengths_to_be_between(judge)"),
     ("selections", {"answer": ""}, "expect_column_value_lengths_to_be_between(answer)"),
     ("selections", {"agreement": 2.0}, "expect_column_values_to_be_between(agreement)"),
     ("contamination", {"kind": "smell"}, "expect_column_values_to_be_in_set(kind)"),
@@ -150,9 +161,19 @@ BREAKING = [
         {"rejected": "#3"},
         "expect_select_column_values_to_be_unique_within_record(chosen,rejected)",
     ),
+    *(
+        (table, change, expectation)
+        for table in ("grades", "persuasions")
+        for change, expectation in (
+            ({"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+            ({"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
+            ({"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+            ({"grade": -1.0}, "expect_column_values_to_be_between(grade)"),
+        )
+    ),
+    ("probe_grades", {"reward": 1.2}, "expect_column_values_to_be_between(reward)"),
     ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
-    ("advantages", {"agreement": 1.01}, "expect_column_values_to_be_between(agreement)"),
-    ("advantages", {"reward": 0.5}, "expect_column_values_to_be_in_set(reward)"),
+    ("advantages", {"group": ""}, "expect_column_value_lengths_to_be_between(group)"),
 ]
 
 
@@ -160,7 +181,7 @@ def rows_with(table, change, count=3):
     """Good rows, the last of them changed."""
     varied = [{**GOOD[table], "id": f"row-{i}"} for i in range(count)]
     if table == "questions":
-        varied = [row | {"text": f"text {i}"} for i, row in enumerate(varied)]
+        varied = [row | {"question": f"question {i}"} for i, row in enumerate(varied)]
     return [*varied[:-1], varied[-1] | change]
 
 
@@ -202,7 +223,7 @@ def test_every_row_expectation_is_broken_by_a_row_above():
         ("preference_pairs", {}, {"min_preference_pairs": 4}),
         ("advantages", {"kept": False}, {"min_policy_rows": 3}),
         ("probe_verdicts", {"correct": False}, {"min_vote_precision": 0.7}),
-        ("answers", {"valid": False, "reward": 0.0}, {"max_unparsable": 0.3}),
+        ("answers", {"valid": False}, {"max_unparsable": 0.3}),
         ("sft_examples", {"completion": ""}, {"min_sft_examples": 0, "max_failing_rows": 0.3}),
         ("sft_examples", {"completion": ""}, {"min_sft_examples": 3}),
     ],

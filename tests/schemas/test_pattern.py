@@ -16,7 +16,7 @@ SHIPPED = sorted(
         pattern
         for path in RECIPES.glob("*.toml")
         for recipe in [tomllib.loads(path.read_text())]
-        for pattern in (recipe["propose"]["filters"].get("pattern"), recipe["judge"].get("answer_pattern"))
+        for pattern in (recipe["propose"]["filters"].get("pattern"), recipe["answers"].get("pattern"))
         if pattern
     }
 )

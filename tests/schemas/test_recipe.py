@@ -6,10 +6,12 @@ import pytest
 import tomli_w
 from pydantic import BaseModel
 
+from flows.methods import METHODS, recipe_class
 from flows.recipes import load_recipe
 from schemas import alarms, controls, gate, recipe, settings, training
 from schemas.errors import BadInput
 from schemas.section import Section
+from tests.conftest import changed
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLD = {"path": "gold.jsonl", "question": "question", "solution": "solution"}
@@ -19,6 +21,11 @@ DPO = {
 }  # fmt: skip
 RSPO = {name: value for name, value in DPO.items() if "loss" not in name} | {
     "win_rates": "pool", "regularizer": "base_samples", "weight": 0.1,
+}  # fmt: skip
+POLICY = {
+    "waves": 1, "steps": 1, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-4, "schedule": "constant",
+    "max_length": 64, "advantage": "batch", "filter": "after", "clip_low": 0.2, "clip_high": 0.2,
+    "reduction": "token",
 }  # fmt: skip
 SHIPPED = sorted((ROOT / "deployments/recipes").glob("*.toml"))
 
@@ -40,9 +47,19 @@ def test_a_guard_is_named_once(write_recipe, quickstart):
         load_recipe(write_recipe(benchmarks=benchmarks, gate__guards=[guard, guard]))
 
 
+def test_a_methods_recipe_class_and_its_function_are_in_one_file_and_bear_its_name():
+    for name, method in METHODS.items():
+        found = recipe_class(name)
+        assert method.__name__ == name
+        assert found.__name__ == "".join(map(str.capitalize, name.split("_"))) + "Recipe"
+        assert found.__module__ == method.__module__ == f"flows.methods.{name}"
+        assert set(found.trains_by) <= set(training.Train.model_fields)
+
+
 def test_every_field_of_a_recipe_is_documented():
     modules = (recipe, settings, gate, training, alarms, controls)
     found = [value for module in modules for value in vars(module).values()]
+    found += [section for name in METHODS for section in sections_of(recipe_class(name))]
     models = {m for m in found if isinstance(m, type) and issubclass(m, Section | alarms.Measured)}
     undocumented = [
         f"{model.__name__}.{name}"
@@ -54,9 +71,23 @@ def test_every_field_of_a_recipe_is_documented():
     assert sorted(set(undocumented)) == []
 
 
+def sections_of(model):
+    """A section, and every section below it."""
+    yield model
+    for field in model.model_fields.values():
+        for below in (field.annotation, *getattr(field.annotation, "__args__", ())):  # X | None, tuple[X, ...]
+            if isinstance(below, type) and issubclass(below, BaseModel):
+                yield from sections_of(below)
+
+
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
+        ({"method": "serle"}, r"method = 'serle': expected one of serl, serl_online, spin"),
+        ({"method": ["serl"]}, r"method = \['serl'\]: expected one of serl, serl_online, spin"),
+        ({"method": None}, r"method: expected one of serl, serl_online, spin"),
+        ({"pair_gold": {"pairs_per_question": 1}}, r"pair_gold: method = 'serl' does not read it; spin does"),
+        ({"chess": {"level": 1}}, r"chess: Extra inputs are not permitted"),
         ({"solve__samples": 3}, r"solve\.samples: Extra inputs are not permitted"),
         ({"solve__num_samples": "many"}, r"solve\.num_samples = 'many': Input should be a valid integer.*"),
         ({"solve__num_samples": 1}, r"solve\.num_samples = 1: Input should be greater than or equal to 2"),
@@ -89,7 +120,7 @@ def test_every_field_of_a_recipe_is_documented():
         ({"executor": {"kind": "local", "workers": 2}}, r"executor\.workers: Extra inputs are not permitted"),
         ({"executor": {"kind": "ray"}}, r"executor\.workers: Field required"),
         ({"executor": {"kind": "ray", "workers": 2, "address": "ray://a:1"}}, r"executor\.address = 'ray://a:1': .*"),
-        ({"answers__pattern": "("}, r"judge\.answer_pattern: not a regular expression: .*"),
+        ({"answers__pattern": "("}, r"answers\.pattern: not a regular expression: .*"),
         ({"propose__filters__min_words": 9}, r"propose\.filters: min_words must not exceed max_words"),
         ({"seed": 2**70}, r"seed = 1180591620717411303424: .*"),
         ({"name": "objects"}, r"recipe: name: 'objects' is the store's own folder"),
@@ -119,23 +150,25 @@ def test_every_field_of_a_recipe_is_documented():
             {"train__launch": {"processes": 2}},
             r"train: sft\.rows_at_once = 64 in each of launch\.processes = 2 must divide sft\.batch_size = 64",
         ),
-        ({"build": None}, r'recipe: build is needed with train\.methods = \["sft"\]'),
+        ({"build": None}, r"build: Field required"),
         (
             {"validation__min_policy_rows": 5},
-            r'recipe: validation\.min_policy_rows does not go with train\.methods = \["sft"\]',
+            r"validation\.min_policy_rows: method = 'serl' does not read it; serl_online does",
+        ),
+        (
+            {"train__methods": ["policy"], "train__sft": None, "train__policy": POLICY},
+            r"recipe: train\.methods: 'policy' does not go with method = 'serl', which trains by sft, dpo, .*",
         ),
         ({"train__stop": {"max_kl": 0.1}}, r"train: stop\.max_kl = .* goes with 'policy' in methods"),
         ({"controls__seeds_alone": True}, r"recipe: controls\.seeds_alone needs \[data\.gold\]"),
         (
             {"controls__random_label": True, "vote__rule": "string"},
-            r"recipe: controls\.random_label = true with judge\.rule = 'string': .*; set judge\.rule = 'classes', .*",
+            r"recipe: controls\.random_label = true with vote\.rule = 'string': .*; set vote\.rule = 'classes', .*",
         ),
         ({"build__gold_share": 0.2}, r"recipe: build\.gold_share needs \[data\.gold\]"),
-        ({"build__pairs": "gold_self"}, r"recipe: build\.pairs = 'gold_self' needs \[data\.gold\]"),
         (
-            {"data__gold": GOLD, "build__pairs": "gold_self", "train__methods": ["rspo"], "train__sft": None}
-            | {"train__rspo": RSPO, "validation__min_preference_pairs": 1},
-            r"recipe: train\.rspo\.regularizer = 'base_samples' does not go with build\.pairs = 'gold_self': .*",
+            {"solve__early_stopping": True, "vote__rule": "serl_pivot"},
+            r"recipe: solve\.early_stopping goes with vote\.rule = 'classes'",
         ),
         ({"data__gold": GOLD}, r"recipe: \[data\.gold\] is not used: set one of controls\.seeds_alone, .*"),
         (
@@ -193,14 +226,6 @@ HERE = {"kind": "transformers", "batch_rows": 8}
             r"evaluate: engine\.model: base, champion and candidate answer for themselves; .*",
         ),
         (
-            {
-                "engine": TAUGHT, "evaluate__engine": HERE, "data__gold": GOLD, "build__pairs": "gold_self",
-                "train__methods": ["dpo"], "train__sft": None, "train__dpo": DPO,
-                "validation__min_preference_pairs": 1,
-            },
-            r"recipe: engine\.model does not go with build\.pairs = 'gold_self', .*",
-        ),
-        (
             {"engine": TAUGHT, "evaluate__engine": HERE, "train__methods": ["rspo"], "train__sft": None}
             | {"train__rspo": RSPO, "validation__min_preference_pairs": 1},
             r"recipe: engine\.model does not go with regularizer = 'base_samples', which asks the base",
@@ -250,9 +275,15 @@ ONLINE = SHIPPED[[path.stem for path in SHIPPED].index("quickstart_online")]
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"build": {"solutions_per_question": 1, "pairs_per_question": 1}}, r"recipe: build does not go with .*"),
-        ({"validation.min_sft_examples": 5}, r"recipe: validation\.min_sft_examples does not go with .*"),
-        ({"validation.min_policy_rows": None}, r"recipe: validation\.min_policy_rows is needed with .*"),
+        (
+            {"build": {"solutions_per_question": 1, "pairs_per_question": 1}},
+            r"build: method = 'serl_online' does not read it; serl does",
+        ),
+        (
+            {"validation.min_sft_examples": 5},
+            r"validation\.min_sft_examples: method = 'serl_online' does not read it; serl does",
+        ),
+        ({"validation.min_policy_rows": None}, r"validation\.min_policy_rows: Field required"),
         ({"solve.early_stopping": True}, r"recipe: solve: 'policy' in train\.methods needs whole groups .*"),
         (
             {"solve.sampling": {"temperature": 0.8, "max_tokens": 9}},
@@ -263,7 +294,7 @@ ONLINE = SHIPPED[[path.stem for path in SHIPPED].index("quickstart_online")]
             r"recipe: solve: 'policy' .* presence_penalty = 0",
         ),
         ({"train.launch": {"processes": 2}}, r"train: launch does not go with 'policy': .*"),
-        ({"controls": {"random_label": True}}, r"recipe: controls do not go with .*"),
+        ({"controls": {"random_label": True}}, r"controls: method = 'serl_online' does not .*; serl does"),
         ({"engine": TAUGHT, "evaluate.engine": HERE}, r"recipe: engine\.model does not go with .*'policy'.*"),
         ({"train.use_held_rounds": True}, r"train: use_held_rounds and previous_rounds do not go with 'policy': .*"),
         ({"train.stop": {"max_drift": 1.0}}, r"train: with 'policy', stop\.max_drift is not measured, .*"),
@@ -289,6 +320,45 @@ def test_what_a_policy_gradient_would_ignore_is_an_error(tmp_path, changes, line
             table[key] = value
     path = tmp_path / "online.toml"
     path.write_text(tomli_w.dumps(recipe))
+    with pytest.raises(BadInput) as error:
+        load_recipe(path)
+    assert re.fullmatch(re.escape(f"{path}: ") + line, str(error.value)), str(error.value)
+
+
+OF_SERL = ("propose", "vote", "select", "build", "train.sft", "data.seeds", "data.probe")
+SPIN = dict.fromkeys(OF_SERL) | {
+    "method": "spin", "data.gold": GOLD, "validation": {"max_failing_rows": 0.01, "min_preference_pairs": 1},
+    "pair_gold": {"pairs_per_question": 2}, "train.methods": ["dpo"], "train.dpo": DPO,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"data.gold": None}, r"data\.gold: Field required"),
+        ({"pair_gold": None}, r"pair_gold: Field required"),
+        ({"pair_gold.pairs_per_question": 0}, r"pair_gold\.pairs_per_question = 0: .* greater than or equal to 1"),
+        ({"propose": {"target": 9}}, r"propose: method = 'spin' does not read it; serl, serl_online do"),
+        ({"data.seeds": {"path": "a"}}, r"data\.seeds: method = 'spin' does not read it; serl, serl_online do"),
+        (
+            {"validation.min_vote_precision": 0.5},
+            r"validation\.min_vote_precision: method = 'spin' does not read it; serl, serl_online do",
+        ),
+        ({"controls": {"seeds_alone": True}}, r"controls: method = 'spin' does not read it; serl does"),
+        (
+            {"train.methods": ["rspo"], "train.dpo": None, "train.rspo": RSPO},
+            r"recipe: regularizer = 'base_samples' does not go with method = 'spin': the base is not asked",
+        ),
+        (
+            {"engine": TAUGHT, "evaluate.engine": HERE},
+            r"recipe: engine\.model does not go with method = 'spin', which needs the champion's own attempts",
+        ),
+    ],
+)
+def test_spin_reads_gold_and_nothing_of_the_vote(tmp_path, quickstart, written_recipe, changes, line):
+    plain = changed(quickstart, SPIN)
+    assert load_recipe(written_recipe(tmp_path, plain, "small"))[0].method == "spin"
+    path = written_recipe(tmp_path, plain, "small", **{key.replace(".", "__"): new for key, new in changes.items()})
     with pytest.raises(BadInput) as error:
         load_recipe(path)
     assert re.fullmatch(re.escape(f"{path}: ") + line, str(error.value)), str(error.value)

@@ -6,9 +6,10 @@ import pytest
 
 from schemas.advantages import ADVANTAGES
 from schemas.attempts import ATTEMPTS
+from schemas.contamination import CONTAMINATION
 from schemas.losses import Policy
 from schemas.rewards import REWARDS
-from schemas.selections import CONTAMINATION, SELECTIONS
+from schemas.selections import SELECTIONS
 from tasks.advantage import advantage, token_advantages
 
 REINFORCE = Policy(
@@ -32,7 +33,7 @@ def play(draft, given, tiny):
                 )
                 judged.append({"id": f"w-{q}-{i}", "row_id": f"{q}-{i}", "judge": "vote", "reward": reward})
         chosen = [
-            {"id": f"s-{q}", "question_id": q, "verdict_id": f"v-{q}", "text": q, "answer": "3", "agreement": 0.5}
+            {"id": f"s-{q}", "question_id": q, "verdict_id": f"v-{q}", "question": q, "answer": "3", "agreement": 0.5}
             for q in selected
         ]
         hits = [
@@ -152,7 +153,7 @@ def rows_of(*attempts):
     """(question, reward, k1 of each token) an attempt."""
     return [
         {
-            "question_id": q,
+            "group": q,
             "reward": reward,
             "old_logps": [-1.0 for _ in kl],
             "reference_logps": [-1.0 - k for k in kl],

@@ -11,12 +11,14 @@ from schemas.inputs import PROBE, SEEDS
 from schemas.manifest import ValidRows
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
+from schemas.settings import Vote
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.alarms import alarms
 from tasks.audit.alarms import alarms_of
 from tasks.prompts import load_prompt
 from tasks.propose import propose
 from tasks.roles import Role
+from tasks.vote import vote
 
 COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),
@@ -50,13 +52,13 @@ def answer(number, sample, source="boxed"):
     return {
         "id": f"answers-{number:05}-{sample:02}", "attempt_id": f"attempts-{number:05}-{sample:02}",
         "question_id": f"q{number}", "answer": "7", "canonical": "7", "source": source, "valid": True,
-        "invalid_reason": None, "answer_class": 0, "reward": 1.0,
+        "invalid_reason": None, "answer_class": 0,
     }  # fmt: skip
 
 
 def question(number, text):
     return {
-        "id": f"q{number}", "proposal_id": "p", "item": 0, "position": number, "text": text, "nearest_score": 0.0,
+        "id": f"q{number}", "proposal_id": "p", "item": 0, "position": number, "question": text, "nearest_score": 0.0,
         "nearest_id": None,
     }  # fmt: skip
 
@@ -91,9 +93,9 @@ def play(draft, written):
 
 @pytest.fixture
 def collapsed(draft, given, recipe, tiny, tmp_path):
-    """What propose and judge write of a model that repeats one question, and whose every answer is 7."""
+    """What propose and vote write of a model that repeats one question, and whose every answer is 7."""
     proposing = dataclasses.replace(draft, stage="propose", key="1" * 32)
-    judging = dataclasses.replace(draft, stage="vote", key="2" * 32, written=set())
+    voting = dataclasses.replace(draft, stage="vote", key="2" * 32, written=set())
     seeds = given(SEEDS, [{"id": f"s{i}", "question": f"{i}+2+3+4", "source_row": i} for i in range(1, 9)])
     truths = [
         {"id": f"p{i}", "question": f"{i}+1+1+1", "reference": str(i + 3), "source_row": i} for i in range(10, 40)
@@ -113,9 +115,9 @@ def collapsed(draft, given, recipe, tiny, tmp_path):
     attempts = given(
         ATTEMPTS, [attempt(i, s, tokens=3) | {"question_id": asked[i]} for i in range(len(asked)) for s in range(8)]
     )
-    guessing = recipe.judge.model_copy(update={"answer_pattern": None})
-    judge(judging, settings=guessing, attempts=attempts, probe=probe)
-    return (seeds, probe, attempts, *proposed.values(), *judging.tables().values())
+    guessing = recipe.answers.model_copy(update={"pattern": None})
+    vote(voting, settings=Vote(), checks=guessing, attempts=attempts, probe=probe)
+    return (seeds, probe, attempts, *proposed.values(), *voting.tables().values())
 
 
 def test_a_healthy_round_raises_nothing_and_every_figure_is_kept(play):

@@ -3,6 +3,7 @@ from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.inputs import GOLD
 from schemas.manifest import ValidRows
+from schemas.rewards import REWARDS
 from schemas.selections import SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from tasks.build import build
@@ -33,17 +34,24 @@ def play(draft, given, recipe, marks, more=None, **changes):
             "canonical": "3",
             "source": "pattern",
         }
-        | {"valid": valid, "invalid_reason": None, "answer_class": 0, "reward": reward}
-        for i, (_, reward, valid) in enumerate(marks)
+        | {"valid": valid, "invalid_reason": None, "answer_class": 0}
+        for i, (_, _, valid) in enumerate(marks)
     ]
-    selection = {"id": "s", "question_id": "q", "verdict_id": "v", "text": "1+2", "answer": "3", "agreement": 0.6}
+    rewards = [
+        {"id": f"r{i}", "row_id": f"a{i}", "judge": "vote", "reward": reward}
+        for i, (_, reward, _) in enumerate(marks)
+    ]
+    selection = {"id": "s", "question_id": "q", "verdict_id": "v", "question": "1+2", "answer": "3", "agreement": 0.6}
     build(
         draft,
         settings=recipe.build.model_copy(update=changes),
-        selections=given(SELECTIONS, [selection]),
-        attempts=given(ATTEMPTS, attempts),
-        answers=given(ANSWERS, answers),
-        **(more or {}),
+        **{
+            "selections": given(SELECTIONS, [selection]),
+            "attempts": given(ATTEMPTS, attempts),
+            "rewards": given(REWARDS, rewards),
+            "answers": given(ANSWERS, answers),
+            **(more or {}),
+        },
     )
     return {name: draft.read(ref).to_pylist() for name, ref in draft.tables().items()}
 
@@ -110,6 +118,20 @@ def test_an_attempt_whose_check_timed_out_is_in_no_pair_and_neither_wins_nor_los
         assert rows[0]["chosen_winrate"] == (0.5 + 0.75 + 1) / 3
 
 
+def test_without_selections_every_question_is_built_from_and_its_rewards_are_certain(draft, given, recipe):
+    tables = play(draft, given, recipe, MARKS, {"selections": None, "reads_pairs": True}, pairs_per_question=1)
+    assert {row["agreement"] for name in ("sft_examples", "preference_pairs") for row in tables[name]} == {1.0}
+    assert sorted(row["completion"] for row in tables["sft_examples"]) == ["x", "y"]
+    alike = [("x", 1.0, True), ("y", 1.0, True)]
+    rows = play(draft, given, recipe, alike, {"selections": None, "reads_pairs": True})["dropped"]
+    assert [(row["id"], row["table"], row["reason"]) for row in rows] == [("q", "questions", "unanimous")]
+
+
+def test_without_answers_every_attempt_with_a_reward_is_built_from(draft, given, recipe):
+    tables = play(draft, given, recipe, MARKS, {"answers": None}, pairs_per_question=9)
+    assert {row["rejected"] for row in tables["preference_pairs"]} == {"n", "m", "cut"}
+
+
 def test_best_against_worst_is_one_pair(draft, given, recipe):
     rows = play(draft, given, recipe, MARKS, pairs="best_worst", pairs_per_question=1)["preference_pairs"]
     assert [(row["chosen"], row["rejected"]) for row in rows] == [("x", "n")]
@@ -121,47 +143,6 @@ def gold(given, *solutions):
         for i, text in enumerate(solutions)
     ]
     return given(GOLD, rows)
-
-
-def own_attempts(given, *texts_of):
-    """The model's own attempts at each gold row."""
-    shape = {"num_planned": 4, "num_tokens": 2, "finish_reason": "stop", "checkpoint": "c"}
-    rows = [
-        {"id": f"own-{i}-{j}", "question_id": f"gold-{i}", "sample": j, "prompt": f"{i}+1=", "text": text} | shape
-        for i, texts in enumerate(texts_of)
-        for j, text in enumerate(texts)
-    ]
-    return given(ATTEMPTS, rows)
-
-
-def test_gold_stands_against_the_models_own_attempts_but_for_copies_of_it(draft, given, recipe):
-    more = {
-        "gold": gold(given, "right", "same"),
-        "gold_attempts": own_attempts(given, ["right ", "a", "a", "b"], ["same"]),
-    }
-    rows = play(draft, given, recipe, MARKS, more, pairs="gold_self", pairs_per_question=2)["preference_pairs"]
-    assert sorted((row["chosen"], row["rejected"], row["question_id"]) for row in rows) == [
-        ("right", "a", "gold-0"),
-        ("right", "b", "gold-0"),
-    ]
-    assert {(row["prompt"], row["chosen_attempt_id"], row["chosen_winrate"]) for row in rows} == {("0+1=", None, 1.0)}
-    assert {row["rejected_attempt_id"] for row in rows} == {"own-0-1", "own-0-3"}
-
-
-def test_a_gold_row_that_the_model_repeats_is_counted_with_its_reason(draft, given, recipe):
-    figures = build(
-        draft,
-        settings=recipe.build.model_copy(update={"pairs": "gold_self"}),
-        selections=given(SELECTIONS, []),
-        attempts=given(ATTEMPTS, []),
-        answers=given(ANSWERS, []),
-        gold=gold(given, "same"),
-        gold_attempts=own_attempts(given, ["same", " same"]),
-        reads_pairs=True,
-    )
-    assert figures["without_pairs"] == {"same_text": 1}
-    (dropped,) = draft.read(draft.tables()["dropped"]).to_pylist()
-    assert (dropped["id"], dropped["table"], dropped["reason"]) == ("gold-0", "inputs/gold", "same_text")
 
 
 def test_gold_and_replayed_rows_have_their_shares_of_the_examples(draft, given, recipe):

@@ -5,13 +5,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flows.recipes import read_recipe
 from schemas.errors import BadInput, ValidationFailed
-from schemas.recipe import Recipe, SolvedRows
+from schemas.recipe import AnsweredRows, Benchmark, Documents, SolvedRows
+from schemas.settings import Contamination
 from tasks.collect import collect
 from tasks.prompts import Prompt, load_prompt
-from tasks.sources import read_sources
+from tasks.sources import Sources, read_documents, read_source, read_sources
 from tasks.store.objects import keep_checkpoint
 
+APART = Contamination()
 ROWS = [{"problem": f"{i}+1", "solution": str(i + 1)} for i in range(1, 10)]
 
 
@@ -26,7 +29,7 @@ def folder(tmp_path):
 def reading(quickstart, **files):
     names = {"seeds": "seeds.jsonl", "probe": "probe.jsonl", "bench": "bench.jsonl"} | files
     columns = {"question": "problem", "answer": "solution"}
-    return Recipe.model_validate(
+    return read_recipe(
         quickstart
         | {
             "data": {
@@ -142,7 +145,7 @@ def test_a_boxed_reference_is_unboxed_and_a_sample_is_chosen_by_hash(folder, qui
 
 def test_a_seed_that_is_in_a_benchmark_or_the_probe_never_becomes_a_few_shot(folder, quickstart, draft):
     (folder / "seeds.jsonl").write_text("\n".join(json.dumps(row) for row in [ROWS[0], ROWS[4], ROWS[7]]))
-    collect(draft, sources=read_sources(reading(quickstart), folder), ngram=None, near=None)
+    collect(draft, sources=read_sources(reading(quickstart), folder), protection=APART)
     tables = draft.tables()
     assert draft.read(tables["inputs/seeds"])["question"].to_pylist() == [ROWS[0]["problem"]]
     assert sorted(draft.read(tables["contamination"])["set_name"].to_pylist()) == ["probe", "sums"]
@@ -179,20 +182,20 @@ def test_gold_rows_carry_what_the_solver_is_asked_and_none_is_a_benchmark_or_pro
     ]  # fmt: skip
     sources = with_gold(quickstart, folder, rows)
     prompt = load_prompt("solve_sums", folder)
-    collect(draft, sources=sources, ngram=None, near=None, prompt=prompt, base=tiny)
+    collect(draft, sources=sources, protection=APART, prompt=prompt, base=tiny)
     (gold,) = draft.read(draft.tables()["inputs/gold"]).to_pylist()
     asked = {"question": "2+2+1+1", "prompt": "2+2+1+1=\n", "completion": "2+2=4\n#6", "source_row": 0}
     assert gold == asked | {"id": gold["id"]}
     assert draft.dropped() == {"contaminated_exact": 2}
     assert {row["table"] for row in draft.read(draft.tables()["dropped"]).to_pylist()} == {"inputs/gold"}
-    assert sources.gold.unusable == {"no solution": 2}
+    assert sources.data["gold"].unusable == {"no solution": 2}
 
 
 def test_gold_that_is_all_benchmark_or_probe_rows_is_one_line_and_nothing_is_written(folder, quickstart, draft, tiny):
     sources = with_gold(quickstart, folder, [ROWS[4], ROWS[7]])
-    line = r"^data\.gold: each of the 2 rows touches a benchmark or the probe$"
+    line = r"^data\.gold: each of the 2 rows touches a protected row$"
     with pytest.raises(ValidationFailed, match=line):
-        collect(draft, sources=sources, ngram=None, near=None, prompt=load_prompt("solve_sums", folder), base=tiny)
+        collect(draft, sources=sources, protection=APART, prompt=load_prompt("solve_sums", folder), base=tiny)
     assert draft.tables() == {}
 
 
@@ -204,10 +207,38 @@ def test_a_chats_gold_prompt_is_what_an_engine_would_show_the_model(folder, quic
     base = keep_checkpoint(draft.lineage.objects, folder / "chat")
     sources = with_gold(quickstart, folder, [{"problem": "2+2", "solution": "4"}])
     prompt = Prompt("chat", "{% block user %}Add {{ question }}{% endblock %}")
-    collect(draft, sources=sources, ngram=None, near=None, prompt=prompt, base=base)
+    collect(draft, sources=sources, protection=APART, prompt=prompt, base=base)
     assert draft.read(draft.tables()["inputs/gold"])["prompt"].to_pylist() == ["<user>Add 2+2:"]
 
 
 def test_without_gold_nothing_is_written_of_it(folder, quickstart, draft):
-    collect(draft, sources=read_sources(reading(quickstart), folder), ngram=None, near=None)
+    collect(draft, sources=read_sources(reading(quickstart), folder), protection=APART)
     assert "inputs/gold" not in draft.tables()
+
+
+def test_a_document_that_holds_a_benchmark_or_probe_row_is_dropped(folder, draft):
+    texts = ["Of hens.\n7+1\nand more", "a tale of two and three and four and five sacks", "4+1", "Of cats."]
+    (folder / "texts.jsonl").write_text("\n".join(json.dumps({"text": text, "terms": "CC0"}) for text in texts))
+    bench = [*ROWS[6:], {"problem": "Two and three and four and five sacks: how many?", "solution": "14"}]
+    (folder / "bench.jsonl").write_text("\n".join(map(json.dumps, bench)))
+    named = {"question": "problem", "answer": "solution"}
+    asked = Benchmark(name="sums", path="bench.jsonl", **named)
+    probe = AnsweredRows(path="probe.jsonl", **named)
+    texts = Documents(path="texts.jsonl", text="text", licence="terms")
+    sources = Sources(
+        {
+            "documents": read_documents("data.documents", texts, folder),
+            "probe": read_source("data.probe", probe, folder),
+        },
+        ((asked, read_source("benchmarks.sums", asked, folder)),),
+    )
+    collect(draft, sources=sources, protection=Contamination(ngram=6))
+    tables = {name: draft.read(ref).to_pylist() for name, ref in draft.tables().items()}
+    (kept,) = tables["inputs/documents"]
+    assert (kept["text"], kept["licence"], kept["source_row"]) == ("Of cats.", "CC0", 3)
+    reasons = {row["text"]: row["reason"] for row in tables["dropped"]}
+    assert sorted(reasons.values()) == ["contaminated_exact", "contaminated_exact", "contaminated_ngram"]
+    hits = {row["row_id"]: row["set_name"] for row in tables["contamination"]}
+    assert sorted(hits.values()) == ["probe", "sums", "sums"] and set(hits) == {
+        row["id"] for row in tables["dropped"]
+    }

@@ -23,7 +23,7 @@ def question(draft, text, position=0):
         "proposal_id": "p",
         "item": 0,
         "position": position,
-        "text": text,
+        "question": text,
     } | {
         "nearest_score": 0.0,
         "nearest_id": None,
@@ -33,7 +33,7 @@ def question(draft, text, position=0):
 @pytest.fixture
 def play(draft, given, recipe, tiny, tmp_path):
     seeds = [{"id": f"seeds-{i}", "question": f"{i}+1+2+3", "source_row": i} for i in range(1, 9)]
-    own = {"question_id": "q", "verdict_id": "v", "text": "9+8+7+6", "answer": "30", "agreement": 0.75}
+    own = {"question_id": "q", "verdict_id": "v", "question": "9+8+7+6", "answer": "30", "agreement": 0.75}
 
     def run(stage=draft, **changes):
         return propose(
@@ -54,7 +54,7 @@ def test_the_tiny_model_proposes_new_well_formed_questions_up_to_the_target(draf
     tables = draft.tables()
     rows = draft.read(tables["questions"]).to_pylist()
     assert sorted(row["position"] for row in rows) == list(range(20))
-    texts = [row["text"] for row in rows]
+    texts = [row["question"] for row in rows]
     assert len(set(texts)) == 20
     assert not set(texts) & ({f"{i}+1+2+3" for i in range(1, 9)} | {"9+8+7+6"})
     assert figures["proposed"] == 20 + sum(draft.dropped().values())
@@ -83,7 +83,7 @@ def test_novelty_looks_at_seeds_earlier_rounds_and_this_batch(draft, play, monke
     rows = [{"wave": 0, "prompt_index": 0, "shown_ids": ["a", "b"], "prompt": "1.", "text": lists, "num_tokens": 9}]
     draft.write(PROPOSALS, [row | {"id": "proposals-1", "finish_reason": "length"} for row in rows])
     play(max_waves=1)
-    assert draft.read(draft.tables()["questions"])["text"].to_pylist() == ["5+5+5+5"]
+    assert draft.read(draft.tables()["questions"])["question"].to_pylist() == ["5+5+5+5"]
     found = draft.read(draft.tables()["dropped"]).to_pylist()
     assert sorted((row["text"], row["reason"]) for row in found) == [
         ("1+1+2+3", "not_new"), ("5+5+5+5", "not_new"), ("9+8+7+6", "not_new"), ("oops", "truncated")
@@ -96,7 +96,7 @@ def test_a_question_with_its_answer_in_the_midst_is_dropped_and_one_before_its_a
     lists = " 5+4+3+2\nAnswer: 14\n**4.** 1+1+2+3 is \\boxed{7}, isn't it?\n(5) 6+4+3+2<|im_end|>"
     draft.write(PROPOSALS, [row | {"id": "proposals-1", "text": lists, "finish_reason": "stop"}])
     play(max_waves=1)
-    assert {*draft.read(draft.tables()["questions"])["text"].to_pylist()} == {"5+4+3+2", "6+4+3+2"}
+    assert {*draft.read(draft.tables()["questions"])["question"].to_pylist()} == {"5+4+3+2", "6+4+3+2"}
     assert draft.dropped() == {"answered": 1}
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from schemas.inputs import BENCHMARK_ITEMS, PROBE
 from schemas.questions import QUESTIONS
+from schemas.settings import Contamination
 from schemas.verdicts import VERDICTS
 from tasks.select import select
 
@@ -20,11 +21,14 @@ def verdict(question, votes, n=8, tied=False, answer="3"):
     }
 
 
+APART = Contamination()
+
+
 @pytest.fixture
 def play(draft, given, recipe):
-    def run(questions, verdicts, probe="zzz", benchmark="yyy", **changes):
+    def run(questions, verdicts, probe="zzz", benchmark="yyy", protection=APART, **changes):
         filled = {"proposal_id": "p", "item": 0, "nearest_score": 0.0, "nearest_id": None}
-        rows = [{"id": i, "position": n, "text": text} | filled for n, (i, text) in enumerate(questions.items())]
+        rows = [{"id": i, "position": n, "question": text} | filled for n, (i, text) in enumerate(questions.items())]
         item = {
             "id": "b1",
             "benchmark": "bench",
@@ -36,6 +40,7 @@ def play(draft, given, recipe):
         figures = select(
             draft,
             settings=recipe.select.model_copy(update={"min_agreement": 0.25, "max_agreement": 0.75} | changes),
+            protection=protection,
             questions=given(QUESTIONS, rows),
             verdicts=given(VERDICTS, verdicts),
             probe=given(PROBE, [{"id": "p1", "question": probe, "reference": "1", "source_row": 0}]),
@@ -106,8 +111,9 @@ def test_what_repeats_a_probe_or_benchmark_row_sealed_or_not_is_dropped_and_repo
     play, draft, text, against, reason
 ):
     kept, dropped, _ = play(
-        {"q": text, "clean": "5+5+5+5"}, [verdict("q", 4), verdict("clean", 4)], ngram=13, near=0.7, **against
-    )
+        {"q": text, "clean": "5+5+5+5"}, [verdict("q", 4), verdict("clean", 4)],
+        protection=Contamination(ngram=13, near=0.7), **against,
+    )  # fmt: skip
     assert kept == ["clean"]
     assert dropped[0]["reason"] == reason
     (hit,) = draft.read(draft.tables()["contamination"]).to_pylist()

@@ -14,7 +14,7 @@ SUMS = ["1+2+3+4", "9+9+9+9+9+9", "2+2+2+2", "8+7+9+6+8+7", "5+9+8+7+6", "9+8+9+
 @pytest.fixture
 def play(draft, given, recipe, tiny, tmp_path):
     questions = [
-        {"id": f"q{i}", "proposal_id": "p", "item": i, "position": i, "text": text, "nearest_score": 0.0}
+        {"id": f"q{i}", "proposal_id": "p", "item": i, "position": i, "question": text, "nearest_score": 0.0}
         for i, text in enumerate(SUMS)
     ]
     probe = [{"id": "probe", "source_row": 0, "question": "3+3+3+3", "reference": "12"}]
@@ -27,10 +27,8 @@ def play(draft, given, recipe, tiny, tmp_path):
             solver=Role(recipe.engine, load_prompt("solve_sums", tmp_path), tiny),
             questions=given(QUESTIONS, questions),
             probe=given(PROBE, probe),
-            stops_for=(
-                recipe.judge,
-                recipe.select.model_copy(update={"min_agreement": band[0], "max_agreement": band[1]}),
-            )
+            checks=recipe.answers,
+            stops_for=recipe.select.model_copy(update={"min_agreement": band[0], "max_agreement": band[1]})
             if stops
             else None,
         )

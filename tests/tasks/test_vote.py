@@ -6,6 +6,8 @@ import pytest
 
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import PROBE
+from schemas.settings import Vote
+from tasks.vote import vote
 
 
 def attempts(question, answers, **changes):
@@ -27,9 +29,10 @@ def attempts(question, answers, **changes):
 @pytest.fixture
 def play(draft, given, recipe):
     def run(rows, probe=(), **changes):
-        figures = judge(
+        figures = vote(
             draft,
-            settings=recipe.judge.model_copy(update=changes),
+            settings=Vote(rule=changes.pop("rule", "classes")),
+            checks=recipe.answers.model_copy(update=changes),
             attempts=given(ATTEMPTS, rows),
             probe=given(PROBE, [{"source_row": 0, "question": "?"} | row for row in probe]),
         )
@@ -43,7 +46,7 @@ def test_the_majority_is_the_label_and_agreeing_with_it_the_reward(play):
     _, tables = play(attempts("q", [7, 7, 7, 8]))
     (verdict,) = tables["verdicts"]
     assert (verdict["answer"], verdict["votes"], verdict["agreement"], verdict["tied"]) == ("7", 3, 0.75, False)
-    assert [row["reward"] for row in sorted(tables["answers"], key=lambda r: r["attempt_id"])] == [1, 1, 1, 0]
+    assert [row["reward"] for row in sorted(tables["rewards"], key=lambda r: r["row_id"])] == [1, 1, 1, 0]
 
 
 def test_truncated_and_unparsable_attempts_never_vote_and_both_rates_are_kept(play):
@@ -61,7 +64,7 @@ def test_truncated_and_unparsable_attempts_never_vote_and_both_rates_are_kept(pl
 def test_a_tie_gives_no_verdict_and_no_reward(play):
     _, tables = play(attempts("q", [7, 7, 8, 8]))
     assert (tables["verdicts"][0]["answer"], tables["verdicts"][0]["tied"]) == (None, True)
-    assert {row["reward"] for row in tables["answers"]} == {None}
+    assert {row["reward"] for row in tables["rewards"]} == {None}
 
 
 def test_all_different_answers_give_no_verdict(play):
@@ -80,6 +83,7 @@ def test_the_probe_only_measures_the_vote(play):
     probe = [{"id": "right", "reference": "7"}, {"id": "wrong", "reference": "8"}, {"id": "tied", "reference": "1"}]
     figures, tables = play(rows, probe)
     assert [row["question_id"] for row in tables["verdicts"]] == ["q"]
+    assert {row["row_id"] for row in tables["rewards"]} == {"q-0", "q-1"}, "no reward could train on a probe row"
     assert {row["question_id"]: row["correct"] for row in tables["probe_verdicts"]} == {
         "right": True, "wrong": False, "tied": None
     }  # fmt: skip
@@ -99,7 +103,7 @@ def test_equivalent_answers_vote_together_when_mathematics_is_asked_for(play):
     halves = attempts("q", ["\\boxed{\\frac{2}{4}}", "\\boxed{x^2+2x+1}", "\\boxed{(x+1)^2}"], text="")
     for row, text in zip(halves, ["\\boxed{9}", "\\boxed{x^2+2x+1}", "\\boxed{(x+1)^2}"], strict=True):
         row["text"] = text
-    _, tables = play(halves, equivalence="math", answer_pattern=None)
+    _, tables = play(halves, equivalence="math", pattern=None)
     assert tables["verdicts"][0]["votes"] == 2
 
 
@@ -108,8 +112,8 @@ def test_a_check_that_timed_out_gives_no_reward_rather_than_a_wrong_mark(play):
     rows[3]["text"] = "\\boxed{9^{9^{9^{9}}}}"
     for row, answer in zip(rows[:3], (7, 7, 8), strict=True):
         row["text"] = f"\\boxed{{{answer}}}"
-    figures, tables = play(rows, equivalence="math", answer_pattern=None, timeout_seconds=1)
-    assert [row["reward"] for row in sorted(tables["answers"], key=lambda r: r["attempt_id"])] == [1, 1, 0, None]
+    figures, tables = play(rows, equivalence="math", pattern=None, timeout_seconds=1)
+    assert [row["reward"] for row in sorted(tables["rewards"], key=lambda r: r["row_id"])] == [1, 1, 0, None]
     assert figures["undecided"] >= 1
 
 
@@ -119,12 +123,12 @@ def test_a_label_in_another_unit_is_right(play):
     for row, answer in zip(rows, said, strict=True):
         row["text"] = f"\\boxed{{{answer}}}"
     probe = [{"id": "p", "reference": "\\$0.50"}, {"id": "q", "reference": "60"}]
-    _, tables = play(rows, probe, equivalence="math", answer_pattern=None)
+    _, tables = play(rows, probe, equivalence="math", pattern=None)
     found = {row["question_id"]: (row["votes"], row["correct"]) for row in tables["probe_verdicts"]}
     assert found == {"p": (2, True), "q": (3, False)}, "one hour is not 60 of them"
 
 
-def test_hostile_attempts_cost_a_judge_their_timeouts_and_honest_attempts_nothing(play):
+def test_hostile_attempts_cost_a_vote_their_timeouts_and_honest_attempts_nothing(play):
     lines = (Path(__file__).parent / "answers/hostile.jsonl").read_text().splitlines()
     rows = []
     for number, line in enumerate(lines):
@@ -136,12 +140,12 @@ def test_hostile_attempts_cost_a_judge_their_timeouts_and_honest_attempts_nothin
             row["text"] = f"so \\boxed{{{answer}}}"
         rows += group
     began = time.monotonic()
-    _, tables = play(rows, equivalence="math", answer_pattern=None, timeout_seconds=0.2)
+    _, tables = play(rows, equivalence="math", pattern=None, timeout_seconds=0.2)
     assert time.monotonic() - began < len(lines) * (0.2 + 1)
     assert {(v["answer"], v["votes"]) for v in tables["verdicts"]} == {("7", 3)}
-    honest = [row["reward"] for row in tables["answers"] if not row["attempt_id"].endswith("-4")]
+    honest = [row["reward"] for row in tables["rewards"] if not row["row_id"].endswith("-4")]
     assert sorted(honest) == [0.0] * len(lines) + [1.0] * 3 * len(lines)
-    assert {r["reward"] for r in tables["answers"] if r["attempt_id"].endswith("-4")} <= {0.0, None}
+    assert {r["reward"] for r in tables["rewards"] if r["row_id"].endswith("-4")} <= {0.0, None}
 
 
 def test_random_labels_are_of_an_attempt_and_the_same_in_a_rerun(play):

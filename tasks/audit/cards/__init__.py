@@ -17,7 +17,12 @@ from tasks.figures import precisions, rows
 
 HERE = Path(__file__).parent
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
-PROTECTED = ("probe", "benchmark_items", "probe_verdicts", "evaluations")  # they hold answers that scores rest on
+PROTECTED_ROWS = {table.name for table in TABLES.values() if table.protected}
+PROTECTED = tuple(  # they hold answers that scores rest on, or say what was right
+    table.id_prefix
+    for table in TABLES.values()
+    if table.protected or any(each.tables and set(each.tables) <= PROTECTED_ROWS for each in table.parents)
+)
 ROLES = ("base", "champion", "candidate")
 
 

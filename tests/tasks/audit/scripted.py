@@ -6,6 +6,7 @@ from dataclasses import replace
 import orjson
 import tomli_w
 
+from flows.recipes import read_recipe
 from schemas.advantages import ADVANTAGES
 from schemas.attempts import ATTEMPTS
 from schemas.base_samples import BASE_SAMPLES
@@ -15,8 +16,9 @@ from schemas.expectations import contracts
 from schemas.manifest import CheckpointRef, Manifest, StageRecord
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.recipe import Recipe
+from schemas.recipe import Rows
 from schemas.reference_logps import REFERENCE_LOGPS
+from schemas.section import Section
 from schemas.train_steps import TRAIN_STEPS
 from tasks.build import build
 from tasks.collect import collect
@@ -28,6 +30,7 @@ from tasks.store.draft import Draft
 from tasks.store.lineage import make_store, open_lineage
 from tasks.store.objects import create_once, write_whole
 from tasks.validate import validate
+from tasks.vote import vote
 
 from .written import score
 
@@ -55,11 +58,13 @@ class Played:
         key = hashlib.sha256(f"{stage}{label}".encode()).hexdigest()[:32]
         return Draft(self.lineage, 1, stage, key, seed=1, label=label)
 
-    def mark(self, draft, figures, settings=None, **inputs):
+    def mark(self, draft, figures, **given):
+        settings = {name: value for name, value in given.items() if isinstance(value, Section)}
+        inputs = {name: value for name, value in given.items() if name not in settings}
         shown = f"{draft.stage}.{draft.label}" if draft.label else draft.stage
         record = StageRecord(
             stage=draft.stage, key=draft.key, played_as=shown, inputs=inputs,
-            settings={"settings": settings.model_dump(mode="json")} if settings else {}, prompts={}, code="",
+            settings={name: value.model_dump(mode="json") for name, value in settings.items()}, prompts={}, code="",
             versions={}, tables=draft.tables(), figures=figures, dropped=draft.dropped(), seconds=0, tokens=0,
         )  # fmt: skip
         create_once(self.lineage.marker(1, draft.stage, draft.key), orjson.dumps(record.model_dump(mode="json")))
@@ -70,7 +75,8 @@ class Played:
         draft = self.draft(stage.__name__)
         given = inputs | ({"settings": settings} if settings else {})
         read = {name: [ref.digest for ref in refs] for name, refs in inputs.items() if name == "tables"}
-        return self.mark(draft, stage(draft, **given), settings, **read)
+        sections = {name: value for name, value in given.items() if isinstance(value, Section)}
+        return self.mark(draft, stage(draft, **given), **sections, **read)
 
     def publish(self):
         tables = {}
@@ -92,36 +98,41 @@ class Played:
 def sources(recipe, tmp_path):
     def source(key, *questions):
         rows = tuple({"question": q, "source_row": n} for n, q in enumerate(questions))
-        return Source(key, tmp_path, rows, {}, "0" * 64)
+        return Source(key, Rows(path="", question="question"), tmp_path, rows, {}, "0" * 64)
 
     def answered(found):
         return replace(found, rows=tuple(row | {"reference": "18"} for row in found.rows))
 
     items = answered(source("benchmarks.sums", "7+7", "8+8"))
-    return Sources(
-        source("data.seeds", f"5+5 {HOSTILE}", "7+7", "6+6"), answered(source("data.probe", "9+9")),
-        ((recipe.benchmarks[0], items),),
-    )  # fmt: skip
+    data = {
+        "seeds": source("data.seeds", f"5+5 {HOSTILE}", "7+7", "6+6"),
+        "probe": answered(source("data.probe", "9+9")),
+    }
+    return Sources(data, ((recipe.benchmarks[0], items),))
 
 
 def play_script(folder, quickstart):
     """The lineage of one round, published."""
     rules = quickstart["propose"]["filters"] | {"pattern": None}
-    recipe = Recipe.model_validate(quickstart | {"propose": quickstart["propose"] | {"filters": rules, "target": 5}})
+    recipe = read_recipe(quickstart | {"propose": quickstart["propose"] | {"filters": rules, "target": 5}})
     played = Played(folder / "store", recipe)
-    given = played.play(collect, sources=sources(recipe, folder), ngram=None, near=None)
+    given = played.play(collect, sources=sources(recipe, folder), protection=recipe.contamination)
     shots = played.draft("collect").read(given["inputs/seeds"])["id"].to_pylist()
     proposed = propose(played, recipe, shots)
     solved = solve(played, proposed["questions"], given["inputs/probe"])
-    judged = played.play(judge, recipe.judge, attempts=solved["attempts"], probe=given["inputs/probe"])
+    voted = played.play(
+        vote, recipe.vote, checks=recipe.answers, attempts=solved["attempts"], probe=given["inputs/probe"]
+    )
     selected = played.play(
-        select, recipe.select, questions=proposed["questions"], verdicts=judged["verdicts"],
+        select, recipe.select, protection=recipe.contamination, questions=proposed["questions"],
+        verdicts=voted["verdicts"],
         probe=given["inputs/probe"], benchmark_items=given["inputs/benchmark_items"],
     )  # fmt: skip
     built = played.play(
-        build, recipe.build, selections=selected["selections"], attempts=solved["attempts"], answers=judged["answers"]
-    )
-    written = [*given.values(), *proposed.values(), *solved.values(), *judged.values(), *built.values()]
+        build, recipe.build, selections=selected["selections"], attempts=solved["attempts"], answers=voted["answers"],
+        rewards=voted["rewards"],
+    )  # fmt: skip
+    written = [*given.values(), *proposed.values(), *solved.values(), *voted.values(), *built.values()]
     written += selected.values()
     found = contracts((ref.table for ref in written), recipe.validation)
     played.play(validate, recipe.validation, tables=tuple(written), contracts=found)
@@ -148,12 +159,12 @@ def propose(played, recipe, shots):
     draft.write(PROPOSALS, rows)
     draft.write(QUESTIONS, admission.questions)
     draft.write(DROPPED, admission.dropped)
-    return played.mark(draft, {}, recipe.propose, model=BASE.digest)
+    return played.mark(draft, {}, settings=recipe.propose, model=BASE.digest)
 
 
 def solve(played, questions, probe):
     draft = played.draft("solve")
-    asked = [(row["id"], row["text"]) for row in draft.read(questions).to_pylist()]
+    asked = [(row["id"], row["question"]) for row in draft.read(questions).to_pylist()]
     asked += [(row["id"], row["question"]) for row in draft.read(probe).to_pylist()]
     draft.write(ATTEMPTS, [
         {"id": draft.row_id(ATTEMPTS, row_id, sample), "question_id": row_id, "sample": sample, "num_planned": 5}
@@ -168,7 +179,7 @@ def solve(played, questions, probe):
 def beside(played, selections, attempts, pairs):
     """What other ways to train would read: the base's answers, advantages, what a reference says of the pairs."""
     (first, *_), asked = played.draft("build").read(selections).to_pylist(), played.draft("build").read(attempts)
-    said = {"prompt": f"{first['text']}=\n", "text": HOSTILE, "num_tokens": 7, "finish_reason": "stop"}
+    said = {"prompt": f"{first['question']}=\n", "text": HOSTILE, "num_tokens": 7, "finish_reason": "stop"}
     draft = played.draft("ask_base")
     row_id = draft.row_id(BASE_SAMPLES, first["question_id"])
     draft.write(BASE_SAMPLES, [said | {"id": row_id, "question_id": first["question_id"], "checkpoint": BASE.digest}])
@@ -176,8 +187,8 @@ def beside(played, selections, attempts, pairs):
     draft = played.draft("advantage")
     own = [row for row in asked.to_pylist() if row["question_id"] == first["question_id"]]
     draft.write(ADVANTAGES, [
-        {"id": draft.row_id(ADVANTAGES, row["id"]), "question_id": row["question_id"], "attempt_id": row["id"]}
-        | {"prompt": row["prompt"], "completion": "#2", "agreement": first["agreement"], "reward": 1.0}
+        {"id": draft.row_id(ADVANTAGES, row["id"]), "sample_id": row["id"], "group": row["question_id"]}
+        | {"prompt": row["prompt"], "completion": "#2", "reward": 1.0}
         | {"kept": row["sample"] != 1, "prompt_ids": [1, 2], "completion_ids": [3], "old_logps": [-0.25]}
         | {"advantages": [0.125]}
         for row in own

@@ -94,7 +94,7 @@ def test_answers_read_from_prose_are_counted_over_the_attempts_that_voted():
     ]
     rows = [
         {"id": f"a{i}", "attempt_id": f"t{i}", "question_id": "q", "answer": "7", "canonical": "7", "source": source}
-        | {"valid": valid, "invalid_reason": None, "answer_class": 0, "reward": None}
+        | {"valid": valid, "invalid_reason": None, "answer_class": 0}
         for i, (source, valid) in enumerate(sources)
     ]
     assert read_from_prose_share(pa.Table.from_pylist(rows, schema=ANSWERS.schema)) == 2 / 4

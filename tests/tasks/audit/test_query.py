@@ -16,7 +16,7 @@ from tasks.store.naming import open_round
 
 def question(number, text):
     return {
-        "id": f"questions-{number}", "proposal_id": "p", "item": 0, "position": number, "text": text,
+        "id": f"questions-{number}", "proposal_id": "p", "item": 0, "position": number, "question": text,
         "nearest_score": 0.0, "nearest_id": None,
     }  # fmt: skip
 
@@ -187,7 +187,7 @@ def test_more_rows_than_anyone_reads_are_refused_before_they_fill_the_memory(rou
     rows = [question(number, "x" * 2**20) for number in range(80)]
     rounds.publish("promoted", tables={"questions": [rounds.table(QUESTIONS, rows)]})
     whole = open_round(rounds.store, "1")
-    assert len(find_rows(*whole, "questions", limit=3).rows[0]["text"]) == 2**20
+    assert len(find_rows(*whole, "questions", limit=3).rows[0]["question"]) == 2**20
     with pytest.raises(BadInput, match="more than 64 MB of rows; ask for fewer with --limit"):
         find_rows(*whole, "questions", limit=80)
 

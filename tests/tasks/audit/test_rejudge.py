@@ -18,10 +18,12 @@ from tasks.store.lineage import open_lineage
 
 HOSTILE = "\x1b[2J\u202e<script>[bold]\r\n" + "z" * 100_000
 RECIPE = """
-[judge]
-rule = "classes"
+[answers]
 equivalence = "{equivalence}"
 timeout_seconds = 2
+
+[vote]
+rule = "classes"
 
 [select]
 min_agreement = 0.5
@@ -58,8 +60,8 @@ def published(rounds):
             older(ANSWERS, "attempt_id", "answer"): answers,
             older(VERDICTS, *vote): verdicts,
             older(PROBE_VERDICTS, *vote, "correct"): probed,
-            older(QUESTIONS, "position", "text"): [
-                {"id": name, "position": n, "text": f"what is {name}?"} for n, name in enumerate(questions)
+            older(QUESTIONS, "position", "question"): [
+                {"id": name, "position": n, "question": f"what is {name}?"} for n, name in enumerate(questions)
             ],
             older(PROBE, "question", "reference"): [
                 {"id": name, "question": f"what is {name}?", "reference": "1/2"} for name in dict(probe)
@@ -120,7 +122,7 @@ def test_hostile_attempts_are_read_and_their_words_made_fit_for_a_terminal(publi
 
 def test_a_round_that_cannot_be_judged_again_is_one_line(published, rounds, tmp_path):
     lineage, m = published({"sums": (NUMBERS, ["7", "7", "7", None], "7")})
-    (lineage.round_folder(1) / "recipe.toml").write_text("[judge]\nrule = 'classes'\n")
+    (lineage.round_folder(1) / "recipe.toml").write_text("[vote]\nrule = 'classes'\n")
     lineage = open_lineage(rounds.store, "small")
     with pytest.raises(Damaged, match=r"recipe\.toml: not the file that was written"):
         rejudge(lineage, m)
@@ -133,6 +135,8 @@ def test_a_round_that_cannot_be_judged_again_is_one_line(published, rounds, tmp_
 
 
 def test_a_recipe_of_another_time_is_one_line_that_says_what_to_give(published, monkeypatch):
-    monkeypatch.setitem(globals(), "RECIPE", "[judge]\nrule = 'gone'\n[select]\n")
-    with pytest.raises(BadInput, match=r"small/1: its recipe\.toml cannot be read by this version: rule: .*--recipe"):
+    monkeypatch.setitem(globals(), "RECIPE", "[answers]\nequivalence = 'gone'\n[select]\n")
+    with pytest.raises(
+        BadInput, match=r"small/1: its recipe\.toml cannot be read by this version: equivalence: .*--recipe"
+    ):
         rejudge(*published({"sums": (NUMBERS, ["7", "7", "7", None], "7")}))

@@ -156,7 +156,6 @@ def _about(number, place, text):
         yield ANSWERS, {
             "id": named(ANSWERS, sample), "attempt_id": attempt, "question_id": question, "answer": text[:2000],
             "canonical": text[:2000], "source": "hash", "valid": True, "invalid_reason": None, "answer_class": 0,
-            "reward": 1.0,
         }  # fmt: skip
     dropped, tied = place % 3 == 0, place == 3
     agreement = 0.25 if dropped else 0.75

@@ -46,21 +46,21 @@ def rows(*references):
 def marked(tmp_path):
     def marked(found, checks=CANONICAL):
         with equality(checks, tmp_path) as compare:
-            return mark(known_answers(found, checks.answer_pattern), checks.answer_pattern, compare)
+            return mark(known_answers(found, checks.pattern), checks.pattern, compare)
 
     return marked
 
 
 def patterned(pattern):
-    return CANONICAL.model_copy(update={"answer_pattern": pattern})
+    return CANONICAL.model_copy(update={"pattern": pattern})
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_shipped_file_passes_whole_in_each_row(path, marked):
     recipe, _ = load_recipe(path)
     sources = read_sources(recipe, path.parent)
-    for source in (sources.probe, *(source for _, source in sources.benchmarks)):
-        found = marked(few(source.rows, 200), recipe.judge)
+    for source in (sources.data["probe"], *(source for _, source in sources.benchmarks)):
+        found = marked(few(source.rows, 200), recipe.answers)
         assert fault(found) == ""
         assert [found.errors for found in (tally(found, right=True), tally(found, right=False))] == [(), ()]
         assert tally(found, right=True).rows == min(200, len(source.rows))

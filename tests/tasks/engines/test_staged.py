@@ -20,7 +20,7 @@ def play(draft, given, recipe, tiny, tmp_path, settings, monkeypatch):
     """Four questions, two a shard, by the server."""
     monkeypatch.setattr(Api, "served", [served_name(tiny.digest), "teacher-7b"])
     questions = given(QUESTIONS, [
-        {"id": f"q{i}", "proposal_id": "p", "item": i, "position": i, "text": f"{i}+1", "nearest_score": 0.0}
+        {"id": f"q{i}", "proposal_id": "p", "item": i, "position": i, "question": f"{i}+1", "nearest_score": 0.0}
         for i in range(4)
     ])  # fmt: skip
 

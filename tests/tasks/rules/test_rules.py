@@ -4,7 +4,11 @@ import pytest
 
 from tasks.rules import Rule, first_refusal, replayed
 
-SETTINGS = {"min_agreement": 0.5, "max_agreement": 0.9, "ngram": None, "near": None}
+SETTINGS = {
+    "settings": {"min_agreement": 0.5, "max_agreement": 0.9},
+    "protection": {"ngram": None, "near": None},
+}
+CAPS = {"solutions_per_question": 2, "pairs_per_question": 3}
 VERDICT = {"agreement": 0.4, "num_valid": 4, "tied": False, "answer": "3"}
 
 
@@ -36,10 +40,11 @@ def test_what_the_stage_let_pass_has_passed_whatever_the_rules_say_today():
 
 
 def test_a_cap_says_how_many_there_were():
-    answers = [{"attempt_id": f"a{n}", "valid": True, "reward": float(n > 0)} for n in range(4)]
+    answers = [{"attempt_id": f"a{n}", "valid": True} for n in range(4)]
+    rewards = [{"row_id": f"a{n}", "reward": float(n > 0)} for n in range(4)]
     attempts = [{"id": f"a{n}", "text": f"{n}"} for n in range(4)]
-    rows = {"answers": answers, "attempts": attempts, "selections": [{"id": "s"}]}
-    told = list(replayed("build", {"solutions_per_question": 2, "pairs_per_question": 3}, rows, []))
+    rows = {"answers": answers, "rewards": rewards, "attempts": attempts, "selections": [{"id": "s"}]}
+    told = list(replayed("build", {"settings": CAPS}, rows, []))
     assert [(each["filter"], each["figure"], each["outcome"]) for each in told] == [
         ("solutions_per_question", 3, "capped"), ("pairs_per_question", 3, "passed"),
     ]  # fmt: skip

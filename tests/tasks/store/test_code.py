@@ -18,7 +18,7 @@ def test_a_stage_reaches_what_it_names_however_far_away_and_nothing_else():
     modules, libraries = modules_of("solve")
     assert {"tasks.solve", "tasks.engines.transformers", "tasks.engines.noise", "schemas.attempts"} <= modules
     assert {"torch", "transformers", "mpmath"} <= libraries
-    assert not modules & {"tasks.judge", "tasks.train", "schemas.verdicts", "schemas.recipe", "schemas.tables"}
+    assert not modules & {"tasks.vote", "tasks.train", "schemas.verdicts", "schemas.recipe", "schemas.tables"}
 
 
 def test_what_moves_rows_does_not_count_but_for_ids_noise_and_which_rows_are_valid():
@@ -28,7 +28,7 @@ def test_what_moves_rows_does_not_count_but_for_ids_noise_and_which_rows_are_val
 
 
 def test_a_program_that_a_stage_starts_counts_whole():
-    modules, libraries = modules_of("judge")
+    modules, libraries = modules_of("vote")
     assert "tasks.answers.verify_worker" in modules
     assert "math_verify" in libraries
 

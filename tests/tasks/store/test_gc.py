@@ -14,7 +14,7 @@ from tasks.store.records import add_record
 from tasks.store.uploads import unfinished_uploads
 
 DAY = 86400.0
-QUESTION = {"id": "q", "proposal_id": "p", "item": 0, "position": 0, "text": "1+1="} | {
+QUESTION = {"id": "q", "proposal_id": "p", "item": 0, "position": 0, "question": "1+1="} | {
     "nearest_score": 0.0,
     "nearest_id": None,
 }

@@ -26,7 +26,7 @@ def place(s3_store):
 
 
 def question(number):
-    return {"id": f"q-{number}", "proposal_id": "p", "item": 0, "position": number, "text": f"{number}+1="} | {
+    return {"id": f"q-{number}", "proposal_id": "p", "item": 0, "position": number, "question": f"{number}+1="} | {
         "nearest_score": 0.0,
         "nearest_id": None,
     }
