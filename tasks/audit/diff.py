@@ -25,8 +25,8 @@ Labels = dict[str, Vote | None]
 FLIPS, EXAMPLES = 1_000, 10
 EXAMPLE_CHARACTERS = 2_000
 MET_BY = {  # set of questions -> the table with their texts, its column, and the verdicts on them
-    "questions": ("questions", "text", "verdicts"),
-    "selections": ("selections", "text", "verdicts"),
+    "questions": ("questions", "question", "verdicts"),
+    "selections": ("selections", "question", "verdicts"),
     "probe": ("inputs/probe", "question", "probe_verdicts"),
 }
 

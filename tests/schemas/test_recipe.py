@@ -24,7 +24,8 @@ RSPO = {name: value for name, value in DPO.items() if "loss" not in name} | {
 }  # fmt: skip
 POLICY = {
     "waves": 1, "steps": 1, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-4, "schedule": "constant",
-    "max_length": 64, "advantage": "batch", "filter": "after", "clip_low": 0.2, "clip_high": 0.2, "reduction": "token",
+    "max_length": 64, "advantage": "batch", "filter": "after", "clip_low": 0.2, "clip_high": 0.2,
+    "reduction": "token",
 }  # fmt: skip
 SHIPPED = sorted((ROOT / "deployments/recipes").glob("*.toml"))
 

@@ -15,10 +15,10 @@ from schemas.settings import Vote
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 from tasks.alarms import alarms
 from tasks.audit.alarms import alarms_of
-from tasks.vote import vote
 from tasks.prompts import load_prompt
 from tasks.propose import propose
 from tasks.roles import Role
+from tasks.vote import vote
 
 COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),

@@ -13,7 +13,14 @@ def play(draft, given, recipe, tiny, tmp_path):
     def run(key, sums=SUMS, **changes):
         draft.key, draft.written = key * 32, set()
         selections = [
-            {"id": f"s{i}", "question_id": f"q{i}", "verdict_id": "v", "question": text, "answer": "1", "agreement": 0.5}
+            {
+                "id": f"s{i}",
+                "question_id": f"q{i}",
+                "verdict_id": "v",
+                "question": text,
+                "answer": "1",
+                "agreement": 0.5,
+            }
             for i, text in enumerate(sums)
         ]
         ask_base(

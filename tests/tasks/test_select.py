@@ -7,6 +7,9 @@ from schemas.verdicts import VERDICTS
 from tasks.select import select
 
 
+APART = Contamination()
+
+
 def verdict(question, votes, n=8, tied=False, answer="3"):
     found = {
         "votes": votes,
@@ -23,7 +26,7 @@ def verdict(question, votes, n=8, tied=False, answer="3"):
 
 @pytest.fixture
 def play(draft, given, recipe):
-    def run(questions, verdicts, probe="zzz", benchmark="yyy", protection=Contamination(), **changes):
+    def run(questions, verdicts, probe="zzz", benchmark="yyy", protection=APART, **changes):
         filled = {"proposal_id": "p", "item": 0, "nearest_score": 0.0, "nearest_id": None}
         rows = [{"id": i, "position": n, "question": text} | filled for n, (i, text) in enumerate(questions.items())]
         item = {

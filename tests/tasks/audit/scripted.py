@@ -22,7 +22,6 @@ from schemas.section import Section
 from schemas.train_steps import TRAIN_STEPS
 from tasks.build import build
 from tasks.collect import collect
-from tasks.vote import vote
 from tasks.propose import Admission
 from tasks.publish import publish
 from tasks.select import select
@@ -31,6 +30,7 @@ from tasks.store.draft import Draft
 from tasks.store.lineage import make_store, open_lineage
 from tasks.store.objects import create_once, write_whole
 from tasks.validate import validate
+from tasks.vote import vote
 
 from .written import score
 

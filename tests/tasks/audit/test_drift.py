@@ -64,7 +64,7 @@ def test_lengths_of_questions_drift_when_they_grow_and_not_when_they_are_only_ot
         rounds.publish("promoted", tables={"questions": [rounds.table(QUESTIONS, rows)]})
     one, two, three = (open_round(rounds.store, str(n)) for n in (1, 2, 3))
     alike, grown = drifts(one, two)[0], drifts(two, three)[0]
-    assert alike.column == grown.column == "questions.text"
+    assert alike.column == grown.column == "questions.question"
     assert alike.drift < 3 * alike.by_chance
     assert grown.drift > 20 * grown.by_chance
     assert grown.before["n"] == 600
@@ -87,7 +87,7 @@ def test_chance_is_reckoned_from_questions_not_from_their_many_attempts(rounds):
 def test_a_round_without_rows_has_no_drift_and_says_so(rounds):
     rounds.publish("failed")
     rounds.publish("promoted", tables={"questions": [rounds.table(QUESTIONS, [question(1, "a")])]})
-    drift = drift_of(rounds, "questions.text")
+    drift = drift_of(rounds, "questions.question")
     assert (drift.before, drift.drift, drift.by_chance) == (None, None, None)
     assert drift.after["n"] == 1
     assert drift_of(rounds, "dropped.reason").drift is None

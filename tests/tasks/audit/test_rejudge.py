@@ -136,5 +136,7 @@ def test_a_round_that_cannot_be_judged_again_is_one_line(published, rounds, tmp_
 
 def test_a_recipe_of_another_time_is_one_line_that_says_what_to_give(published, monkeypatch):
     monkeypatch.setitem(globals(), "RECIPE", "[answers]\nequivalence = 'gone'\n[select]\n")
-    with pytest.raises(BadInput, match=r"small/1: its recipe\.toml cannot be read by this version: equivalence: .*--recipe"):
+    with pytest.raises(
+        BadInput, match=r"small/1: its recipe\.toml cannot be read by this version: equivalence: .*--recipe"
+    ):
         rejudge(*published({"sums": (NUMBERS, ["7", "7", "7", None], "7")}))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from flows.recipes import load_recipe
 from schemas.alarms import Alarm
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
@@ -11,7 +12,6 @@ from schemas.inputs import PROBE
 from schemas.manifest import SampledScore, Score, StageRecord
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from flows.recipes import load_recipe
 from schemas.selections import SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.train_steps import TRAIN_STEPS
@@ -166,8 +166,8 @@ def _about(number, place, text):
         }  # fmt: skip
         return
     yield SELECTIONS, {
-        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "question": text, "answer": text[:2000],
-        "agreement": agreement,
+        "id": named(SELECTIONS), "question_id": question, "verdict_id": verdict, "question": text,
+        "answer": text[:2000], "agreement": agreement,
     }  # fmt: skip
     yield SFT_EXAMPLES, {
         "id": named(SFT_EXAMPLES), "question_id": question, "attempt_id": named(ATTEMPTS, 0), "prompt": text,
