@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from flows.console import FIGURES, worded
+from flows.console import in_words, worded
 from schemas.manifest import Manifest
 from tasks.audit.markdown import as_markdown
 from tasks.store.lineage import Lineage
@@ -56,16 +56,14 @@ def show_markdown(key: str, text: str, description: str) -> None:
 
 def _rounds_table(manifests: Sequence[Manifest]) -> str:
     """A row each. Figures and decisions only: no text that a model could have written."""
-    return orjson.dumps(
-        [
-            {"round": f"{m.recipe}/{m.round}"} | {label: str(figure(m)) for label, figure in FIGURES.items()}
-            for m in reversed(manifests[-SHOWN_ROUNDS:])
-        ]
-    ).decode()
+    shown = {f"{m.recipe}/{m.round}": in_words(m) for m in reversed(manifests[-SHOWN_ROUNDS:])}
+    labels = dict.fromkeys(label for found in shown.values() for label in found)
+    rows = [{"round": name} | {label: found.get(label, "-") for label in labels} for name, found in shown.items()]
+    return orjson.dumps(rows).decode()
 
 
 def _decision(name: str, manifest: Manifest) -> str:
-    figures = [f"| {label} | {as_markdown(str(figure(manifest)))} |" for label, figure in FIGURES.items()]
+    figures = [f"| {as_markdown(label)} | {as_markdown(text)} |" for label, text in in_words(manifest).items()]
     head = [f"# {as_markdown(name)}: {manifest.decision}", "", as_markdown(manifest.reason), ""]
     alarms = [f"- {as_markdown(worded(alarm))}" for alarm in manifest.alarms]
     return "\n".join([*head, *alarms, "", "| figure | value |", "|---|---|", *figures])

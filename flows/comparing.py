@@ -14,6 +14,7 @@ from schemas.gate import Comparison, Gate
 from schemas.inputs import BENCHMARK_ITEMS
 from schemas.manifest import CheckpointRef, Manifest, Score
 from schemas.recipe import AnsweredRows, Recipe
+from schemas.settings import Evaluate
 from tasks.answers.equality import equality
 from tasks.audit.comparison import Marks, compared, marks_of
 from tasks.audit.scores import majorities, score
@@ -61,6 +62,8 @@ def compare_on(store: str, a: str, b: str, path: Path, columns: tuple[str, str],
     asked = AnsweredRows(path=str(path), question=columns[0], answer=columns[1])
     source = read_source("--on", asked, Path.cwd(), _sealed_questions(before) | _sealed_questions(after))
     recipe, prompt = _as_played(after)
+    if not isinstance(recipe.evaluate, Evaluate):
+        raise BadInput(f"{b}: method = '{recipe.method}' answers no questions: there is no file to compare it on")
     refuse_if_the_checker_errs(source, asked, recipe.answers)
     items = [row | {"id": str(n), "benchmark": path.stem} for n, row in enumerate(source.rows)]
     try:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -23,6 +23,7 @@ from rich.text import Text
 from schemas.alarms import Alarm
 from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, Score, StageRecord
+from tasks.figures import headlines, line, lines, measured, words
 
 NAME = 25  # width of a stage as it is played: evaluate.sealed.candidate
 LABEL, COLUMN = 22, 26  # widths in the table of rounds
@@ -88,15 +89,14 @@ class Console:
 
     def played(self, shown: str, record: StageRecord, why: list[str]) -> None:
         """`why`: where the stage was resumed, or which part of its key changed."""
-        words = [
-            f"{ref.rows:,} {name.rsplit('/', 1)[-1]}" for name, ref in record.tables.items() if name != "dropped"
-        ]
+        told = [f"{ref.rows:,} {name.rsplit('/', 1)[-1]}" for name, ref in record.tables.items() if name != "dropped"]
         if record.dropped:
-            words.append(f"{sum(record.dropped.values()):,} dropped")
+            told.append(f"{sum(record.dropped.values()):,} dropped")
         if record.tokens:
-            words.append(f"{record.tokens:,} tokens ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
+            told.append(f"{record.tokens:,} tokens ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
+        told += [f"{words(name)}: {line([value])}" for name, value in list(measured(record).items())[:1]]
         after = f"  ({'; '.join(why)})" if why else ""
-        self.note(f"  {shown:<{NAME}} {record.seconds:6.1f} s  {', '.join(words)}{after}")
+        self.note(f"  {shown:<{NAME}} {record.seconds:6.1f} s  {', '.join(told)}{after}")
         self._alarms(record)
 
     def _alarms(self, record: StageRecord) -> None:
@@ -115,6 +115,8 @@ class Console:
                 table.add_column(f"{m.recipe}/{m.round}", justify="right", width=COLUMN - 2, overflow="ellipsis")
             for label, figure in FIGURES.items():
                 table.add_row(label, *(figure(m) for m in shown))
+            for label, found in _headlines(shown):
+                table.add_row(label, *found)
             for arm, label in CONTROLS.items():
                 if any(_score(m, arm) for m in shown):
                     table.add_row(f"  {label}", *(_scored(_score(m, arm)) for m in shown))
@@ -156,15 +158,28 @@ FIGURES: dict[str, Callable[[Manifest], str | Text]] = {
     "alarms": _alarms_by_level,
     "accuracy before": lambda m: _scored(_score(m, "champion")),
     "accuracy after": lambda m: _scored(_score(m, "candidate")),
-    "proposed": lambda m: f"{m.proposed:,}",
-    "kept": lambda m: f"{sum(ref.rows for ref in m.tables.get('questions', [])):,}",
-    "in the band": lambda m: f"{m.band.get('in', 0):.0%}",
-    "vote precision": lambda m: _scored(m.vote_precision),
     "rows trained on": lambda m: f"{sum(m.trained_on.values()):,}",
     "tokens": lambda m: f"{sum(m.tokens.values()):,}",
     "seconds": lambda m: f"{sum(m.seconds.values()):.0f}",
     "dropped": lambda m: f"{sum(m.dropped.values()):,}",
 }
+
+
+def in_words(m: Manifest) -> dict[str, str]:
+    """What a round comes to, a line a figure."""
+    always = {label: str(figure(m)) for label, figure in FIGURES.items()}
+    return always | {label: line(values) for label, values in headlines(m).items()}
+
+
+def _headlines(manifests: Sequence[Manifest]) -> Iterator[tuple[str, list[str]]]:
+    """What stages measured, a line a figure, with each round's; of figures by name, a line a name below it."""
+    every = [headlines(m) for m in manifests]
+    for label in dict.fromkeys(label for found in every for label in found):
+        written = [lines(found.get(label, ())) for found in every]
+        yield label, [found.get("", "" if found else "-") for found in written]
+        for name in dict.fromkeys(name for found in written for name in found if name):
+            yield f"  {name}", [found.get(name, "-") for found in written]
+
 
 CONSOLE: ContextVar[Console | None] = ContextVar("console", default=None)
 
@@ -186,11 +201,9 @@ def as_json(m: Manifest, path: str) -> dict[str, Any]:
         "decision": m.decision,
         "reason": m.reason,
         "rows": {table: sum(ref.rows for ref in refs) for table, refs in m.tables.items()},
-        "proposed": m.proposed,
+        "figures": m.figures,
         "trained_on": m.trained_on,
         "dropped": m.dropped,
-        "band": m.band,
-        "vote_precision": m.vote_precision.accuracy if m.vote_precision else None,
         "scores": {
             benchmark: {role: score.model_dump(mode="json") for role, score in roles.items()}
             for benchmark, roles in m.scores.items()

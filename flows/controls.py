@@ -20,7 +20,7 @@ Place = tuple[str, str]
 """Of a table: its folder and its name."""
 
 
-def play_controls(r: Round[Any], evaluated: Callable[[Round[Any], str, CheckpointRef], TableRef]) -> None:
+def play_controls(r: Round[Any], evaluated: Callable[[Round[Any], str, CheckpointRef], StageRecord]) -> None:
     """The controls that the recipe asks for, once the round is decided. One that cannot be trained, for want of rows
     or of memory, has no score: the round is published all the same, and says why."""
     asked = r.section("controls") or Controls()
@@ -40,7 +40,7 @@ def _scored(r: Round[Any], arm: str, play_arm: Callable[[], None]) -> None:
             del r.records[shown]  # the best of fewer checkpoints would be another figure
 
 
-def _seeds_alone(r: Round[Any], evaluated: Callable[[Round[Any], str, CheckpointRef], TableRef]) -> None:
+def _seeds_alone(r: Round[Any], evaluated: Callable[[Round[Any], str, CheckpointRef], StageRecord]) -> None:
     """The gold rows, at four points on the way: the best of them counts, which favours the control."""
     validated = r.records["validate"].tables["dropped"]
     trained = r.play(
@@ -64,7 +64,7 @@ def _on_gold(settings: Train) -> Train:
     return Train(methods=("sft",), sft=sft, **kept)
 
 
-def _random_label(r: Round[Any], evaluated: Callable[[Round[Any], str, CheckpointRef], TableRef]) -> None:
+def _random_label(r: Round[Any], evaluated: Callable[[Round[Any], str, CheckpointRef], StageRecord]) -> None:
     """The round once more, from its attempts on, with another judge, on its own rows alone: those of earlier rounds
     have labels of the vote. Its suites drop rows and stop nothing: that its labels are bad is what it is for."""
     guessing = {"settings": r.recipe.vote.model_copy(update={"rule": "random"})}

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from flows.plan import Planned
 from flows.preflight import Plan
 from flows.recipes import read_recipe
-from schemas.errors import BadInput
+from flows.sized import works
 from schemas.manifest import Manifest
-from schemas.recipe import Recipe
-from tasks.estimate.bounds import bounds
 from tasks.estimate.forecast import Played, StageCost, forecast, played
 from tasks.publish import device_name
 from tasks.store.lineage import Lineage
@@ -55,10 +53,9 @@ def estimate(plan: Plan, lineage: Lineage, planned: list[Planned]) -> Estimate:
     trained = sum(lora.rank * sum(shape) for shape in shapes if len(shape) == 2) if lora else parameters
     weights = sum(path.stat().st_size for path in plan.model.glob("*.safetensors"))
     sound = [m for m in lineage.manifests if m.decision in ("promoted", "held")]
-    recipes = {m.round: recipe for m in sound[-ROUNDS - 1 :] if (recipe := _recipe_of(lineage, m))}
-    rounds = [played(lineage, m, recipes[m.round], plan.sources, weights) for m in sound if m.round in recipes]
+    rounds = [one for m in sound[-ROUNDS - 1 :] if (one := _played(plan, lineage, m, weights))]
     stages = [_stage(stage, on_base=lineage.champion_round is None) for stage in planned]
-    most = bounds(plan.recipe, plan.sources, weights, [stage.stage for stage in planned])
+    most = works(plan, plan.recipe, lineage, weights)
     device = rounds[-1].device if rounds else device_name()
     return Estimate(
         next_round=f"{lineage.recipe}/{lineage.next_round}",
@@ -75,11 +72,12 @@ def estimate(plan: Plan, lineage: Lineage, planned: list[Planned]) -> Estimate:
     )
 
 
-def _recipe_of(lineage: Lineage, m: Manifest) -> Recipe | None:
-    """None for one that this version cannot read."""
+def _played(plan: Plan, lineage: Lineage, m: Manifest, weights: int) -> Played | None:
+    """What a round took; None for one whose recipe this version cannot read, or whose prompts are gone."""
     try:
-        return read_recipe(tomllib.loads((lineage.document(m.round, "recipe.toml") or b"").decode()))
-    except (ValueError, BadInput):
+        recipe = read_recipe(tomllib.loads((lineage.document(m.round, "recipe.toml") or b"").decode()))
+        return played(lineage, m, works(plan, recipe, lineage, weights), weights)
+    except ValueError:  # BadInput is one
         return None
 
 
@@ -92,7 +90,7 @@ def _stage(planned: Planned, on_base: bool) -> StageCost:
 def _errors(last: Played, before: list[Played]) -> dict[str, Error]:
     """Sums over the stages that could be foreseen."""
     as_planned = [StageCost(cost.stage, reused=cost.reused) for cost in last.costs.values()]
-    foreseen = {s.stage: s for s in forecast(as_planned, last.bounds, before) if s.seconds is not None}
+    foreseen = {s.stage: s for s in forecast(as_planned, last.works, before) if s.seconds is not None}
     errors = {}
     for name in ("tokens", "trained_tokens", "seconds", "storage_bytes"):
         told = sum(getattr(stage, name) for stage in foreseen.values())

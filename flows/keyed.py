@@ -132,11 +132,15 @@ def _device(inputs: dict[str, Any], executor: Executor) -> str:
 
 
 def _with_parts_of_the_role(inputs: dict[str, Any]) -> dict[str, Any]:
-    """A stage's role as its engine, prompt and weights."""
+    """A stage's role as its engine, prompt and weights; of several, each part by the role's name."""
     found: dict[str, Any] = {}
+    several = sum(isinstance(value, Role) for value in inputs.values()) > 1
     for name, value in inputs.items():
-        is_role = isinstance(value, Role)
-        found |= {"engine": value.engine, "prompt": value.prompt, "model": value.model} if is_role else {name: value}
+        if isinstance(value, Role):
+            by = f"{name}_" if several else ""
+            found |= {f"{by}engine": value.engine, f"{by}prompt": value.prompt, f"{by}model": value.model}
+        else:
+            found[name] = value
     return found
 
 

@@ -1,7 +1,7 @@
 """How a round ends, whatever the method: what was written is validated, the alarms look, base and champion answer the
 benchmarks, a candidate is trained, and the gate decides. `learn` trains once; flows/learn_online.py in waves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from flows.controls import play_controls
@@ -19,6 +19,9 @@ from tasks.roles import Role
 from tasks.train import train
 from tasks.validate import stop_if_invalid, validate
 
+Answering = Callable[[Round[Any], str, CheckpointRef, str], StageRecord]
+"""Has a checkpoint answer the benchmarks (round, label, checkpoint, a sealed one or ""): writes `evaluations`."""
+
 
 class Standing(NamedTuple):
     """Evaluations before a round's training."""
@@ -33,13 +36,13 @@ def learn(r: Round[Any], rows: StageRecord) -> None:
     validated = checked(r, written(r))
     watched(r, [ref for shown, made in r.records.items() if "." not in shown for ref in made.tables.values()])
     stop_if_invalid(validated.figures)
-    stood = standing(r)
+    stood = standing(r, answers_of)
     trained = r.play(
         train, settings=settings.of_round(r.number), model=r.champion,
         base=r.weights("base" if "base" in settings.references else None), **_rows(r, validated.tables["dropped"]),
     )  # fmt: skip
-    promote(r, [trained], stood)
-    play_controls(r, _answers)
+    promote(r, [trained], stood, answers_of)
+    play_controls(r, answers_of)
 
 
 def written(r: Round[Any]) -> list[TableRef]:
@@ -67,18 +70,19 @@ def watched(r: Round[Any], tables: Sequence[TableRef]) -> StageRecord:
     return r.play(alarms, settings=rules, watches=watches, tables=tuple(tables), earlier=r.measured(names))
 
 
-def standing(r: Round[Any]) -> Standing:
+def standing(r: Round[Any], answers: Answering) -> Standing:
     """Base and champion on the benchmarks; before training, while an engine that has them is open."""
-    return Standing(_answers(r, "base", r.base), _answers(r, "champion", r.champion))
+    stood = answers(r, "base", r.base, ""), answers(r, "champion", r.champion, "")
+    return Standing(*(record.tables["evaluations"] for record in stood))
 
 
-def promote(r: Round[Any], trained: Sequence[StageRecord], stood: Standing) -> None:
+def promote(r: Round[Any], trained: Sequence[StageRecord], stood: Standing, answers: Answering) -> None:
     """The candidate on the benchmarks, the gate, and the sealed benchmark if all else is in favour.
 
     `trained`: the round's trainings, the last of which made the candidate.
     """
     candidate = CheckpointRef(digest=trained[-1].figures["checkpoint"])
-    after = _answers(r, "candidate", candidate)
+    after = answers(r, "candidate", candidate, "").tables["evaluations"]
     logged = [ref for record in trained for ref in record.tables.values()]
     scored = checked(r, (*logged, *stood, after), "scores")
     stop_if_invalid(scored.figures)
@@ -88,11 +92,14 @@ def promote(r: Round[Any], trained: Sequence[StageRecord], stood: Standing) -> N
         probe_verdicts=tuple(of_the_probe(written(r))),
     ).figures  # fmt: skip
     if r.recipe.gate.sealed and (decided["decision"] == "promoted" or decided["awaiting_approval"]):
-        _confirm(r, candidate, decided, r.recipe.gate.sealed)
+        _confirm(r, candidate, decided, r.recipe.gate.sealed, answers)
 
 
-def _confirm(r: Round[Any], candidate: CheckpointRef, decided: dict[str, Any], sealed: str) -> None:
-    before, after = _answers(r, "champion", r.champion, sealed), _answers(r, "candidate", candidate, sealed)
+def _confirm(
+    r: Round[Any], candidate: CheckpointRef, decided: dict[str, Any], sealed: str, answers: Answering
+) -> None:
+    asked = answers(r, "sealed.champion", r.champion, sealed), answers(r, "sealed.candidate", candidate, sealed)
+    before, after = (record.tables["evaluations"] for record in asked)
     scored = checked(r, (before, after), "sealed")
     stop_if_invalid(scored.figures)
     r.play(
@@ -105,10 +112,8 @@ def _rows(r: Round[Any], dropped: TableRef) -> dict[str, Any]:
     """The round's own valid rows, and those of the earlier rounds that the recipe trains on again."""
     settings, found = r.recipe.train, dict[str, ValidRows]()
     made = {ref.table: ref for ref in written(r)}
-    beside = ["base_samples"] if settings.base_samples else []
-    for table in (*dict.fromkeys(settings.reads), *beside):
-        previous = 0 if table == "sft_examples" else settings.previous_rounds
-        earlier = r.again(table, held=settings.use_held_rounds, previous=previous)
+    for table in (*dict.fromkeys(settings.reads), *settings.reads_beside):
+        earlier = r.again(table, held=settings.use_held_rounds, previous=settings.previous_of(table))
         found[table] = ValidRows(tables=(*earlier.tables, made[table]), dropped=(*earlier.dropped, dropped))
     return found
 
@@ -117,9 +122,8 @@ def _valid(ref: TableRef, validated: StageRecord) -> ValidRows:
     return ValidRows(tables=(ref,), dropped=(validated.tables["dropped"],))
 
 
-def _answers(r: Round[Any], role: str, checkpoint: CheckpointRef, sealed: str = "") -> TableRef:
+def answers_of(r: Round[Any], label: str, checkpoint: CheckpointRef, sealed: str = "") -> StageRecord:
+    """Its completions, read and held against the references."""
     recipe = r.recipe
     solver = Role(recipe.evaluation_engine, r.prompt(recipe.evaluate.prompt), checkpoint)
-    return r.play(
-        evaluate, r.brought, label=f"sealed.{role}" if sealed else role, solver=solver, sealed=sealed,
-    ).tables["evaluations"]  # fmt: skip
+    return r.play(evaluate, r.brought, label=label, solver=solver, sealed=sealed)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.bound import Given, roles_of
-from flows.learn import checked, of_the_probe, promote, standing, watched, written
+from flows.learn import Answering, answers_of, checked, of_the_probe, promote, standing, watched, written
 from flows.round import Round, Stage
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
-from schemas.settings import Solve
+from schemas.settings import Sampling, Solve
 from tasks.train import train
 from tasks.validate import stop_if_invalid
 
@@ -34,39 +34,56 @@ class Wave:
     def share(self) -> tuple[int, int]:
         return self.number, self.of
 
-    def play(self, stage: Stage, *given: Given, **named: Any) -> StageRecord:
-        """Play a stage for this wave: what is asked is asked of its policy, and valued by it."""
+    def earlier(self, table: str) -> tuple[TableRef, ...]:
+        """What the round's waves before wrote of a table, in their order."""
+        return tuple(
+            record.tables[table]
+            for shown, record in self.round.records.items()
+            if shown.partition(".")[2].startswith("wave-") and not shown.endswith(f".{self.label}")
+            if table in record.tables
+        )
+
+    def play(self, stage: Stage, *given: Given, label: str = "", **named: Any) -> StageRecord:
+        """Play a stage for this wave: what is asked is asked of its policy, and valued by it. `label` tells two plays
+        of a stage in one wave apart."""
         r, policy = self.round, self.round.recipe.train.policy
         section = r.section(stage.__name__)
         own: dict[str, Any] = {"model": self.policy, "reference": r.weights(policy.reference), "wave": self.share}
         own |= {name: r.role(section).by(self.policy) for name in roles_of(stage)}
         own |= {"settings": policy} if section is None else {}
         mine = {name: value for name, value in own.items() if name in inspect.signature(stage).parameters}
-        return r.play(stage, *given, label=self.label, **mine | named)
+        shown = f"{self.label}.{label}" if label else self.label
+        return r.play(stage, *given, label=shown, **mine | named)
 
 
 def needs_whole_groups(solve: Solve) -> None:
     """Raises ValueError for attempts that are not the policy's own, as it is: their ratio to it would not be 1."""
-    sampling = solve.sampling
-    changes = (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty)
-    if solve.early_stopping or changes != (1, 1, 0, 0):
+    if solve.early_stopping or not samples_as_it_is(solve.sampling):
         raise ValueError(
             "solve: 'policy' in train.methods needs whole groups from the policy as it is: early_stopping = "
             "false, temperature = 1, top_p = 1, top_k = 0, presence_penalty = 0"
         )
 
 
-def learn_online(r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequence[StageRecord]]) -> None:
+def samples_as_it_is(sampling: Sampling) -> bool:
+    """Whether what is sampled is the policy's own."""
+    return (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty) == (1, 1, 0, 0)
+
+
+def learn_online(
+    r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequence[StageRecord]], answers: Answering = answers_of
+) -> None:
     """Train on what each wave wrote, then decide about the last policy. Waves end early where validation fails or the
     recipe's [train.stop] ends training.
 
-    `play_wave`: plays a wave's stages; the records of those whose rows are trained on.
+    `play_wave`: plays a wave's stages; the records of those whose rows are trained on. `answers`: how
+    a checkpoint answers the benchmarks.
     """
     settings = r.recipe.train.policy
     assert settings is not None, "the recipe's class has looked"
     before = written(r)
     asked = [ref for ref in before if ref not in r.brought.tables.values()]
-    stood = standing(r)
+    stood = standing(r, answers)
     waves, probed, trainings = list[TableRef](), list[TableRef](), list[StageRecord]()
     policy, left = r.champion, dict[str, Any]()
     for number in range(1, settings.waves + 1):
@@ -87,7 +104,7 @@ def learn_online(r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequen
             break
     watched(r, [*before, *waves])
     stop_if_invalid(validated.figures)
-    promote(r, trainings, stood)
+    promote(r, trainings, stood, answers)
 
 
 def _trained(

@@ -1,5 +1,6 @@
 """What a run would do next, and why: the method played on keys alone. Nothing is written, no weights are loaded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -46,10 +47,10 @@ class Planner:
         self, round: Round[Any], stage: Stage, shown: str, beside: Work | None, inputs: dict[str, Any]
     ) -> StageRecord:
         made_of = keyed(round, stage, inputs)
-        awaited = sorted({name for value in made_of.inputs.values() for name in _awaited_stages(value)})
-        if awaited:
-            self.planned.append(Planned(shown, "running", f"after {', '.join(awaited)}"))
-            return _to_come(shown, made_of, stage)
+        before = sorted({name for value in made_of.inputs.values() for name in _awaited_stages(value)})
+        if before:
+            self.planned.append(Planned(shown, "running", f"after {', '.join(before)}"))
+            return awaited(shown, stage, made_of.key)
         if found := whole(round, made_of):
             number, record = found
             origin = record.reused_from or (f"{round.recipe.name}/{number}" if number != round.number else "")
@@ -60,7 +61,7 @@ class Planner:
         else:
             self.planned.append(_to_play(round, shown, made_of))
         self.to_come.setdefault(made_of.key, shown)
-        return _to_come(shown, made_of, stage)
+        return awaited(shown, stage, made_of.key)
 
 
 def next_round(plan: Plan, lineage: Lineage, player: Player) -> Round[Any]:
@@ -109,13 +110,13 @@ def _to_play(round: Round[Any], shown: str, stage: Keyed) -> Planned:
     return Planned(shown, "running", "not in the store")
 
 
-def _to_come(shown: str, keyed_stage: Keyed, stage: Stage) -> StageRecord:
-    """What it will have written, by a name instead of a digest."""
+def awaited(shown: str, stage: Stage, key: str, rows: Mapping[str, int] | None = None) -> StageRecord:
+    """What a stage will have written, by a name instead of a digest. `rows`: of each table, if counted."""
     return StageRecord.model_construct(
-        stage=keyed_stage.name,
-        key=keyed_stage.key,
+        stage=stage.__name__,
+        key=key,
         tables={
-            name: TableRef(table=name, path=shown, rows=0, digest=AWAITED + shown, files={})
+            name: TableRef(table=name, path=shown, rows=(rows or {}).get(name, 0), digest=AWAITED + shown, files={})
             for name in getattr(stage, "writes", ())
         },
         figures=_Awaited(shown),

@@ -12,6 +12,7 @@ from schemas.alarms import Measured
 from schemas.engines import OpenAIEngine
 from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef, Teacher, ValidRows
 from schemas.recipe import Recipe
+from schemas.settings import Solve
 from tasks.collect import collect
 from tasks.prompts import Prompt, load_prompt
 from tasks.roles import Role
@@ -52,9 +53,12 @@ class Round(Generic[R]):
         """The rows that the user brought, as they are when the round begins."""
         solved = self.sources.solved
         return self.play(
-            collect, sources=self.sources, prompt=self.prompt(self.section("solve").prompt) if solved else None,
+            collect, sources=self.sources, prompt=self._solvers_prompt() if solved else None,
             base=self.base if solved else None,
         )  # fmt: skip
+
+    def _solvers_prompt(self) -> Prompt:
+        return next(self.prompt(section.prompt) for _, section in self.recipe if isinstance(section, Solve))
 
     def section(self, stage: str) -> Any:
         """The recipe's section of a stage; None for one that the method's recipe has not."""

@@ -18,7 +18,7 @@ class AlarmRule(Section):
 
 
 class Alarms(Section):
-    """Each is raised by a figure above its threshold; the three marked so, below it. Figures are shares, measured in
+    """Each is raised by a figure above its threshold; those marked so, below it. Figures are shares, measured in
     every round whatever the level. What is left out, of an alarm too, is the default."""
 
     vote_precision: AlarmRule = AlarmRule(threshold=0.5, level="warning")
@@ -26,6 +26,11 @@ class Alarms(Section):
     reward_hacking: AlarmRule = AlarmRule(threshold=0.0, level="hold")
     """Greatest fall of vote precision since an earlier round whose reward was lower: the lower end of its 95%
     interval, over all such rounds together."""
+    judge_precision: AlarmRule = AlarmRule(threshold=0.5, level="warning")
+    """Below: the upper end of the 95% interval of how often a rubric judge is right about attempts at the probe."""
+    judge_persuaded: AlarmRule = AlarmRule(threshold=0.5, level="warning")
+    """Share of the answers that only try to persuade a rubric judge which it gives a half or more: the lower end of
+    its 95% interval."""
     unanimous: AlarmRule = AlarmRule(threshold=0.9, level="warning")
     """Share of the questions whose attempts all agree: they teach little that the model does not do already."""
     answer_entropy: AlarmRule = AlarmRule(threshold=0.05, level="warning")

@@ -22,4 +22,5 @@ ATTEMPTS = table(
     ENDED,
     column("checkpoint", pa.string(), "digest of the weights that answered; MODEL@REVISION of a teacher"),
     VERIFIED,
+    watched=("num_tokens",),
 )

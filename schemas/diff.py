@@ -69,7 +69,7 @@ class PromptChange(Record):
 
 class ScoreChange(Record):
     name: str
-    """Benchmark and role (`sums candidate`), or `vote precision`."""
+    """Benchmark and role (`sums candidate`), or stage and figure (`vote precision`)."""
     before: Score | None
     after: Score | None
 
@@ -85,8 +85,10 @@ class Diff(Record):
     """Table -> rows."""
     dropped: list[Change]
     """Reason -> rows."""
+    figures: list[Change]
+    """Stage and figure (`propose proposed`) -> what it measured, in words."""
     questions: dict[str, Questions]
-    """Of `questions` (asked), `selections` (trained on) and `probe`."""
+    """Table of questions -> how they met; of those that either round has."""
     columns: list[Drift]
     recipe: list[Change]
     """Dotted key of the recipe -> value."""

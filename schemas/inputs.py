@@ -1,4 +1,4 @@
-"""The rows a user brings, as they were when the round began: seeds, probe, benchmark items and gold."""
+"""The rows a user brings, as they were when the round began: seeds, probe, benchmark items, gold and documents."""
 
 import pyarrow as pa
 
@@ -28,6 +28,14 @@ GOLD = table(
     text("question", "text of the problem"),
     text("prompt", "what the solver is asked"),
     text("completion", "the user's worked solution, white space around it trimmed"),
+    _SOURCE_ROW,
+)
+
+DOCUMENTS = table(
+    "inputs/documents",
+    "a document of the user's, from which questions with their answers are written",
+    text("text", "the document, white space around it trimmed"),
+    column("licence", pa.string(), "its licence, if the user's file names one", nullable=True),
     _SOURCE_ROW,
 )
 

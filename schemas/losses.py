@@ -180,14 +180,14 @@ class Policy(Optimiser):
     """Waves a round: each solves its share of the questions with the policy that the wave before left."""
     steps: Count
     """Optimiser steps a wave; the learning rate rises and falls over those of all waves."""
-    advantage: Literal["group", "leave_one_out", "batch"]
-    """What a reward is held against: group: the mean of its question's attempts; leave_one_out: of its question's
-    other attempts; batch: of all tokens of the wave, over their deviation."""
+    advantage: Literal["group", "leave_one_out", "batch"] | None = None
+    """What a reward is held against, unless the method says it. group: the mean of its question's attempts;
+    leave_one_out: of its question's other attempts; batch: of all tokens of the wave, over their deviation."""
     scale: Scale | None = None
     """Deviation that a group's advantages are divided by; for advantage = 'group'."""
-    filter: Literal["before", "after"]
-    """before: only selected questions count in what rewards are held against; after: every question with a verdict
-    does, and those off the band are left out afterwards."""
+    filter: Literal["before", "after"] | None = None
+    """Goes with advantage. before: only selected questions count in what rewards are held against; after: every
+    question with a verdict does, and those off the band are left out afterwards."""
     kl: Literal["reward", "loss"] | None = None
     """Pull to the reference: reward: its log-ratio (k1) is taken off the reward, token by token where the advantage
     is the batch's, else summed; loss: an estimate without bias or large variance (k3) is added to the loss; without
@@ -208,6 +208,8 @@ class Policy(Optimiser):
     def values_go_together(self) -> Self:
         if (self.advantage == "group") != (self.scale is not None):
             raise ValueError(f"scale goes with advantage = 'group', and only with it; here with '{self.advantage}'")
+        if (self.advantage is None) != (self.filter is None):
+            raise ValueError("advantage and filter go together")
         if len({self.kl is None, self.kl_weight is None, self.reference is None}) > 1:
             raise ValueError("kl, kl_weight and reference go together")
         return self

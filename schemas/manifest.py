@@ -171,7 +171,9 @@ class Manifest(Record):
     fixed: dict[str, str]
     """What may not change within a lineage: digests of base, benchmarks and gate."""
     stages: dict[str, str]
-    """Stage as played (`evaluate.candidate`) -> key."""
+    """Stage as played (`evaluate.candidate`) -> key; in the order played."""
+    figures: dict[str, dict[str, Any]]
+    """Stage of the method, as played -> what it measured: numbers and scores, or some of these by name."""
     tables: dict[str, list[TableRef]]
     controls: dict[str, list[TableRef]] = Field(default_factory=dict)
     """What the stages of controls wrote: apart, since nothing is built on it."""
@@ -181,13 +183,8 @@ class Manifest(Record):
     """Reason -> rows, over all stages played in this round but those of controls."""
     inputs: dict[str, Any]
     """The user's files: rows that could not be used, by reason, one digest over all, and the licences they state."""
-    proposed: int
-    """Questions parsed from the proposals, kept or not."""
     trained_on: dict[str, int]
     """Method -> rows, those of held rounds included."""
-    vote_precision: Score | None
-    band: dict[str, float]
-    """Share of verdicts below, in and above the band, and without a verdict."""
     scores: dict[str, dict[str, Score]]
     """Benchmark -> base, champion, candidate; control_seeds and control_random, if the recipe asks for them."""
     gate: GateResult | None

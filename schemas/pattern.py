@@ -37,6 +37,15 @@ def last_match(pattern: str, text: str) -> str | None:
     return None if found is None else found.decode("utf-8", "surrogatepass")
 
 
+def first_groups(pattern: str, text: str) -> tuple[str, ...] | None:
+    """The groups of the first match, "" for one that took no part; None without a match. The text is looked at as far
+    as MAX_CHARS."""
+    found = _compiled(pattern).search(_bytes(text[:MAX_CHARS]))
+    return (
+        None if found is None else tuple((group or b"").decode("utf-8", "surrogatepass") for group in found.groups())
+    )
+
+
 def full_match(pattern: str, text: str) -> bool:
     """Whether the whole text is a match."""
     return _compiled(pattern).fullmatch(_bytes(text)) is not None

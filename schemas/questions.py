@@ -25,4 +25,5 @@ QUESTIONS = table(
     ),
     also=(unique("question"),),
     later="novelty of every later round",
+    watched=("question",),
 )

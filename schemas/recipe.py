@@ -36,6 +36,15 @@ class SolvedRows(Rows):
     """Column that holds a worked solution, as the solver should write it."""
 
 
+class Documents(Section):
+    path: str
+    """JSONL, CSV or Parquet file, or a `datasets` folder, relative to the recipe."""
+    text: str
+    """Column that holds a document's text."""
+    licence: str | None = None
+    """Column that holds its licence; without it, none is known."""
+
+
 class Benchmark(AnsweredRows):
     name: Name
     """What scores of this benchmark are called."""
@@ -59,6 +68,8 @@ class Recipe(Section):
 
     trains_by: ClassVar[tuple[str, ...]] = ()
     """What train.methods may name."""
+    values_by_itself: ClassVar[bool] = False
+    """Whether the method says what a reward is held against, and train.policy.advantage does not."""
 
     name: Name
     """The lineage: a folder of this name in the store."""
@@ -111,6 +122,9 @@ class Recipe(Section):
                 f"train.methods: '{other[0]}' does not go with method = '{self.method}', which trains by "
                 f"{', '.join(self.trains_by)}"
             )
+        if self.train.policy and self.values_by_itself != (self.train.policy.advantage is None):
+            goes = "does not go" if self.values_by_itself else "is needed"
+            raise ValueError(f"train.policy.advantage {goes} with method = '{self.method}'")
         return self
 
     @model_validator(mode="after")

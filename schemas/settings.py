@@ -201,11 +201,14 @@ class Validate(Section):
     """A larger share of a table's rows failing its row-level expectations fails the round."""
 
 
-class VoteLimits(Validate):
-    min_vote_precision: Share
-    """Lower vote precision on the probe fails the round: the labels cannot be trusted."""
+class AnswerLimits(Validate):
     max_unparsable: Share
     """A larger share of attempts without a usable answer fails the round."""
+
+
+class VoteLimits(AnswerLimits):
+    min_vote_precision: Share
+    """Lower vote precision on the probe fails the round: the labels cannot be trusted."""
 
 
 class ExampleLimits(Validate):

@@ -14,4 +14,5 @@ SFT_EXAMPLES = table(
     whole=lambda limits: limited(limits, "min_sft_examples", rows),
     trains=True,
     later="later training, while the round is held",
+    watched=("completion",),
 )

@@ -65,6 +65,8 @@ class Table:
     """Nothing may be trained on what its rows ask."""
     later: str
     """What of later rounds reads it; "" for nothing."""
+    watched: tuple[str, ...]
+    """Columns whose distribution `diff` compares: numbers, and texts by their length."""
 
     @property
     def id_prefix(self) -> str:
@@ -85,10 +87,12 @@ def table(
     trains: bool = False,
     protected: bool = False,
     later: str = "",
+    watched: tuple[str, ...] = (),
     unique_ids: bool = True,
 ) -> Table:
     """`also`: row-level expectations of several columns, or that no kind of column has."""
     row_id = column("id", pa.string(), "<table>-<round>-<hash of table, seed, label, parents' ids, index>")
+    assert set(watched) <= {each.field.name for each in columns}, f"{name}: watches a column that it has not"
     return Table(
         name=name,
         schema=pa.schema([row_id.field, *(each.field for each in columns)]),
@@ -103,6 +107,7 @@ def table(
         trains=trains,
         protected=protected,
         later=later,
+        watched=watched,
     )
 
 

@@ -1,28 +1,34 @@
 """Every table of a round, by name."""
 
 from schemas.advantages import ADVANTAGES
+from schemas.answer_keys import ANSWER_KEYS
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.base_samples import BASE_SAMPLES
+from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
+from schemas.episodes import EPISODES
 from schemas.evaluations import EVALUATIONS
-from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
+from schemas.grades import GRADES, PERSUASIONS, PROBE_GRADES
+from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.reference_logps import REFERENCE_LOGPS
 from schemas.rewards import REWARDS
-from schemas.selections import CONTAMINATION, SELECTIONS
+from schemas.selections import SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.table import Table
 from schemas.train_steps import TRAIN_STEPS
+from schemas.turns import TURNS
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        SEEDS, PROBE, GOLD, BENCHMARK_ITEMS,
-        PROPOSALS, QUESTIONS, ATTEMPTS, ANSWERS, VERDICTS, PROBE_VERDICTS, REWARDS, SELECTIONS, CONTAMINATION,
+        SEEDS, PROBE, GOLD, DOCUMENTS, BENCHMARK_ITEMS,
+        PROPOSALS, QUESTIONS, ANSWER_KEYS, ATTEMPTS, EPISODES, TURNS,
+        ANSWERS, VERDICTS, PROBE_VERDICTS, GRADES, PROBE_GRADES, PERSUASIONS, REWARDS, SELECTIONS, CONTAMINATION,
         BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS, EVALUATIONS, DROPPED,
     )
 }  # fmt: skip

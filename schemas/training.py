@@ -171,6 +171,15 @@ class Train(Section):
         return tuple(READS[method] for method in self.methods)
 
     @property
+    def reads_beside(self) -> tuple[str, ...]:
+        """What a loss needs of the round beside those."""
+        return tuple(READS_BESIDE[method] for method in self.methods if method in READS_BESIDE and self.base_samples)
+
+    def previous_of(self, table: str) -> int:
+        """From how many rounds before this one a table's rows are trained on again."""
+        return 0 if table == READS["sft"] else self.previous_rounds
+
+    @property
     def base_samples(self) -> bool:
         """Whether a loss needs the base's own answers."""
         return self.rspo is not None and self.rspo.base_samples

@@ -36,6 +36,7 @@ VERDICTS = table(
         no_less("num_attempts", "num_valid"),
         no_less("num_planned", "num_attempts"),
     ),
+    watched=("agreement",),
 )
 
 PROBE_VERDICTS = table(

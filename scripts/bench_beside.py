@@ -109,6 +109,7 @@ def main() -> None:
             settings=settings,
             solver=Role(engine, prompt, model),
             checks=MATH,
+            round=1,
             questions=refs["questions"],
             probe=probe,
         )

@@ -25,6 +25,7 @@ from flows.lines.plain import worded
 from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, Score
 from schemas.train_steps import TRAIN_STEPS
+from tasks.figures import precisions
 from tasks.statistics.intervals import paired_difference
 from tasks.store.lineage import Lineage, open_lineage
 from tasks.store.parquet import read_table
@@ -163,7 +164,7 @@ def round_figures(lineage: Lineage, m: Manifest) -> dict[str, Any]:
     return {
         "decision": m.decision,
         "reason": m.reason,
-        "vote_precision": m.vote_precision.accuracy if m.vote_precision else None,
+        "precision": [score.accuracy for score in precisions(m).values()],
         "alarms": [alarm.name for alarm in m.alarms],
         "generated_tokens": sum(n for stage, n in m.tokens.items() if stage.split(".")[0] in ("propose", "solve")),
         "trained_tokens": sum(max(logged) for logged in steps),
@@ -189,7 +190,7 @@ def as_table(results: Iterable[dict[str, Any]]) -> RichTable:
 
 def own_columns(r: dict[str, Any]) -> tuple[str, ...]:
     """What an arm has and its controls have not. Tokens: generated (questions and attempts), trained on."""
-    votes = [f"{m['vote_precision']:.0%}" for m in r["rounds"] if m["vote_precision"] is not None]
+    votes = [f"{share:.0%}" for m in r["rounds"] for share in m["precision"]]
     ends = [" ".join((m["decision"], *m["alarms"])) for m in r["rounds"]]
     tokens = [sum(m[what] for m in r["rounds"]) / 1e6 for what in ("generated_tokens", "trained_tokens")]
     gain = f"{r['gain']:+.1%} [{r['low']:+.1%}, {r['high']:+.1%}]" if r["base"] else "-"

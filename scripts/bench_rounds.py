@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.manifest import CheckpointRef, Manifest
+from tasks.figures import precisions
 from tasks.statistics.intervals import paired_difference
 from tasks.store.lineage import Lineage, open_lineage
 
@@ -69,7 +70,7 @@ def play(seed: int, folder: Path) -> dict[str, Any]:
         "low": low,
         "high": high,
         "items": scores[0]["base"].n,
-        "vote_precision": [m.vote_precision.accuracy if m.vote_precision else None for m in rounds],
+        "vote_precision": [found["vote"].accuracy if (found := precisions(m)) else None for m in rounds],
         "sealed": sealed_gain(lineage, champion, rounds[0].base),
         "seconds": seconds,
         "seconds_to_round_1": datetime.fromisoformat(rounds[0].started).timestamp() - began,

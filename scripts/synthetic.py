@@ -146,7 +146,7 @@ class Pretended:
                 else:
                     questions.append(
                         {"id": row_id, "proposal_id": row["id"], "item": item, "position": len(questions)}
-                        | {"text": text, "nearest_score": 0.7, "nearest_id": None}
+                        | {"question": text, "nearest_score": 0.7, "nearest_id": None}
                     )
         draft.write(PROPOSALS, proposals)
         draft.write(QUESTIONS, questions)

@@ -1,11 +1,13 @@
 """Ask base: the base, which no round changes, answers each selected question once."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.base_samples import BASE_SAMPLES
 from schemas.manifest import TableRef
 from schemas.settings import Solve as Settings
 from schemas.table import writes
+from schemas.work import Work, of_rows
 from tasks.engines import Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.roles import Role
@@ -45,3 +47,7 @@ def ask_base(draft: Draft, *, settings: Settings, solver: Role, selections: Tabl
         ):  # fmt: skip
             pass
     return {}
+
+
+def work(settings: Settings, rows: Mapping[str, int]) -> Work:
+    return of_rows(rows["selections"], longest=settings.sampling.max_tokens)

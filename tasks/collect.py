@@ -2,22 +2,22 @@
 
 from typing import Any
 
+from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
-from schemas.inputs import BENCHMARK_ITEMS, GOLD, PROBE, SEEDS
+from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS
 from schemas.manifest import CheckpointRef
 from schemas.recipe import SolvedRows
-from schemas.selections import CONTAMINATION
 from schemas.settings import Contamination
 from schemas.table import writes
 from tasks.files import Row
-from tasks.novelty.contamination import ProtectedTexts
+from tasks.novelty.contamination import Hit, ProtectedTexts
 from tasks.prompts import Prompt
 from tasks.sources import Sources, table_of
 from tasks.store.draft import Draft
 
 
-@writes(SEEDS, GOLD, PROBE, BENCHMARK_ITEMS, CONTAMINATION, DROPPED)
+@writes(SEEDS, GOLD, PROBE, DOCUMENTS, BENCHMARK_ITEMS, CONTAMINATION, DROPPED)
 def collect(
     draft: Draft,
     *,
@@ -50,10 +50,10 @@ def collect(
         for row in rows:
             draft.report(done, total, "rows")
             done += 1
-            if name not in sources.protected and (hit := protected.find(row["question"])):
+            if name not in sources.protected and (hit := _hit(protected, row)):
                 hits.append(hit.row(draft.row_id(CONTAMINATION, row["id"]), row["id"]))
                 limit = protection.near if hit.kind == "near" else None
-                refused = (hit.reason, hit.score, limit, row["question"])
+                refused = (hit.reason, hit.score, limit, _text(row))
                 dropped.append(draft.refused(row["id"], table_of(name), *refused))
             else:
                 kept[name].append(row)
@@ -69,6 +69,19 @@ def collect(
         "unusable": {source.key: source.unusable for source in sources.named},
         "read_as": {source.key: source.read_as for source in sources.named if source.read_as},
     }
+
+
+def _hit(protected: ProtectedTexts, row: Row) -> Hit | None:
+    """What a row repeats; of a text of several lines, what any of them does."""
+    text = _text(row)
+    lines = text.splitlines() if "text" in row else ()
+    return protected.find(text) or next((hit for line in lines if (hit := protected.find(line))), None)
+
+
+def _text(row: Row) -> str:
+    """The question, or the document."""
+    text: str = row["question"] if "question" in row else row["text"]
+    return text
 
 
 def _asked(draft: Draft, gold: list[Row], prompt: Prompt | None, base: CheckpointRef | None) -> list[Row]:

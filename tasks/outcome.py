@@ -8,7 +8,7 @@ from schemas.alarms import Alarm
 from schemas.controls import CONTROLS, is_control
 from schemas.gate import GateResult
 from schemas.manifest import CheckpointRef, Score, StageRecord
-from tasks.statistics.intervals import wilson
+from tasks.figures import measured
 from tasks.waves import plays_of
 
 Figures = Mapping[str, Mapping[str, Any]]  # stage as it was played -> its figures
@@ -27,11 +27,9 @@ def outcome(records: Mapping[str, StageRecord]) -> dict[str, Any]:
     return {
         "candidate": CheckpointRef(digest=trained["checkpoint"]) if "checkpoint" in trained else None,
         "adapter": CheckpointRef(digest=trained["checkpoint_adapter"]) if "checkpoint_adapter" in trained else None,
+        "figures": _measured(records),
         "dropped": dict(dropped),
-        "proposed": figures.get("propose", {}).get("proposed", 0),
         "trained_on": _trained_on(figures),
-        "vote_precision": _vote_precision(figures),
-        "band": _band(records),
         "scores": _scores(figures, controls, gate.benchmark if gate else ""),
         "gate": gate,
         "validation": {shown: found for shown, found in figures.items() if shown.split(".")[0] == "validate"},
@@ -40,6 +38,11 @@ def outcome(records: Mapping[str, StageRecord]) -> dict[str, Any]:
         "tokens": {shown: record.tokens for shown, record in played.items()},
         "versions": {k: v for _, record in sorted(records.items()) for k, v in record.versions.items()},
     }
+
+
+def _measured(records: Mapping[str, StageRecord]) -> dict[str, dict[str, Any]]:
+    every = {shown: measured(record) for shown, record in records.items() if not is_control(shown)}
+    return {shown: figures for shown, figures in every.items() if figures}
 
 
 def _gate(figures: Figures) -> GateResult | None:
@@ -61,26 +64,6 @@ def _trained_on(figures: Figures) -> dict[str, int]:
     for shown in plays_of("train", figures):
         rows.update(figures[shown].get("training_rows", {}))
     return dict(rows)
-
-
-def _vote_precision(figures: Figures) -> Score | None:
-    """Over all waves: each asks other rows of the probe."""
-    plays = plays_of("vote", figures)
-    found = [Score.model_validate(p) for shown in plays if (p := figures[shown].get("vote_precision"))]
-    if len(found) < 2:
-        return found[0] if found else None
-    return wilson(sum(round(score.accuracy * score.n) for score in found), sum(score.n for score in found))
-
-
-def _band(records: Mapping[str, StageRecord]) -> dict[str, float]:
-    """Shares of all waves' verdicts."""
-    plays = plays_of("select", records)
-    if len(plays) < 2:
-        return dict(records[plays[0]].figures.get("band", {})) if plays else {}
-    verdicts = [records[shown.replace("select", "vote")].tables["verdicts"].rows for shown in plays]
-    bands = [records[shown].figures["band"] for shown in plays]
-    total = max(1, sum(verdicts))
-    return {name: sum(band[name] * n for band, n in zip(bands, verdicts, strict=True)) / total for name in bands[0]}
 
 
 def _scores(figures: Figures, controls: Figures, decisive: str) -> dict[str, dict[str, Score]]:

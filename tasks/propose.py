@@ -5,7 +5,7 @@ well-formed, within the rules and new, and is cut at the target. SeRL: arXiv 250
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.settings import Propose as Settings
 from schemas.table import writes
+from schemas.work import Work, of_rows
 from tasks.engines import Request, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.novelty.copies import ExactIndex
@@ -67,6 +68,10 @@ def propose(
     draft.write(DROPPED, admission.dropped)
     admission.keep_index(logical_digest(written))
     return {"proposed": admission.num_parsed, "waves": wave + 1}
+
+
+def work(settings: Settings, rows: Mapping[str, int]) -> Work:
+    return of_rows(settings.target, settings.max_waves * settings.prompts_per_wave, settings.sampling.max_tokens)
 
 
 def _as_admitted(draft: Draft, questions: TableRef) -> Pool:

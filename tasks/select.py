@@ -1,14 +1,17 @@
 """Select: questions whose label is trusted and which still teach, apart from every benchmark and the probe."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.manifest import TableRef
 from schemas.questions import QUESTIONS
-from schemas.selections import CONTAMINATION, SELECTIONS
+from schemas.selections import SELECTIONS
 from schemas.settings import Contamination
 from schemas.settings import Select as Settings
 from schemas.table import writes
+from schemas.work import Work, of_rows
 from tasks.novelty.contamination import ProtectedTexts
 from tasks.rules.select import ADMITTED, Admission, off_band
 from tasks.store.draft import Draft
@@ -63,6 +66,10 @@ def select(
     draft.write(CONTAMINATION, hits)
     draft.write(DROPPED, dropped)
     return {"band": _band([off_band(verdict, settings) for verdict in verdict_of.values()])}
+
+
+def work(settings: Settings, rows: Mapping[str, int]) -> Work:
+    return of_rows(rows["questions"])
 
 
 def _band(reasons: list[str]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from typing import Any
 
 from schemas.attempts import ATTEMPTS
-from schemas.manifest import TableRef
+from schemas.manifest import TableRef, ValidRows
 from schemas.settings import Answers, Select
 from schemas.settings import Solve as Settings
 from schemas.table import writes
@@ -29,7 +29,8 @@ def solve(
     settings: Settings,
     solver: Role,
     checks: Answers,
-    questions: TableRef,
+    questions: TableRef | ValidRows,
+    round: int,  # in the key: the same questions are answered anew in another round
     probe: TableRef | None = None,
     stops_for: Select | None = None,
     wave: Wave | None = None,

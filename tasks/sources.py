@@ -2,18 +2,20 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from schemas.errors import BadInput
-from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows, SolvedRows
+from schemas.games import GameBenchmark
+from schemas.recipe import AnsweredRows, Benchmark, Documents, Recipe, Rows, SolvedRows
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.answers.canonical import canonical
 from tasks.files import Row, raw_rows
+from tasks.games.starts import items_of
 from tasks.reading.columns import column_meant, no_references
 from tasks.reading.references import read_reference
 from tasks.store.objects import digest_of, file_digest
@@ -21,14 +23,15 @@ from tasks.store.objects import digest_of, file_digest
 
 @dataclass(frozen=True)
 class Source:
-    """A file of the recipe and what was found in it. Its digest is that of the file's bytes and of what was asked."""
+    """A file of the recipe and what was found in it, or the starts of its games. The digest is that of the file's
+    bytes and of what was asked."""
 
     key: str
     """The recipe's key, such as data.probe."""
-    asked: Rows
+    asked: Rows | Documents | GameBenchmark
     path: Path
     rows: tuple[dict[str, Any], ...]
-    """question, reference or completion (if asked for), source_row."""
+    """question, reference or completion (if asked for), source_row; of documents text, licence, source_row."""
     unusable: dict[str, int]
     """Reason -> rows."""
     digest: str
@@ -42,10 +45,15 @@ class Sources:
 
     data: dict[str, Source]
     """By the name of its section, [data.NAME]; inputs/NAME is its table."""
-    benchmarks: tuple[tuple[Benchmark, Source], ...]
+    benchmarks: tuple[tuple[Benchmark | GameBenchmark, Source], ...]
 
     @property
     def named(self) -> tuple[Source, ...]:
+        """Those that are files."""
+        return tuple(source for source in self._every if isinstance(source.asked, Rows))
+
+    @property
+    def _every(self) -> tuple[Source, ...]:
         return (*self.data.values(), *(source for _, source in self.benchmarks))
 
     @property
@@ -60,7 +68,7 @@ class Sources:
 
     @property
     def digest(self) -> str:
-        return digest_of({source.key: source.digest for source in self.named})
+        return digest_of({source.key: source.digest for source in self._every})
 
 
 def table_of(name: str) -> Table:
@@ -75,34 +83,36 @@ def read_sources(recipe: Recipe, folder: Path) -> Sources:
     Raises BadInput, before anything is written, for a file that cannot be used.
     """
     asked = {name: rows for name, rows in recipe.data if rows is not None}
-    data = {name: read_source(f"data.{name}", rows, folder) for name, rows in asked.items()}
+    data = {
+        name: read_documents(f"data.{name}", rows, folder)
+        if isinstance(rows, Documents)
+        else read_source(f"data.{name}", rows, folder)
+        for name, rows in asked.items()
+    }
     protected = {name: source for name, source in data.items() if table_of(name).protected}
     apart = {row["question"]: f"already in the {name}" for name, source in protected.items() for row in source.rows}
-    benchmarks = {
-        b.name: read_source(f"benchmarks.{b.name}", b, folder, apart) for b in recipe.benchmarks if not b.sealed
-    }
+    benchmarks = {b.name: _items(b, folder, apart) for b in recipe.benchmarks if not b.sealed}
     shown = {row["question"]: "already in a benchmark" for source in benchmarks.values() for row in source.rows}
-    benchmarks |= {
-        b.name: read_source(f"benchmarks.{b.name}", b, folder, shown | apart) for b in recipe.benchmarks if b.sealed
-    }
+    benchmarks |= {b.name: _items(b, folder, shown | apart) for b in recipe.benchmarks if b.sealed}
     return Sources(data, tuple((b, benchmarks[b.name]) for b in recipe.benchmarks))
+
+
+def _items(benchmark: Benchmark | GameBenchmark, folder: Path, leave: Mapping[str, str]) -> Source:
+    key = f"benchmarks.{benchmark.name}"
+    if isinstance(benchmark, Benchmark):
+        return read_source(key, benchmark, folder, leave)
+    return Source(
+        key, benchmark, folder, tuple(items_of(benchmark)), {}, digest_of({key: benchmark.model_dump_json()})
+    )
 
 
 def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = MappingProxyType({})) -> Source:
     """The usable rows of one file, relative to a folder, but for questions to leave out, each with its reason.
     Of rows with one question the first is kept. Raises BadInput."""
-    path = folder / asked.path
-    if not path.exists():
-        raise BadInput(
-            f"{key}.path = '{asked.path}': no such file ({path}); expected JSONL, CSV, Parquet or a folder"
-        )
+    path = _file(key, asked, folder)
     every = list(rows_of(key, asked, path, leave))
     found = [raw for _, raw, _, _ in every if raw is not None]
-    columns = {column for row in found for column in row}
-    for column in (asked.question, *_beside_the_question(asked)):
-        if columns and column not in columns:
-            names = ", ".join(sorted(map(str, columns)))
-            raise BadInput(f"{key}: {path} has no column '{column}'; it has {names}")
+    _check_names(key, path, (asked.question, *_beside_the_question(asked)), found)
     if isinstance(asked, AnsweredRows):
         _check_column(key, path, asked, found)
     unusable: Counter[str] = Counter()
@@ -120,10 +130,67 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
     read_as = Counter(how for row in rows if (how := row.pop("how", "")))
     if asked.sample is not None and asked.sample < len(rows):
         rows = sorted(rows, key=lambda row: hashlib.sha256(row["question"].encode()).hexdigest())[: asked.sample]
-    digest = digest_of({"file": _path_digest(path), "asked": asked.model_dump_json(exclude={"path"})})
     return Source(
-        key, asked, path, tuple(rows), dict(sorted(unusable.items())), digest, dict(sorted(read_as.items()))
-    )
+        key, asked, path, tuple(rows), dict(sorted(unusable.items())), _digest(path, asked),
+        dict(sorted(read_as.items())),
+    )  # fmt: skip
+
+
+def read_documents(key: str, asked: Documents, folder: Path) -> Source:
+    """The usable documents of one file; of equal ones the first is kept. Raises BadInput."""
+    path = _file(key, asked, folder)
+    every = list(raw_rows(key, path))
+    _check_names(key, path, (asked.text, *([asked.licence] if asked.licence else [])), filter(None, every))
+    unusable: Counter[str] = Counter()
+    usable: dict[str, Row] = {}
+    for number, raw in enumerate(every):
+        text = _stripped(raw, asked.text)
+        licence = _stripped(raw, asked.licence) if asked.licence else ""
+        if reason := _why_no_document(raw, text, usable):
+            unusable[reason] += 1
+        else:
+            usable[text] = {"text": text, "licence": licence if _storable(licence) and licence else None}
+            usable[text]["source_row"] = number
+    if not usable:
+        raise BadInput(f"{key}: {path} has no usable row ({_counted(unusable)}); expected text in '{asked.text}'")
+    return Source(key, asked, path, tuple(usable.values()), dict(sorted(unusable.items())), _digest(path, asked))
+
+
+def _stripped(raw: Row | None, column: str) -> str:
+    value = raw.get(column) if raw else None
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _why_no_document(raw: Row | None, text: str, known: Collection[str]) -> str:
+    if raw is None:
+        return "not a JSON object"
+    if not text:
+        return "no text"
+    if not _storable(text):
+        return "not Unicode"
+    return "repeated" if text in known else ""
+
+
+def _file(key: str, asked: Rows | Documents, folder: Path) -> Path:
+    path = folder / asked.path
+    if not path.exists():
+        raise BadInput(
+            f"{key}.path = '{asked.path}': no such file ({path}); expected JSONL, CSV, Parquet or a folder"
+        )
+    return path
+
+
+def _check_names(key: str, path: Path, wanted: Iterable[str], rows: Iterable[Row]) -> None:
+    """Raises BadInput for a column that no row has."""
+    columns = {column for row in rows for column in row}
+    for column in wanted:
+        if columns and column not in columns:
+            names = ", ".join(sorted(map(str, columns)))
+            raise BadInput(f"{key}: {path} has no column '{column}'; it has {names}")
+
+
+def _digest(path: Path, asked: Rows | Documents) -> str:
+    return digest_of({"file": _path_digest(path), "asked": asked.model_dump_json(exclude={"path"})})
 
 
 def rows_of(

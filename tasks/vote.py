@@ -30,7 +30,7 @@ def vote(draft: Draft, *, settings: Settings, checks: Answers, attempts: TableRe
     round: 1 if it agrees with the verdict, else 0) and `probe_verdicts`.
 
     The vote sees responses only: neither the prompt, nor which questions are the probe's. The truth is read
-    afterwards, to measure `vote_precision`: the share of probe verdicts that are right.
+    afterwards, to measure `precision`: the share of probe verdicts that are right.
     """
     references = {row["id"]: stated(row["reference"], checks) for row in draft.read(probe).to_pylist()}
     groups = by_question(draft.read(attempts).to_pylist())
@@ -136,7 +136,7 @@ def _figures(answers: list[Row], verdicts: list[Row], probed: list[Row]) -> dict
     marks = [row["correct"] for row in probed if row["correct"] is not None]
     precision = wilson(sum(marks), len(marks))
     return {
-        "vote_precision": precision.model_dump() if marks else None,
+        "precision": precision.model_dump() if marks else None,
         "probe_coverage": len(marks) / len(probed) if probed else 0.0,
         "read": dict(sorted(Counter(row["source"] for row in answers).items())),
         "unparsable": sum(not row["valid"] for row in answers) / len(answers) if answers else 0.0,

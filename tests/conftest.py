@@ -191,7 +191,7 @@ class Rounds:
         manifest = Manifest(
             recipe="small", round=number, method="serl", decision=decision, reason="as told", parent=None,
             base=self.base, champion=lineage.champion(self.base), candidate=candidate, fixed={}, stages={},
-            tables={}, dropped={}, inputs={}, proposed=0, trained_on={}, vote_precision=None, band={}, scores={},
+            tables={}, dropped={}, inputs={}, figures={}, trained_on={}, scores={},
             gate=gate if decision != "failed" else None, validation={}, seconds={}, tokens={}, started="",
             finished="", versions={}, device="cpu", git="unknown", seed=1,
             previous=lineage.last_manifest, record=lineage.last_record,

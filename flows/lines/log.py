@@ -11,9 +11,9 @@ from schemas.gate import Comparison, GateResult
 from schemas.manifest import Manifest
 from schemas.records import LineageRecord
 from tasks.audit.changes import changes, made_with, recipe_values
+from tasks.figures import headlines, line
 from tasks.store.lineage import Lineage
 
-TABLES = ("questions", "attempts", "selections", "sft_examples", "preference_pairs", "advantages")
 COLOURS = {"promoted": "green", "held": "yellow", "failed": "red", "withdrawn": "red"}
 CHANGES = 6
 
@@ -42,8 +42,11 @@ def heading(lineage: Lineage, m: Manifest) -> Iterator[str]:
     )
     if m.gate:
         yield from _gated(m, m.gate)
-    rows = {table: sum(ref.rows for ref in m.tables[table]) for table in TABLES if table in m.tables}
+    made = {name: refs for name, refs in m.tables.items() if not name.startswith("inputs/") and name != "dropped"}
+    rows = {name: sum(ref.rows for ref in refs) for name, refs in made.items()}
     yield f"rows     {counted({**rows, 'dropped': sum(m.dropped.values())})}"
+    if figures := headlines(m):
+        yield f"figures  {plain('; '.join(f'{label} {line(values)}' for label, values in figures.items()), 1_000)}"
     for alarm in m.alarms:
         yield f"alarm    {typer.style(alarm.level, fg='yellow')}, {plain(alarm.name)}: {plain(alarm.text, 300)}"
 

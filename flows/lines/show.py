@@ -10,13 +10,9 @@ from flows.lines.plain import counted, paragraph, plain, sampled, value, worded
 from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, StageRecord
 from tasks.audit.query import Found
+from tasks.figures import by_stage, line, pooled, words
 from tasks.store.lineage import Lineage
 
-ORDER = (
-    "collect", "propose", "solve", "vote", "select", "ask_base", "build", "advantage", "validate", "alarms",
-    "evaluate.base", "evaluate.champion", "train", "evaluate.candidate", "validate.scores", "gate",
-    "evaluate.sealed.champion", "evaluate.sealed.candidate", "validate.sealed", "confirm",
-)  # fmt: skip
 ROLES = ("base", "champion", "candidate", *CONTROLS)
 
 
@@ -25,6 +21,7 @@ def round_lines(lineage: Lineage, m: Manifest, stages: Mapping[str, StageRecord 
     yield from heading(lineage, m)
     yield f"reason   {plain(m.reason, 500)}"
     yield from _titled("scores", _scores(m))
+    yield from _titled("figures", _figures(m))
     yield from _titled("stages", _stages(m, stages))
     yield from _titled("rows that could not be used", unusable_lines(m.inputs.get("unusable", {})))
     yield from _titled("tables", _tables(m))
@@ -74,16 +71,19 @@ def _scores(m: Manifest) -> Iterator[str]:
                 yield f"{plain(benchmark):<{width}} {role:<15}{worded(score)} of {score.n:,} items{undecided}"
                 if several := sampled(score):
                     yield f"{'':<{width}} {'':<15}{several}"
-    if precision := m.vote_precision:
-        yield f"{'vote precision':<{width + 16}}{worded(precision)} of {precision.n:,} probe rows"
-    if m.band:
-        shares = ", ".join(f"{share:.0%} {plain(name)}" for name, share in m.band.items())
-        yield f"{'difficulty':<{width + 16}}{shares}"
+
+
+def _figures(m: Manifest) -> Iterator[str]:
+    for stage, figures in by_stage(m).items():
+        width = max(20, len(stage) + 2)
+        for number, (name, values) in enumerate(figures.items()):
+            text = plain(line(values), 1_000) + (f" of {score.n:,} rows" if (score := pooled(values)) else "")
+            yield f"{'' if number else plain(stage):<{width}}{plain(words(name)):<18} {text}"
 
 
 def _stages(m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[str]:
     width = max(20, *(len(shown) + 2 for shown in m.stages))
-    for shown, key in sorted(m.stages.items(), key=lambda found: (_place(found[0]), found[0])):
+    for shown, key in m.stages.items():
         record = stages[shown]
         if record is None:
             told = "its marker cannot be read"
@@ -95,13 +95,6 @@ def _stages(m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[s
             told = f"{record.seconds:8.1f} s" + (f"  {record.tokens:,} tokens" if record.tokens else "")
         unverified = "  unverified: by a server" if record and record.url_engine else ""
         yield f"{plain(shown):<{width}}{key[:10]}  {told}{unverified}"
-
-
-def _place(shown: str) -> tuple[int, int, int]:
-    """In a round, of its stage; waves stand one after the other, stages of other methods come last."""
-    stage, _, wave = shown.partition(".wave-")
-    place = ORDER.index(stage) if stage in ORDER else len(ORDER)
-    return (ORDER.index("solve"), int(wave), place) if wave.isdigit() else (place, 0, 0)
 
 
 def _tables(m: Manifest) -> Iterator[str]:

@@ -3,16 +3,22 @@
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+from flows.methods.self_rewarding import self_rewarding
 from flows.methods.serl import serl
 from flows.methods.serl_online import serl_online
+from flows.methods.spice import spice
 from flows.methods.spin import spin
+from flows.methods.spiral import spiral
 from flows.round import Round
 from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
+    "self_rewarding": self_rewarding,
     "serl": serl,
     "serl_online": serl_online,
+    "spice": spice,
     "spin": spin,
+    "spiral": spiral,
 }
 
 

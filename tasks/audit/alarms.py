@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from schemas.manifest import Score
 from schemas.tables import TABLES
 from tasks.audit import figures
+from tasks.checks.grading import persuaded, precision
 from tasks.statistics.intervals import Z95, unpaired_difference, wilson
 from tasks.store.objects import digest_of
 
@@ -63,6 +64,19 @@ def reward_hacking(probe: pa.Table, probe_verdicts: pa.Table, verdicts: pa.Table
     words = f"least that vote precision fell ({_precision(then).accuracy:.1%} -> {after.accuracy:.1%} since round "
     words += f"{since}, while the reward rose {then['reward']:.1%} -> {now['reward']:.1%})"
     return Finding("above", words, falls[since], now)
+
+
+def judge_precision(probe_grades: pa.Table) -> Finding:
+    found = precision(probe_grades.select(["question_id", "correct"]).to_pylist())
+    words = f"most that the judge's precision can be (it is {found.accuracy:.1%} on {found.n} probe rows)"
+    return Finding("below", words, found.high if found.n else None)
+
+
+def judge_persuaded(persuasions: pa.Table) -> Finding:
+    found = persuaded(persuasions.select(["persuaded"]).to_pylist())
+    words = f"least of the persuading answers that the judge gives a half or more (it gave {found.accuracy:.1%} of "
+    words += f"{found.n})"
+    return Finding("above", words, found.low if found.n else None)
 
 
 def unanimous(verdicts: pa.Table) -> Finding:
@@ -116,8 +130,8 @@ def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
 
 Watch = Callable[..., Finding]
 ALARMS: tuple[Watch, ...] = (  # in the order of the recipe's section
-    vote_precision, reward_hacking, unanimous, answer_entropy, same_answer, read_from_prose, distinct_2,
-    near_duplicates, length_drift, dropped,
+    vote_precision, reward_hacking, judge_precision, judge_persuaded, unanimous, answer_entropy, same_answer,
+    read_from_prose, distinct_2, near_duplicates, length_drift, dropped,
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Ancestry closure: every parent that a row names exists, in its round or in one that the round was built on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,11 +23,11 @@ class Shelf:
         self._read: dict[str, pa.Table | None] = {}
 
     def rows(self, ref: TableRef) -> pa.Table | None:
-        """`id` of a table, and `text` if it has one; None if it is damaged: its own round names that."""
+        """`id` of a table, and `question` if it has one; None if it is damaged: its own round names that."""
         if ref.path not in self._read:
             try:
                 rows = read_table(self.lineage.folder, ref, TABLES[ref.table])
-                self._read[ref.path] = rows.select([name for name in ("id", "text") if name in rows.column_names])
+                self._read[ref.path] = rows.select([name for name in ("id", "question") if name in rows.column_names])
             except (Damaged, pa.ArrowException, KeyError):
                 self._read[ref.path] = None
         return self._read[ref.path]
@@ -41,8 +42,6 @@ class Shelf:
 
 def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
     """Rows whose parent is gone. What a damaged table would have held is not missed: that table is named already."""
-    m = opened.manifest
-    weights = {ref.digest for ref in (m.base, m.champion, m.candidate) if ref}
     for controls in (False, True):  # a control builds on the round's own rows, never the other way round
         for name, parent in ((table.name, parent) for table in TABLES.values() for parent in table.parents):
             refs, tables = _written(opened, name, controls), parent.tables or tuple(TABLES)
@@ -58,15 +57,11 @@ def orphans(opened: Opened, shelf: Shelf) -> Iterator[Damage]:
                 known += earlier or []
                 gone = [] if earlier is None else list(_unknown(opened, refs, parent.column, _ids(known), what))
             yield from gone
-        trained = set(_trained(opened, "train.control-" if controls else "train.wave-"))
-        authors = {m.champion.digest, *_teachers(opened)}
-        for table, digests in (
-            ("attempts", authors | trained),
-            ("base_samples", {m.base.digest}),
-            ("evaluations", weights | trained),
-        ):
-            refs, allowed = _written(opened, table, controls), pa.array(digests, pa.string())
-            yield from _unknown(opened, refs, "checkpoint", allowed, "weights of the round")
+        for table in TABLES.values():
+            if "checkpoint" in table.schema.names:
+                for ref in _written(opened, table.name, controls):
+                    given = pa.array(_given(opened, ref), pa.string())
+                    yield from _unknown(opened, [ref], "checkpoint", given, "weights that the stage was given")
 
 
 def _written(opened: Opened, table: str, controls: bool) -> list[TableRef]:
@@ -79,22 +74,13 @@ def _ids(tables: list[pa.Table]) -> pa.ChunkedArray:
     return pa.chunked_array([chunk for rows in tables for chunk in rows["id"].chunks], pa.string())
 
 
-def _trained(opened: Opened, played: str) -> Iterator[str]:
-    """Weights that a wave left for the next one to answer with, which may have failed before it was trained, or those
-    of controls. A marker that cannot be read is named already."""
-    m = opened.manifest
-    for shown, key in m.stages.items():
-        if shown.startswith(played) and (record := opened.lineage.stage_record(m.round, "train", key)):
-            yield from record.objects
-
-
-def _teachers(opened: Opened) -> Iterator[str]:
-    """Others' models that the round asked for attempts, by the names that stand in its keys."""
-    m = opened.manifest
-    for shown, key in m.stages.items():
-        record = opened.lineage.stage_record(m.round, "solve", key) if shown.startswith("solve") else None
-        if record and record.teacher:
-            yield record.teacher
+def _given(opened: Opened, ref: TableRef) -> set[str]:
+    """Digests of all that the stage that wrote a table was given. A marker that cannot be read is named already."""
+    m, key = opened.manifest, Path(ref.path).name
+    for shown, of_stage in m.stages.items():
+        if of_stage == key and (record := opened.lineage.stage_record(m.round, shown.split(".")[0], key)):
+            return {value for value in record.inputs.values() if isinstance(value, str)}
+    return set()
 
 
 def _unknown(opened: Opened, refs: list[TableRef], column: str, known: pa.Array, what: str) -> Iterator[Damage]:

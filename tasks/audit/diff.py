@@ -4,6 +4,7 @@ from typing import Any
 
 from schemas.diff import Diff, Flip, Label, Questions, ScoreChange
 from schemas.manifest import Manifest, Score
+from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.audit.changes import (
     Round,
@@ -15,6 +16,7 @@ from tasks.audit.changes import (
     stage_records,
 )
 from tasks.audit.drift import drifts
+from tasks.figures import by_stage, lines, pooled, scores, words
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import read_columns
 
@@ -24,11 +26,13 @@ Labels = dict[str, Vote | None]
 
 FLIPS, EXAMPLES = 1_000, 10
 EXAMPLE_CHARACTERS = 2_000
-MET_BY = {  # set of questions -> the table with their texts, its column, and the verdicts on them
-    "questions": ("questions", "question", "verdicts"),
-    "selections": ("selections", "question", "verdicts"),
-    "probe": ("inputs/probe", "question", "probe_verdicts"),
-}
+ASKED = [  # what a round asks or is asked, by its text
+    table
+    for table in TABLES.values()
+    if "question" in table.schema.names and table.name != "inputs/benchmark_items"  # the same in all of a lineage
+]
+VOTE = ["question_id", "answer", "votes", "num_attempts"]
+VOTED = [table for table in TABLES.values() if set(VOTE) <= set(table.schema.names)]
 
 
 def diff_rounds(a: Round, b: Round) -> Diff:
@@ -43,6 +47,7 @@ def diff_rounds(a: Round, b: Round) -> Diff:
         round=changes(_of_the_round(before), _of_the_round(after)),
         rows=changes(_rows(before), _rows(after)),
         dropped=changes(before.dropped, after.dropped),
+        figures=changes(_figures(before), _figures(after)),
         questions=_questions(a, b),
         columns=drifts(a, b),
         recipe=changes(recipes[0], recipes[1]) if recipes[0] is not None and recipes[1] is not None else [],
@@ -73,14 +78,21 @@ def _rows(m: Manifest) -> dict[str, int]:
     return {table: sum(ref.rows for ref in refs) for table, refs in m.tables.items()}
 
 
-def _questions(a: Round, b: Round) -> dict[str, Questions]:
-    votes = {
-        (side, table): _votes(*(a, b)[side], table) for side in (0, 1) for table in ("verdicts", "probe_verdicts")
-    }
+def _figures(m: Manifest) -> dict[str, str]:
+    """What stages measured, in words; scores are compared by themselves."""
     return {
-        name: _compared(_labels(*a, name, votes[0, ruled]), _labels(*b, name, votes[1, ruled]))
-        for name, (_, _, ruled) in MET_BY.items()
+        " ".join(filter(None, (stage, words(name), part))): text
+        for stage, figures in by_stage(m).items()
+        for name, values in figures.items()
+        if not pooled(values)
+        for part, text in lines(values).items()
     }
+
+
+def _questions(a: Round, b: Round) -> dict[str, Questions]:
+    votes = [_votes(*side) for side in (a, b)]
+    there = [table for table in ASKED if any(table.name in m.tables for _, m in (a, b))]
+    return {table.id_prefix: _compared(_labels(*a, table, votes[0]), _labels(*b, table, votes[1])) for table in there}
 
 
 def _compared(before: Labels, after: Labels) -> Questions:
@@ -107,21 +119,22 @@ def _label(vote: Vote) -> Label:
     return Label(answer=answer, votes=votes, num_attempts=num_attempts)
 
 
-def _votes(lineage: Lineage, m: Manifest, table: str) -> dict[str, Vote]:
-    """Question -> the vote on it."""
-    columns = ["question_id", "answer", "votes", "num_attempts"]
-    question, *vote = (
-        read_columns(lineage.folder, m.tables.get(table, []), TABLES[table], columns).to_pydict().values()
-    )
-    return dict(zip(question, zip(*vote, strict=True), strict=True))
+def _votes(lineage: Lineage, m: Manifest) -> dict[str, Vote]:
+    """Question -> the vote on it; none where nobody votes."""
+    found: dict[str, Vote] = {}
+    for table in VOTED:
+        rows = read_columns(lineage.folder, m.tables.get(table.name, []), table, VOTE)
+        question, *vote = rows.to_pydict().values()
+        found |= dict(zip(question, zip(*vote, strict=True), strict=True))
+    return found
 
 
-def _labels(lineage: Lineage, m: Manifest, name: str, votes: dict[str, Vote]) -> Labels:
+def _labels(lineage: Lineage, m: Manifest, table: Table, votes: dict[str, Vote]) -> Labels:
     """Text -> the vote on it, if there was one. Of questions with one text, the last by id speaks."""
-    table, column, _ = MET_BY[name]
-    by = "question_id" if table == "selections" else "id"
-    rows = read_columns(lineage.folder, m.tables.get(table, []), TABLES[table], [by, column]).sort_by(by)
-    return {text: votes.get(key) for key, text in zip(*rows.select([by, column]).to_pydict().values(), strict=True)}
+    by = "question_id" if "question_id" in table.schema.names else "id"
+    columns = [by, "question"]
+    rows = read_columns(lineage.folder, m.tables.get(table.name, []), table, columns).sort_by(by)
+    return {text: votes.get(key) for key, text in zip(*rows.select(columns).to_pydict().values(), strict=True)}
 
 
 def _examples(texts: set[str]) -> list[str]:
@@ -143,8 +156,8 @@ def _score_changes(before: Manifest, after: Manifest) -> list[ScoreChange]:
 
 
 def _scores(m: Manifest) -> dict[str, Score]:
-    scores = {f"{benchmark} {role}": score for benchmark, roles in m.scores.items() for role, score in roles.items()}
-    return scores | ({"vote precision": m.vote_precision} if m.vote_precision else {})
+    found = {f"{benchmark} {role}": score for benchmark, roles in m.scores.items() for role, score in roles.items()}
+    return found | scores(m)
 
 
 def _unread(side: Round, recipe: Any, records: dict[str, Any]) -> list[str]:

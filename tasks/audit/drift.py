@@ -10,23 +10,13 @@ import pyarrow.compute as pc
 
 from schemas.diff import Drift
 from schemas.manifest import Manifest, TableRef
+from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import read_columns
 
 MOST_VALUES = 20
 """A column of more distinct values is cut at its deciles."""
-
-COLUMNS = {  # table, column -> what is measured
-    ("questions", "question"): "characters of a question",
-    ("attempts", "num_tokens"): "tokens of an attempt",
-    ("sft_examples", "completion"): "characters of an SFT example's completion",
-    ("verdicts", "agreement"): "share of a question's attempts behind its answer",
-}
-SHARES = {
-    "verdicts.difficulty": "questions below, in and above the difficulty band, and without a verdict",
-    "dropped.reason": "dropped rows by reason",
-}
 
 
 def jensen_shannon(before: Mapping[Any, float], after: Mapping[Any, float]) -> float:
@@ -47,28 +37,22 @@ def by_chance(categories: int, n_before: int, n_after: int) -> float:
 
 
 def drifts(a: tuple[Lineage, Manifest], b: tuple[Lineage, Manifest]) -> list[Drift]:
-    """Every column that is watched. Raises Damaged if a file is not what was written."""
+    """Every column whose table says that it is watched, and why rows were dropped. Raises Damaged if a file is not
+    what was written."""
     (_, before), (_, after) = a, b
     return [
-        *(_numeric(a, b, table, column) for table, column in COLUMNS),
-        _of_shares("verdicts.difficulty", _in_bands(before), _in_bands(after)),
-        _of_shares("dropped.reason", before.dropped, after.dropped),
+        *(_numeric(a, b, table, column) for table in TABLES.values() for column in table.watched),
+        _dropped(before.dropped, after.dropped),
     ]
 
 
-def _in_bands(m: Manifest) -> dict[str, float]:
-    """Verdicts by where they lie; none if nothing was judged."""
-    verdicts = sum(ref.rows for ref in m.tables.get("verdicts", []))
-    return {name: share * verdicts for name, share in m.band.items()}
-
-
-def _of_shares(column: str, before: Mapping[str, float], after: Mapping[str, float]) -> Drift:
-    """Of rows by category."""
-    n, m = round(sum(before.values())), round(sum(after.values()))
+def _dropped(before: Mapping[str, int], after: Mapping[str, int]) -> Drift:
+    """Of dropped rows, by reason."""
+    n, m = sum(before.values()), sum(after.values())
     was, now = _normed(before), _normed(after)
     seen = [name for name in was.keys() | now.keys() if was.get(name) or now.get(name)]
     return Drift(
-        column=column, meaning=SHARES[column], before=was or None, after=now or None,
+        column="dropped.reason", meaning="dropped rows by reason", before=was or None, after=now or None,
         drift=jensen_shannon(was, now) if n and m else None,
         by_chance=by_chance(len(seen), n, m) if n and m else None,
     )  # fmt: skip
@@ -79,7 +63,7 @@ def _normed(found: Mapping[str, float]) -> dict[str, float]:
     return {name: value / total for name, value in found.items()} if total else {}
 
 
-def _numeric(a: tuple[Lineage, Manifest], b: tuple[Lineage, Manifest], table: str, column: str) -> Drift:
+def _numeric(a: tuple[Lineage, Manifest], b: tuple[Lineage, Manifest], table: Table, column: str) -> Drift:
     (before, n), (after, m) = (_values(lineage, manifest, table, column) for lineage, manifest in (a, b))
     drift = chance = None
     if n and m:
@@ -87,17 +71,23 @@ def _numeric(a: tuple[Lineage, Manifest], b: tuple[Lineage, Manifest], table: st
         drift = jensen_shannon(*binned)
         chance = by_chance(len(binned[0].keys() | binned[1].keys()), n, m)
     return Drift(
-        column=f"{table}.{column}", meaning=COLUMNS[table, column], before=_figures(before), after=_figures(after),
-        drift=drift, by_chance=chance,
+        column=f"{table.name}.{column}", meaning=_meaning(table, column), before=_figures(before),
+        after=_figures(after), drift=drift, by_chance=chance,
     )  # fmt: skip
 
 
-def _values(lineage: Lineage, m: Manifest, table: str, column: str) -> tuple["np.ndarray[Any, Any]", int]:
+def _meaning(table: Table, column: str) -> str:
+    field = table.schema.field(column)
+    of = "characters of the " if pa.types.is_string(field.type) else ""
+    return f"{of}{column}: {(field.metadata or {}).get(b'meaning', b'').decode()}"
+
+
+def _values(lineage: Lineage, m: Manifest, table: Table, column: str) -> tuple["np.ndarray[Any, Any]", int]:
     """A column as numbers, a text by its length; and how many questions stand behind it: rows of one question are
     alike, and count once where chance is reckoned."""
-    by = "question_id" if "question_id" in TABLES[table].schema.names else "id"
-    refs: list[TableRef] = m.tables.get(table, [])
-    rows = read_columns(lineage.folder, refs, TABLES[table], [column, by])
+    by = "question_id" if "question_id" in table.schema.names else "id"
+    refs: list[TableRef] = m.tables.get(table.name, [])
+    rows = read_columns(lineage.folder, refs, table, [column, by])
     if not len(rows):
         return np.empty(0), 0
     found = rows[column]

@@ -97,7 +97,7 @@ def _of_rounds(lineage: Lineage, rounds: list[Manifest], looked: Callable[[str],
         for checked, found in (
             ("manifests and stages", contradictions(opened, markers)),
             ("parents", orphans(opened, shelf)),
-            ("contamination", leaks(opened, markers, shelf, protected)),
+            ("protected rows", leaks(opened, markers, shelf, protected)),
             ("marks", wrong_marks(opened, markers)),
             ("suites", broken_expectations(opened, markers, suites)),
         ):

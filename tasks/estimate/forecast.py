@@ -1,14 +1,12 @@
-"""Forecast: a stage takes what it took in the newest round that played it, times the ratio of the two recipes' units.
+"""Forecast: a stage takes what it took in the newest round that played it, times the ratio of the two recipes' rows.
 Without such a round, its bound."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.manifest import Manifest, StageRecord
-from schemas.recipe import Recipe
 from schemas.train_steps import TRAIN_STEPS
-from tasks.estimate.bounds import Bound, bounds
-from tasks.sources import Sources
+from schemas.work import Work
 from tasks.store.lineage import Lineage
 from tasks.store.listing import files_below
 from tasks.store.parquet import read_table
@@ -35,23 +33,23 @@ class StageCost:
 
 @dataclass(frozen=True)
 class Played:
-    """A round, and the bounds of its own recipe."""
+    """A round, and the most that it could have come to by its own recipe."""
 
     name: str
     device: str
     costs: Mapping[str, StageCost]
-    bounds: Mapping[str, Bound]
+    works: Mapping[str, Work]
 
 
-def played(lineage: Lineage, m: Manifest, recipe: Recipe, sources: Sources, weights: int) -> Played:
-    """What a round took. `recipe`: its own; `weights`: bytes of the base model's."""
+def played(lineage: Lineage, m: Manifest, works: Mapping[str, Work], weights: int) -> Played:
+    """What a round took. `weights`: bytes of the base model's."""
     costs, seen = {}, set[str]()
     for shown, key in m.stages.items():
         if record := lineage.stage_record(m.round, shown.split(".")[0], key):
             new = {ref.path for ref in record.tables.values()} - seen
             seen |= new
             costs[shown] = _cost(lineage, m, shown, record, new, weights)
-    return Played(f"{m.recipe}/{m.round}", m.device, costs, bounds(recipe, sources, weights, m.stages))
+    return Played(f"{m.recipe}/{m.round}", m.device, costs, works)
 
 
 def _cost(lineage: Lineage, m: Manifest, shown: str, record: StageRecord, paths: set[str], weights: int) -> StageCost:
@@ -73,17 +71,17 @@ def _cost(lineage: Lineage, m: Manifest, shown: str, record: StageRecord, paths:
     )
 
 
-def forecast(stages: Sequence[StageCost], most: Mapping[str, Bound], rounds: Sequence[Played]) -> list[StageCost]:
+def forecast(stages: Sequence[StageCost], most: Mapping[str, Work], rounds: Sequence[Played]) -> list[StageCost]:
     """The stages with what they will take. `rounds`: the oldest first."""
     return [_forecast(stage, most[stage.stage], [*_like(stage.stage, rounds)]) for stage in stages]
 
 
-def _forecast(stage: StageCost, most: Bound, like: list[tuple[StageCost, Bound]]) -> StageCost:
+def _forecast(stage: StageCost, most: Work, like: list[tuple[StageCost, Work]]) -> StageCost:
     if stage.reused:
         return replace(stage, storage_bytes=like[0][0].storage_bytes if like else 0, seconds=0.0)
     for cost, then in like:
         if not cost.reused:
-            ratio = most.units / then.units if then.units else 1.0
+            ratio = most.rows / then.rows if then.rows else 1.0
             return replace(
                 stage,
                 tokens=round(cost.tokens * ratio),
@@ -94,12 +92,12 @@ def _forecast(stage: StageCost, most: Bound, like: list[tuple[StageCost, Bound]]
     return replace(stage, tokens=most.tokens, trained_tokens=most.trained, storage_bytes=most.bytes)
 
 
-def _like(shown: str, rounds: Sequence[Played]) -> Iterator[tuple[StageCost, Bound]]:
+def _like(shown: str, rounds: Sequence[Played]) -> Iterator[tuple[StageCost, Work]]:
     """The same stage, the newest first; then those of its name under other labels."""
     for played in reversed(rounds):
         if shown in played.costs:
-            yield played.costs[shown], played.bounds[shown]
+            yield played.costs[shown], played.works.get(shown, Work(0))
     for played in reversed(rounds):
         for other, cost in played.costs.items():
             if other.split(".")[0] == shown.split(".")[0]:
-                yield cost, played.bounds[other]
+                yield cost, played.works.get(other, Work(0))

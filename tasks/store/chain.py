@@ -54,7 +54,7 @@ class Chain(Generic[R]):
 def sealed(document: Mapping[str, Any]) -> bytes:
     """A document as it is written: its seal is the SHA-256 of all else in it."""
     whole = {**document, "seal": _seal(document)}
-    return orjson.dumps(whole, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+    return orjson.dumps(whole, option=orjson.OPT_INDENT_2)  # in their order: that of the stages is the one played
 
 
 def read_chain(files: Mapping[Path, bytes | None], kind: type[R], what: str, number: Callable[[R], int]) -> Chain[R]:

@@ -92,3 +92,11 @@ def test_no_field_fills_more_than_two_fifths_of_the_topics_benchmark() -> None:
 def test_the_licences_travel_with_the_data(name: str) -> None:
     text = (DATA / name).read_text(encoding="utf-8")
     assert text.startswith("MIT License\n\nCopyright (c) 2021 ")
+
+
+def test_every_solved_sum_is_right_stands_once_and_is_free_to_use() -> None:
+    found = rows("solved_sums/documents.jsonl")
+    assert len(found) == len({row["text"] for row in found}) == 9**2 + 9**3
+    for row in found:
+        numbers, _, total = row["text"].partition("=")
+        assert sum(map(int, numbers.split("+"))) == int(total) and row["licence"] == "CC0-1.0"

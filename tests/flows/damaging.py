@@ -111,7 +111,7 @@ DAMAGES = {
     "another round's number": lambda store: edit(store / "small/round-0002/manifest.json", round=5),
     "a forged record": lambda store: forge(store / "small/records/0002.json", kind="approve"),
     "a forged decision": lambda store: forge(store / "small/round-0002/manifest.json", decision="promoted"),
-    "forged figures": lambda store: forge(store / "small/round-0002/manifest.json", vote_precision=None),
+    "forged figures": lambda store: forge(store / "small/round-0002/manifest.json", figures={}),
     "files no longer named": lambda store: forge(store / "small/round-0002/manifest.json", files={}),
     "a torn manifest": lambda store: cut(store / "small/round-0002/manifest.json"),
     "a torn record": lambda store: cut(store / "small/records/0002.json"),

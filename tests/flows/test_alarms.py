@@ -14,6 +14,7 @@ from flows.keeping import approve_round
 from flows.run import run_recipe
 from schemas.alarms import Alarm
 from tasks.audit.report import write_report
+from tasks.figures import precisions
 from tasks.store.lineage import open_lineage
 
 from .conftest import QUICKSTARTS
@@ -92,8 +93,9 @@ def test_what_earlier_rounds_measured_is_an_input_of_the_stage(played):
     assert 0 <= second.figures["figures"]["length_drift"] < 1
     for m, record in zip(lineage.manifests, (first, second), strict=True):
         measured = record.figures["measured"]["of"]["reward_hacking"]
-        assert measured["decided"] == m.vote_precision.n
-        assert measured["right"] / m.vote_precision.n == m.vote_precision.accuracy
+        precision = precisions(m)["vote"]
+        assert measured["decided"] == precision.n
+        assert measured["right"] / precision.n == precision.accuracy
 
 
 def test_the_report_of_rounds_that_were_played_shows_their_alarms_and_where_a_row_comes_from(

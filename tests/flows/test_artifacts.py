@@ -18,8 +18,8 @@ def manifest(reason="held: not shown to be better", number=1):
     base = CheckpointRef(digest="0" * 64)
     return Manifest(
         recipe="a_Recipe", round=number, method="serl", decision="held", reason=reason, parent=None, base=base,
-        champion=base, candidate=None, fixed={}, stages={}, tables={}, dropped={}, inputs={}, proposed=7,
-        trained_on={}, vote_precision=None, band={}, scores={}, gate=None, validation={}, seconds={"solve": 2.0},
+        champion=base, candidate=None, fixed={}, stages={}, tables={}, dropped={}, inputs={},
+        figures={"ask": {"asked": 7}}, trained_on={}, scores={}, gate=None, validation={}, seconds={"solve": 2.0},
         tokens={}, started="", finished="", versions={}, device="cpu", git="unknown", seed=1,
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_a_round_leaves_a_table_its_decision_and_a_link_under_keys_that_prefect_
     table = asked("table", artifacts={"key": {"any_": ["rounds-a-recipe"]}})[-1]
     rows = json.loads(table["data"])
     assert [row["round"] for row in rows] == ["a_Recipe/2", "a_Recipe/1"]
-    assert (rows[0]["decision"], rows[0]["proposed"], rows[0]["seconds"]) == ("held", "7", "2")
+    assert (rows[0]["decision"], rows[0]["ask asked"], rows[0]["seconds"]) == ("held", "7", "2")
     assert "script" not in table["data"]
     texts = {artifact["key"]: artifact["data"] for artifact in asked("markdown")}
     assert "<script" not in texts["decision-a-recipe-0002"]

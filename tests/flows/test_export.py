@@ -13,6 +13,7 @@ import pytest
 
 from flows.console import Console
 from flows.run import run_recipe
+from tasks.figures import precisions
 from tasks.store.lineage import open_lineage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,7 +92,8 @@ def test_the_cards_hold_what_the_round_published(played, exported):
     for text in (dataset.text, model.text):
         assert f"{score.accuracy:.1%} [{score.low:.1%}, {score.high:.1%}], n = 200" in text
         assert f"| sums | greedy accuracy |{''.join(f' {name} |' for name in score.sampled)}\n|---|---|---|" in text
-        assert f"{m.vote_precision.accuracy:.1%} [{m.vote_precision.low:.1%}, {m.vote_precision.high:.1%}]" in text
+        precision = precisions(m)["vote"]
+        assert f"{precision.accuracy:.1%} [{precision.low:.1%}, {precision.high:.1%}]" in text
         assert all(ref.digest in text for ref in (m.base, m.champion, m.candidate))
         assert played.round_folder(2).joinpath("recipe.toml").read_text().rstrip() in text
         assert "| base model | apache\\-2\\.0 |" in text

@@ -1,4 +1,4 @@
-"""Rounds that train on gold: pairs against the model's own attempts, shares of gold and of rows of before."""
+"""Rounds that train on shares of gold and of rows of before."""
 
 import json
 import shutil
@@ -22,17 +22,12 @@ from tasks.store.parquet import read_table
 from .damaging import rewrite
 from .faults import ROOT
 
-SPIN = {
-    "steps": 2, "batch_size": 8, "rows_at_once": 8, "learning_rate": 1e-7, "schedule": "constant", "max_length": 128,
-    "beta": 0.1, "reference": "mixture", "base_share": 0.25,
-}  # fmt: skip
 CHANGES = {
     "data__gold": {
         "path": str(ROOT / "deployments/data/sums/gold.jsonl"), "question": "question", "solution": "solution",
         "sample": 200,
     },
-    "build__pairs": "gold_self", "build__gold_share": 0.6, "build__replay_share": 0.1,
-    "train__methods": ["sft", "spin"], "train__spin": SPIN, "train__previous_rounds": 1,
+    "build__gold_share": 0.6, "build__replay_share": 0.1,
     "train__sft__weight": "agreement",
     "train__sft__steps": 50, "train__sft__learning_rate": 5e-4, "gate__level": 0.999,
     "validation__min_vote_precision": 0.0,
@@ -60,34 +55,6 @@ def shaken(model, folder):
 
 def rows_of(lineage, m, table):
     return [row for ref in m.tables[table] for row in read_table(lineage.folder, ref, TABLES[table]).to_pylist()]
-
-
-def test_pairs_hold_gold_against_the_models_own_attempt_and_no_copy_of_gold(golden):
-    for m in golden.manifests:
-        gold = {row["id"]: row for row in rows_of(golden, m, "inputs/gold")}
-        own = {row["id"]: row for row in rows_of(golden, m, "attempts") if row["question_id"] in gold}
-        assert len(own) == 200 * max(row["num_planned"] for row in own.values())
-        assert {row["checkpoint"] for row in own.values()} == {m.champion.digest}
-        pairs = rows_of(golden, m, "preference_pairs")
-        assert pairs
-        for pair in pairs:
-            assert pair["chosen"] == gold[pair["question_id"]]["completion"]
-            assert pair["rejected"] == own[pair["rejected_attempt_id"]]["text"]
-            assert pair["prompt"] == own[pair["rejected_attempt_id"]]["prompt"]
-            assert pair["rejected"].strip() != pair["chosen"]
-
-
-def test_alpha_spin_is_held_to_base_and_champion_and_meets_the_opponents_of_the_round_before(golden):
-    pairs = [rows_of(golden, m, "preference_pairs") for m in golden.manifests]
-    first, second = golden.manifests
-    assert first.trained_on["spin"] == len(pairs[0])
-    assert second.trained_on["spin"] == len(pairs[0]) + len(pairs[1])
-    assert second.champion != second.base
-    said = rows_of(golden, second, "reference_logps")
-    of_both = {("champion", second.champion.digest), ("base", second.base.digest)}
-    assert {(row["reference"], row["checkpoint"]) for row in said} == of_both
-    asked = {row["pair_id"] for row in said}
-    assert asked == {pair["id"] for of_round in pairs for pair in of_round}
 
 
 def test_nobody_votes_on_gold_questions_and_the_bands_are_the_rounds_own(golden):
@@ -118,7 +85,6 @@ def test_gold_and_replayed_rows_lead_back_and_forth(golden):
     assert brought["source"]["key"] == "data.gold"
     assert brought["row"]["completion"] == gold["completion"]
     assert gold["id"] in [e["row"]["id"] for e in story.tables["sft_examples"] if e["trained"]]
-    assert explain(golden, gold["question_id"]).tables["preference_pairs"]
     again = next(row for row in rows if row["attempt_id"] and row["question_id"] not in own)
     story = explain(golden, again["id"])
     assert story.tables["verdicts"] and story.tables["proposals"]
@@ -128,10 +94,10 @@ def test_gold_and_replayed_rows_lead_back_and_forth(golden):
     assert again["id"] in forward["small/2"]["sft_examples"]
     forward = {made["round"]: made["made"] for made in follow(golden, gold["question_id"]).rounds}
     assert gold["id"] in forward["small/2"]["sft_examples"]
-    for row_id in (gold["id"], again["id"], rows_of(golden, second, "preference_pairs")[0]["id"]):
+    for row_id in (gold["id"], again["id"]):
         result = CliRunner().invoke(app, ["why", row_id, "--store", str(golden.store)])
         assert result.exit_code == 0, result.output
-        assert "sft" in result.output or "spin" in result.output
+        assert "sft" in result.output
 
 
 def test_an_audit_finds_nothing_and_a_round_can_be_reported(golden, tmp_path):

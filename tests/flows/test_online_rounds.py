@@ -7,17 +7,18 @@ import pytest
 
 from flows.console import Console
 from flows.estimate import estimate
-from flows.methods import method_of
 from flows.plan import plan_round
 from flows.preflight import preflight
-from flows.run import run_recipe
-from schemas.errors import BadInput
 from flows.recipes import load_recipe
+from flows.run import run_recipe
+from flows.sized import works
+from schemas.errors import BadInput
 from tasks.audit.ancestry import explain
 from tasks.audit.descent import follow
 from tasks.audit.examine import examine_store
 from tasks.audit.rejudge import rejudge
 from tasks.estimate.forecast import played
+from tasks.figures import precisions
 from tasks.store.gc import find_garbage, remove_garbage
 from tasks.store.lineage import open_lineage
 from tasks.waves import in_wave
@@ -93,9 +94,10 @@ def test_an_estimate_reads_a_round_in_waves(online):
         assert stages[f"train.wave-{wave}"].trained_tokens > 0
     assert stages["solve.wave-1"].tokens > 0
     (m,) = online.manifests
-    took = played(online, m, ready.sources, found.weights_bytes)
+    most_of = works(ready, ready.recipe, online, found.weights_bytes)
+    took = played(online, m, most_of, found.weights_bytes)
     for shown, cost in took.costs.items():
-        most = took.bounds[shown]
+        most = most_of[shown]
         assert cost.tokens <= most.tokens and cost.trained_tokens <= most.trained, shown
         assert cost.storage_bytes <= most.bytes + 20_000, shown
 
@@ -116,7 +118,7 @@ def test_each_wave_is_answered_by_the_policy_that_the_one_before_left(online):
 
 def test_questions_and_probe_rows_are_divided_over_the_waves_by_their_texts(online):
     (m,) = online.manifests
-    text_of = {row["id"]: row["text"] for row in rows_of(online, *m.tables["questions"])}
+    text_of = {row["id"]: row["question"] for row in rows_of(online, *m.tables["questions"])}
     text_of |= {row["id"]: row["question"] for row in rows_of(online, *m.tables["inputs/probe"])}
     asked = [
         {row["question_id"] for row in rows_of(online, of_wave(online, "solve", wave).tables["attempts"])}
@@ -142,14 +144,17 @@ def test_what_is_trained_on_is_selected_and_no_benchmark_or_probe_row(online):
     assert m.trained_on == {"policy": sum(row["kept"] for row in rows)}
 
 
-def test_the_manifest_adds_the_waves_up(online):
+def test_the_manifest_has_each_waves_figures_and_what_they_come_to_together(online):
     (m,) = online.manifests
     marks = [row["correct"] for row in rows_of(online, *m.tables["probe_verdicts"]) if row["correct"] is not None]
-    assert (m.vote_precision.n, m.vote_precision.accuracy) == (len(marks), pytest.approx(sum(marks) / len(marks)))
-    agreements = [row["agreement"] for row in rows_of(online, *m.tables["verdicts"]) if row["answer"] is not None]
-    inside = sum(0.5 <= agreement <= 0.9 for agreement in agreements)
-    assert m.band["in"] == pytest.approx(inside / sum(ref.rows for ref in m.tables["verdicts"]))
-    assert sum(m.band.values()) == pytest.approx(1)
+    precision = precisions(m)["vote"]
+    assert (precision.n, precision.accuracy) == (len(marks), pytest.approx(sum(marks) / len(marks)))
+    for wave in (1, 2):
+        verdicts = rows_of(online, of_wave(online, "vote", wave).tables["verdicts"])
+        inside = sum(0.5 <= row["agreement"] <= 0.9 for row in verdicts if row["answer"] is not None)
+        band = m.figures[f"select.wave-{wave}"]["band"]
+        assert band["in"] == pytest.approx(inside / len(verdicts))
+        assert sum(band.values()) == pytest.approx(1)
     steps = sorted(rows_of(online, *m.tables["train_steps"]), key=lambda row: row["step"])
     assert [row["step"] for row in steps] == [1, 2, 3, 4, 5, 6]
     rates = [row["learning_rate"] for row in steps]
@@ -255,8 +260,11 @@ def test_a_round_that_fails_in_a_later_wave_is_sound(play, tmp_path):
 
 
 def test_method_and_training_go_together(write_recipe):
-    goes = r"'serl_online' goes with \['policy'\], and only with it; change one of them$"
-    with pytest.raises(BadInput, match=rf"method = 'serl_online' with train\.methods = \['sft'\]: {goes}"):
-        method_of(load_recipe(write_recipe(method="serl_online"))[0])
-    with pytest.raises(BadInput, match=rf"method = 'serl' with train\.methods = \['policy'\]: {goes}"):
-        method_of(load_recipe(write_recipe(**ONLINE | {"method": "serl"}))[0])
+    with pytest.raises(BadInput, match=r"build: method = 'serl_online' does not read it; read by serl"):
+        load_recipe(write_recipe(method="serl_online"))
+    without = ONLINE | {"method": "serl", "build": {"solutions_per_question": 1, "pairs_per_question": 0}}
+    with pytest.raises(BadInput, match=r"min_policy_rows: method = 'serl' does not read it; read by serl_online"):
+        load_recipe(write_recipe(**without))
+    one = without | {"validation__min_policy_rows": None}
+    with pytest.raises(BadInput, match=r"'policy' does not go with method = 'serl', which trains by sft"):
+        load_recipe(write_recipe(**one))

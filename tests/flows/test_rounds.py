@@ -15,9 +15,11 @@ from flows.estimate import estimate
 from flows.plan import plan_round
 from flows.preflight import preflight
 from flows.run import run_recipe
+from flows.sized import works
 from schemas.errors import BadInput
 from tasks.audit.examine import examine_store
 from tasks.estimate.forecast import played
+from tasks.figures import precisions
 from tasks.store.lineage import open_lineage
 
 EASY = {"gate__level": 0.999, "train__sft__steps": 60}  # a gate that lets a small gain through
@@ -58,7 +60,7 @@ def test_a_round_ends_in_a_manifest_that_names_all_it_wrote(two_rounds):
     for m in two_rounds.manifests:
         assert m.decision in ("promoted", "held")
         assert two_rounds.checkpoint_folder(m.candidate).is_dir()
-        assert m.vote_precision.n > 0
+        assert precisions(m)["vote"].n > 0
         assert set(m.scores["sums"]) == {"base", "champion", "candidate"}
         assert set(m.scores) == {"sums"}, "the sealed benchmark is not played"
         folder = two_rounds.round_folder(m.round)
@@ -107,9 +109,9 @@ def test_an_estimate_foresees_the_last_round_from_those_before_it(two_rounds, fo
 def test_no_stage_takes_more_than_its_bounds(two_rounds):
     ready = preflight(two_rounds.store.parent / "small.toml", two_rounds.store)
     for m in two_rounds.manifests:
-        took = played(two_rounds, m, ready.sources, 385_000)
+        took = played(two_rounds, m, works(ready, ready.recipe, two_rounds, 385_000), 385_000)
         for shown, cost in took.costs.items():
-            most = took.bounds[shown]
+            most = took.works[shown]
             assert cost.tokens <= most.tokens, shown
             assert cost.trained_tokens <= most.trained, shown
             assert cost.storage_bytes <= most.bytes + 20_000, f"{shown}, and what a file's own head takes"
@@ -200,7 +202,7 @@ def test_no_probe_or_benchmark_row_reaches_a_training_table_or_a_few_shot(two_ro
 def test_the_second_round_starts_from_the_champion_and_repeats_no_question(two_rounds):
     first, second = two_rounds.manifests
     assert second.champion == (first.candidate if first.decision == "promoted" else first.base)
-    texts = [{row["text"] for row in rows_of(two_rounds, m.tables["questions"][0])} for m in (first, second)]
+    texts = [{row["question"] for row in rows_of(two_rounds, m.tables["questions"][0])} for m in (first, second)]
     assert not texts[0] & texts[1]
 
 

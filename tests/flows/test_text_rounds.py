@@ -31,7 +31,7 @@ def played(recipe, tmp_path):
 def test_a_text_task_goes_through_train_evaluate_and_gate(tmp_path):
     code, entry = played("smollm2_topics", tmp_path)
     assert (code, entry["decision"] in ("promoted", "held")) == (0, True)
-    assert entry["vote_precision"] > 0.5
+    assert entry["figures"]["vote"]["precision"]["accuracy"] > 0.5
     assert entry["rows"]["train_steps"] == 16
     scores = entry["scores"]["math500-fields"]
     assert scores["base"]["n"] == scores["candidate"]["n"] == 179

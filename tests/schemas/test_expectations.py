@@ -18,6 +18,8 @@ GOOD = {
     "inputs/seeds": {"question": "1+2", "source_row": 0},
     "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
     "inputs/gold": {"question": "1+2", "prompt": "1+2=", "completion": "#3", "source_row": 0},
+    "inputs/documents": {"text": "1+2=3", "licence": None, "source_row": 0},
+    "answer_keys": {"question_id": "q", "answer": "3"},
     "inputs/benchmark_items": {
         "benchmark": "b",
         "sealed": False,
@@ -94,6 +96,12 @@ GOOD["evaluations"] = {"benchmark": "b", "item_id": "i", "checkpoint": "c", "gre
     "text": "#3", "answer": "3", "reference": "3", "correct": True, "num_tokens": 2, "finish_reason": "stop"
 }  # fmt: skip
 GOOD["probe_verdicts"] = GOOD["verdicts"] | {"reference": "3", "correct": True}
+GOOD["grades"] = {"attempt_id": "a", "sample": 0, "prompt": "grade it", "text": "Score: 4", "num_tokens": 3} | {
+    "finish_reason": "stop", "grade": 4.0, "checkpoint": "c", "verified": True
+}  # fmt: skip
+GOOD["persuasions"] = {**GOOD["grades"], "question_id": "p", "persuaded": True}
+del GOOD["persuasions"]["attempt_id"]
+GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "right": True, "correct": True}
 
 # (table, what is changed, the expectation that must say so)
 BREAKING = [
@@ -103,6 +111,8 @@ BREAKING = [
     ("inputs/gold", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/gold", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("inputs/gold", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
+    ("inputs/documents", {"text": ""}, "expect_column_value_lengths_to_be_between(text)"),
+    ("answer_keys", {"answer": ""}, "expect_column_value_lengths_to_be_between(answer)"),
     ("inputs/benchmark_items", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/benchmark_items", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("proposals", {"finish_reason": "tired"}, "expect_column_values_to_be_in_set(finish_reason)"),
@@ -151,6 +161,17 @@ BREAKING = [
         {"rejected": "#3"},
         "expect_select_column_values_to_be_unique_within_record(chosen,rejected)",
     ),
+    *(
+        (table, change, expectation)
+        for table in ("grades", "persuasions")
+        for change, expectation in (
+            ({"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+            ({"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
+            ({"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+            ({"grade": -1.0}, "expect_column_values_to_be_between(grade)"),
+        )
+    ),
+    ("probe_grades", {"reward": 1.2}, "expect_column_values_to_be_between(reward)"),
     ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("advantages", {"group": ""}, "expect_column_value_lengths_to_be_between(group)"),
 ]

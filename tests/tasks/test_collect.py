@@ -7,11 +7,11 @@ import pytest
 
 from flows.recipes import read_recipe
 from schemas.errors import BadInput, ValidationFailed
-from schemas.recipe import SolvedRows
+from schemas.recipe import AnsweredRows, Benchmark, Documents, SolvedRows
 from schemas.settings import Contamination
 from tasks.collect import collect
 from tasks.prompts import Prompt, load_prompt
-from tasks.sources import read_sources
+from tasks.sources import Sources, read_documents, read_source, read_sources
 from tasks.store.objects import keep_checkpoint
 
 APART = Contamination()
@@ -214,3 +214,31 @@ def test_a_chats_gold_prompt_is_what_an_engine_would_show_the_model(folder, quic
 def test_without_gold_nothing_is_written_of_it(folder, quickstart, draft):
     collect(draft, sources=read_sources(reading(quickstart), folder), protection=APART)
     assert "inputs/gold" not in draft.tables()
+
+
+def test_a_document_that_holds_a_benchmark_or_probe_row_is_dropped(folder, draft):
+    texts = ["Of hens.\n7+1\nand more", "a tale of two and three and four and five sacks", "4+1", "Of cats."]
+    (folder / "texts.jsonl").write_text("\n".join(json.dumps({"text": text, "terms": "CC0"}) for text in texts))
+    bench = [*ROWS[6:], {"problem": "Two and three and four and five sacks: how many?", "solution": "14"}]
+    (folder / "bench.jsonl").write_text("\n".join(map(json.dumps, bench)))
+    named = {"question": "problem", "answer": "solution"}
+    asked = Benchmark(name="sums", path="bench.jsonl", **named)
+    probe = AnsweredRows(path="probe.jsonl", **named)
+    texts = Documents(path="texts.jsonl", text="text", licence="terms")
+    sources = Sources(
+        {
+            "documents": read_documents("data.documents", texts, folder),
+            "probe": read_source("data.probe", probe, folder),
+        },
+        ((asked, read_source("benchmarks.sums", asked, folder)),),
+    )
+    collect(draft, sources=sources, protection=Contamination(ngram=6))
+    tables = {name: draft.read(ref).to_pylist() for name, ref in draft.tables().items()}
+    (kept,) = tables["inputs/documents"]
+    assert (kept["text"], kept["licence"], kept["source_row"]) == ("Of cats.", "CC0", 3)
+    reasons = {row["text"]: row["reason"] for row in tables["dropped"]}
+    assert sorted(reasons.values()) == ["contaminated_exact", "contaminated_exact", "contaminated_ngram"]
+    hits = {row["row_id"]: row["set_name"] for row in tables["contamination"]}
+    assert sorted(hits.values()) == ["probe", "sums", "sums"] and set(hits) == {
+        row["id"] for row in tables["dropped"]
+    }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.manifest import Score, StageRecord, TableRef
+from schemas.manifest import StageRecord, TableRef
 from tasks.outcome import outcome
 
 GATE = {
@@ -79,21 +79,21 @@ def precision(right, n):
 
 WAVES = dict(
     [
-        record("vote.wave-1", rows=30, vote_precision=precision(8, 10)),
-        record("vote.wave-10", rows=10, vote_precision=precision(10, 30)),
+        record("vote.wave-1", rows=30, precision=precision(8, 10)),
+        record("vote.wave-10", rows=10, precision=precision(10, 30)),
         record("select.wave-1", band={"in": 1.0, "above": 0.0}),
         record("select.wave-10", band={"in": 0.0, "above": 1.0}),
         record("train.wave-10", checkpoint="last", training_rows={"policy": 5}),
         record("train.wave-9", checkpoint="before", training_rows={"policy": 7}),
-        record("vote.control", vote_precision=precision(0, 100)),
+        record("vote.control-random", precision=precision(0, 100)),
     ]
 )
 
 
-def test_waves_add_up_by_what_they_counted():
+def test_what_each_stage_measured_is_kept_in_the_order_played_without_the_controls():
     told = outcome(WAVES | dict([record("evaluate.candidate")]))
-    assert (told["vote_precision"].accuracy, told["vote_precision"].n) == (pytest.approx(18 / 40), 40)
-    assert told["band"] == {"in": 0.75, "above": 0.25}
+    assert list(told["figures"]) == ["vote.wave-1", "vote.wave-10", "select.wave-1", "select.wave-10"]
+    assert told["figures"]["select.wave-1"] == {"band": {"in": 1.0, "above": 0.0}}
     assert told["trained_on"] == {"policy": 12}
 
 
@@ -105,9 +105,9 @@ def test_the_last_waves_weights_are_the_candidate_but_not_those_of_a_round_that_
 
 def test_a_round_without_waves_is_told_as_its_stages_tell_it():
     plain = dict(
-        [record("vote", vote_precision=precision(8, 10)), record("train", checkpoint="w", training_rows={"sft": 3})]
+        [record("vote", precision=precision(8, 10)), record("train", checkpoint="w", training_rows={"sft": 3})]
     )
     told = outcome(plain | dict([record("select", band={"in": 0.5})]))
     assert told["candidate"].digest == "w"
-    assert told["vote_precision"] == Score(**precision(8, 10)), "as it was measured"
-    assert (told["band"], told["trained_on"]) == ({"in": 0.5}, {"sft": 3})
+    assert told["figures"] == {"vote": {"precision": precision(8, 10)}, "select": {"band": {"in": 0.5}}}
+    assert told["trained_on"] == {"sft": 3}

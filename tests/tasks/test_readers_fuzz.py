@@ -21,6 +21,7 @@ from flows.lines.plain import CHARACTERS, LINES, escaped, paragraph, plain, valu
 from schemas.errors import BadInput
 from schemas.pattern import checked, full_match, last_match
 from schemas.recipe import AnsweredRows
+from schemas.rubric import SCORE_LINE
 from schemas.settings import RuleFilters
 from tasks.answers.asking import asked_of
 from tasks.answers.canonical import MAX_CANONICAL_CHARS, _form, canonical, value_form
@@ -29,6 +30,7 @@ from tasks.answers.verify import Outcome, equivalent
 from tasks.audit.figures import distinct_2
 from tasks.audit.markdown import LONGEST_TEXT, as_code, as_markdown
 from tasks.audit.report import embedded
+from tasks.checks.grading import shown
 from tasks.checks.stopping import Stopping
 from tasks.checks.vote import vote
 from tasks.novelty.contamination import ProtectedTexts
@@ -37,6 +39,8 @@ from tasks.novelty.index import NoveltyIndex, rouge_l_f1
 from tasks.novelty.runs import WordRuns
 from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, words_of
 from tasks.reading.attempts import final_answer
+from tasks.reading.grades import read_grade
+from tasks.reading.posed import leaks, read_posed
 from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
 from tasks.rules import first_refusal
@@ -64,6 +68,16 @@ def answers(first: str, second: str) -> None:
         found = final_answer(first + second, pattern)
         assert isinstance(found.source, str) and (found.text is None or found.text.strip())
         assert len(found.text or "") <= 2 * len(first + second) + 20
+
+
+def grades(first: str, second: str) -> None:
+    for text in (first + second, f"{first}\nScore: {second}"):
+        for pattern in (SCORE_LINE, r"(\d+)\W*$"):
+            grade = read_grade(text, pattern, 5)
+            assert grade is None or 0 <= grade <= 5
+    data = shown(first, second, ("<|im_end|>", ";"))
+    assert not any(mark in text for mark in ("<|im_end|>", ";") for text in data.values())
+    assert sum(map(len, data.values())) <= 2 * len(first + second) + 20
 
 
 def forms(first: str, second: str) -> None:
@@ -115,6 +129,15 @@ def proposals(first: str, second: str) -> None:
             assert tidy(tidied, FILTERS) == tidied and len(tidied) <= 2 * len(text) + 20
             violation = first_refusal(form_rules(tidied, FILTERS))
             assert violation is None or [*map(type, violation)] == [str, int, int, str]
+
+
+def posed(first: str, second: str) -> None:
+    for text in (first + second, f"Question: {first}\nAnswer: {second}"):
+        for pattern in (r"(?s)Question:(.*?)\nAnswer:(.*)$", r"(\S*)\s*(a*)*"):
+            found = read_posed(text, pattern)
+            if found:
+                assert found.question and len(found.question) + len(found.answer) <= 2 * len(text) + 20
+                assert leaks(found) in (False, True)
 
 
 def new_texts(first: str, second: str) -> None:
@@ -239,8 +262,8 @@ def report(first: str, second: str) -> None:
 READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
-        answers, forms, comparing, votes, stopping, proposals, new_texts, copies, protected_texts, runs, words,
-        references, files, patterns, terminal_lines, markdown, report,
+        answers, grades, forms, comparing, votes, stopping, proposals, posed, new_texts, copies, protected_texts,
+        runs, words, references, files, patterns, terminal_lines, markdown, report,
     )
 }  # fmt: skip
 

@@ -24,6 +24,9 @@ def verdict(question, votes, n=8, tied=False, answer="3"):
     }
 
 
+APART = Contamination()
+
+
 @pytest.fixture
 def play(draft, given, recipe):
     def run(questions, verdicts, probe="zzz", benchmark="yyy", protection=APART, **changes):

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import BadInput
-from schemas.recipe import AnsweredRows
-from tasks.sources import read_source
+from schemas.recipe import AnsweredRows, Documents
+from tasks.sources import read_documents, read_source
 
 DATA = Path(__file__).resolve().parents[2] / "deployments/data"
 OF_GPQA = {"Incorrect Answer 1": "3 eV", "Incorrect Answer 2": "4 eV", "Record ID": "rec"}
@@ -315,3 +315,42 @@ def test_a_file_without_answers_is_refused_with_its_other_columns(tmp_path):
 def test_answers_that_count_are_no_ids(tmp_path):
     as_jsonl(tmp_path / "mine.jsonl", [{"question": f"{n}+1", "answer": n + 1} for n in range(50)])
     assert len(read(tmp_path / "mine.jsonl").rows) == 50
+
+
+def documents(folder, rows, **asked):
+    (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return read_documents("data.documents", Documents(path="texts.jsonl", text="text", **asked), folder)
+
+
+def test_a_document_keeps_its_licence_and_its_row(tmp_path):
+    rows = [{"text": " One.\nTwo. ", "terms": "CC0-1.0"}, {"text": "Three.", "terms": None}]
+    assert documents(tmp_path, rows, licence="terms").rows == (
+        {"text": "One.\nTwo.", "licence": "CC0-1.0", "source_row": 0},
+        {"text": "Three.", "licence": None, "source_row": 1},
+    )
+    assert [row["licence"] for row in documents(tmp_path, rows).rows] == [None, None]
+
+
+def test_what_is_no_document_is_counted_with_the_reason(tmp_path):
+    rows = [{"text": "One."}, {"text": "One. "}, {"text": " "}, {"text": 7}, ["a list"], {"text": "\ud800"}, {}]
+    found = documents(tmp_path, rows)
+    assert len(found.rows) == 1
+    assert found.unusable == {"no text": 3, "not Unicode": 1, "not a JSON object": 1, "repeated": 1}
+
+
+def test_another_licence_column_is_another_source(tmp_path):
+    rows = [{"text": "One.", "a": "CC0", "b": "MIT"}]
+    assert documents(tmp_path, rows, licence="a").digest != documents(tmp_path, rows, licence="b").digest
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked", "said"),
+    [
+        ([{"body": "One."}], {}, r"has no column 'text'; it has body$"),
+        ([{"text": "One."}], {"licence": "terms"}, r"has no column 'terms'; it has text$"),
+        ([{"text": ""}], {}, r"has no usable row \(1 no text\); expected text in 'text'$"),
+    ],
+)
+def test_a_file_without_documents_is_refused_in_one_line(tmp_path, rows, asked, said):
+    with pytest.raises(BadInput, match=rf"^data\.documents: .*texts\.jsonl {said}"):
+        documents(tmp_path, rows, **asked)

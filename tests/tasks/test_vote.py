@@ -87,7 +87,7 @@ def test_the_probe_only_measures_the_vote(play):
     assert {row["question_id"]: row["correct"] for row in tables["probe_verdicts"]} == {
         "right": True, "wrong": False, "tied": None
     }  # fmt: skip
-    assert (figures["vote_precision"]["accuracy"], figures["vote_precision"]["n"]) == (0.5, 2)
+    assert (figures["precision"]["accuracy"], figures["precision"]["n"]) == (0.5, 2)
 
 
 def test_the_vote_is_blind_to_the_probes_truth(play, draft, given, recipe):

@@ -13,10 +13,16 @@ from schemas.manifest import Manifest, SampledScore, Score
 from schemas.records import LineageRecord
 from schemas.tables import TABLES
 from tasks.audit.markdown import as_code, as_markdown, as_printable
+from tasks.figures import precisions, rows
 
 HERE = Path(__file__).parent
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
-PROTECTED = ("probe", "benchmark_items", "probe_verdicts", "evaluations")  # they hold answers that scores rest on
+PROTECTED_ROWS = {table.name for table in TABLES.values() if table.protected}
+PROTECTED = tuple(  # they hold answers that scores rest on, or say what was right
+    table.id_prefix
+    for table in TABLES.values()
+    if table.protected or any(each.tables and set(each.tables) <= PROTECTED_ROWS for each in table.parents)
+)
 ROLES = ("base", "champion", "candidate")
 
 
@@ -134,7 +140,8 @@ def _filled(name: str, shown: Exhibit, head: str) -> str:
     return environment.get_template(f"{name}.jinja").render(
         head=Verbatim(head), shown=shown, m=shown.round, columns=columns, roles=ROLES, protected=PROTECTED,
         recipe=Verbatim(as_code(shown.recipe, "toml")), licences=shown.published.inputs.get("licences", {}),
-        unusable=shown.published.inputs.get("unusable", {}),
+        unusable=shown.published.inputs.get("unusable", {}), precisions=precisions(shown.round),
+        figures=rows(shown.round),
     )  # fmt: skip
 
 

@@ -195,7 +195,8 @@ def lines(id: str, title: str, note: str, values: Values, x: str, y: str, series
     """A line a series: counts over rounds, figures over steps."""
     of_rounds = x == "round"
     steps = {"field": x, "type": "quantitative", "title": x, "axis": {"format": ",d", "tickMinStep": 1}}
-    axis = COUNTS if of_rounds else {"format": "~g", "tickCount": 5}
+    counts = of_rounds and all(isinstance(row[y], int) for row in values)
+    axis = COUNTS if counts else {"format": "~g", "tickCount": 5}
     spec: Spec = {
         "mark": {"type": "line", "strokeWidth": 1.75, "point": {"size": 40} if of_rounds else False},
         "encoding": {

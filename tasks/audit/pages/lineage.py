@@ -5,9 +5,12 @@ from typing import Any
 
 from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, Score, StageRecord
+from schemas.tables import MEASURED
 from tasks.audit.changes import recipe_values
 from tasks.audit.pages import charts
 from tasks.audit.pages.charts import Chart
+from tasks.audit.pages.samples import SHOWN
+from tasks.figures import headlines, means, pooled, precisions, words
 from tasks.store.lineage import Lineage
 
 DIVERSITY = {  # what the alarms measure: title, what it says, form
@@ -42,12 +45,14 @@ def lineage_page(lineage: Lineage) -> dict[str, Any]:
         "controls": {
             arm: label for arm, label in CONTROLS.items() if any(score_of(m, arm) for m in lineage.manifests)
         },
+        "judges": list(dict.fromkeys(judge for m in lineage.manifests for judge in precisions(m))),
         "champion": champion,
         "base": _base(lineage),
         "now": _last_accuracy(lineage),
         "charts": [
             *_score_charts(lineage),
-            *_precision_chart(lineage),
+            *_precision_charts(lineage),
+            *_headline_charts(lineage),
             *_volume_charts(lineage),
             *_cost_charts(lineage),
         ],
@@ -69,7 +74,7 @@ def round_line(m: Manifest) -> dict[str, Any]:
         "after": after,
         "controls": {arm: score_of(m, arm) for arm in CONTROLS},
         "gain": m.gate.difference if m.gate else None,
-        "kept": rows_of(m, "questions"),
+        "precisions": precisions(m),
         "trained": sum(m.trained_on.values()),
         "dropped": sum(m.dropped.values()),
         "tokens": sum(m.tokens.values()),
@@ -114,20 +119,44 @@ def _scored(m: Manifest, score: Score | None) -> dict[str, Any]:
     return decided | {name: getattr(score, name) if score else None for name in figures}
 
 
-def _precision_chart(lineage: Lineage) -> list[Chart]:
-    values = [
-        {"round": m.round, "share": p.accuracy, "low": p.low, "high": p.high, "probe rows decided": p.n}
-        for m in lineage.manifests
-        if (p := m.vote_precision)
+def _precision_charts(lineage: Lineage) -> list[Chart]:
+    """One a judge that was measured on rows of known truth."""
+    values: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for m in lineage.manifests:
+        for judge, p in precisions(m).items():
+            decided = {"low": p.low, "high": p.high, "rows decided": p.n}
+            values[judge].append({"round": m.round, "share": p.accuracy} | decided)
+    recipe = recipe_values(lineage, lineage.manifests[-1]) or {} if values else {}
+    note = "How often its labels were right where the truth is known; 95% interval."
+    return [
+        charts.shares_by_round(
+            f"precision-{judge}", f"{words(judge)} precision".capitalize(), note, found,
+            recipe.get(f"validation.min_{judge}_precision"),
+        )
+        for judge, found in values.items()
+    ]  # fmt: skip
+
+
+def _headline_charts(lineage: Lineage) -> list[Chart]:
+    """What stages measured over the rounds, a chart a stage; scores have charts of their own."""
+    values: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for m in lineage.manifests:
+        for label, measured in headlines(m).items():
+            if not pooled(measured):
+                values[label] += [
+                    {"round": m.round, "of": of or label, "figure": n} for of, n in means(measured).items()
+                ]
+    note = "In rounds of several waves, their mean."
+    return [
+        charts.lines(f"measured-{number}", label.capitalize(), note, found, "round", "figure", "of")
+        for number, (label, found) in enumerate(values.items())
+        if found
     ]
-    if not values:
-        return []
-    needed = (recipe_values(lineage, lineage.manifests[-1]) or {}).get("validation.min_vote_precision")
-    note = "How often the majority was right on the probe, whose answers are known; 95% interval."
-    return [charts.shares_by_round("precision", "Vote precision", note, values, needed)]
 
 
 def _volume_charts(lineage: Lineage) -> list[Chart]:
+    written = {name for m in lineage.manifests for name in m.tables}
+    kept = [table.name for table in SHOWN if table.name in written and table.name not in MEASURED]
     dropped = [
         {"round": m.round, "reason": reason, "rows": rows}
         for m in lineage.manifests
@@ -136,14 +165,9 @@ def _volume_charts(lineage: Lineage) -> list[Chart]:
     volumes = [
         {"round": m.round, "of": what, "rows": rows}
         for m in lineage.manifests
-        for what, rows in (
-            ("proposed", m.proposed),
-            ("questions kept", rows_of(m, "questions")),
-            ("questions selected", rows_of(m, "selections")),
-            ("trained on", sum(m.trained_on.values())),
-        )
+        for what, rows in [*((name, rows_of(m, name)) for name in kept), ("trained on", sum(m.trained_on.values()))]
     ]
-    note = "From what was proposed to what was trained on."
+    note = "Rows that later rounds read or that are trained on."
     return [
         charts.lines("volumes", "Volumes", note, volumes, "round", "rows", "of"),
         charts.stacked_by_round(

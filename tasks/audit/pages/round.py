@@ -1,44 +1,30 @@
 """A round's page: its scores, its votes, its rows and what became of them, and what changed since its parent."""
 
-from collections import Counter
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
 
 from schemas.controls import CONTROLS
 from schemas.diff import Diff
 from schemas.gate import Comparison
 from schemas.manifest import Manifest, SampledScore, Score, StageRecord
-from schemas.tables import TABLES
 from tasks.audit.changes import recipe_values
 from tasks.audit.diff import diff_rounds
 from tasks.audit.pages import charts
 from tasks.audit.pages.charts import Chart
 from tasks.audit.pages.lineage import round_line
-from tasks.audit.pages.samples import Step, sample_rows
+from tasks.audit.pages.samples import Step, sample_rows, table_of
+from tasks.audit.pages.votes import vote_charts
+from tasks.figures import headlines, line, rows
 from tasks.store.lineage import Lineage
 from tasks.store.naming import open_round
-from tasks.store.parquet import read_table
 
-BINS = 20
 STEPS = 400  # points of a training curve
-VOTES = {
-    "below the band": "var(--c2)",
-    "in the band": "var(--c1)",
-    "above it": "var(--c3)",
-    "no verdict": "var(--soft)",
-}
-PROBE = {"right": "var(--c1)", "wrong": "var(--c2)", "no verdict": "var(--soft)"}
 
 
 def round_page(lineage: Lineage, m: Manifest, step: Step) -> dict[str, Any]:
     """What the round's template is given."""
-    recipe = recipe_values(lineage, m) or {}  # a file of the round that is gone or broken is for `audit` to name
     found = [
         *_score_charts(m),
-        *_vote_charts(lineage, m, recipe.get("select.min_agreement", 0.0), recipe.get("select.max_agreement", 1.0)),
-        *_probe_chart(lineage, m),
+        *vote_charts(lineage, m, recipe_values(lineage, m) or {}),  # a recipe that is gone is for `audit` to name
         *_dropped_chart(m),
         *_loss_chart(lineage, m),
     ]
@@ -46,6 +32,8 @@ def round_page(lineage: Lineage, m: Manifest, step: Step) -> dict[str, Any]:
         "recipe": lineage.recipe,
         "m": m,
         "line": round_line(m),
+        "headlines": {label: line(values) for label, values in headlines(m).items()},
+        "figures": rows(m),
         "charts": found,
         "unscored": [(CONTROLS.get(arm, arm), why) for arm, why in m.controls_failed.items()],
         "sample": sample_rows(lineage, m, step),
@@ -93,53 +81,6 @@ def _gated(m: Manifest) -> list[dict[str, Any]]:
     return [{"for": what, "found": compared, "told": told} for what, compared, told in found]
 
 
-def _vote_charts(lineage: Lineage, m: Manifest, low: float, high: float) -> list[Chart]:
-    votes = _rows(lineage, m, "verdicts")
-    if not len(votes):
-        return []
-    kinds = [_kind_of_vote(vote, low, high) for vote in votes.select(["agreement", "answer"]).to_pylist()]
-    note = f"Share of attempts behind the answer; a question is kept from {low:.0%} to {high:.0%}."
-    sizes = Counter(len(classes) for classes in votes["classes"].to_pylist())
-    values = [{"different answers": str(n), "questions": count} for n, count in sorted(sizes.items())]
-    several = "How many different answers the attempts at a question gave."
-    return [
-        charts.histogram("votes", "Votes on the questions", note, _binned(votes, kinds), "agreement", VOTES),
-        charts.bars("classes", "Answers a question", several, values, "different answers", "questions"),
-    ]
-
-
-def _kind_of_vote(vote: dict[str, Any], low: float, high: float) -> str:
-    if vote["answer"] is None:
-        return "no verdict"
-    return "below the band" if vote["agreement"] < low else "above it" if vote["agreement"] > high else "in the band"
-
-
-def _probe_chart(lineage: Lineage, m: Manifest) -> list[Chart]:
-    votes = _rows(lineage, m, "probe_verdicts")
-    if not len(votes):
-        return []
-    kinds = [{True: "right", False: "wrong", None: "no verdict"}[right] for right in votes["correct"].to_pylist()]
-    note = "The same vote where the answer is known: agreement should go with being right."
-    return [charts.histogram("probe", "Votes on the probe", note, _binned(votes, kinds), "agreement", PROBE)]
-
-
-def _binned(votes: pa.Table, kinds: list[str]) -> list[dict[str, Any]]:
-    """Counts by agreement and kind. Few attempts have few shares, and each is a bin of its own; else twenty."""
-    attempts = max(votes["num_attempts"].to_pylist())
-    bins = attempts if attempts <= BINS else BINS
-    places = np.rint(votes["agreement"].to_numpy() * bins).astype(int).tolist()
-    return [
-        {
-            "agreement": place / bins,
-            "kind": kind,
-            "count": count,
-            "from": (place - 0.4) / bins,
-            "to": (place + 0.4) / bins,
-        }
-        for (place, kind), count in sorted(Counter(zip(places, kinds, strict=True)).items())
-    ]
-
-
 def _dropped_chart(m: Manifest) -> list[Chart]:
     values = [{"reason": reason, "rows": rows} for reason, rows in sorted(m.dropped.items(), key=lambda kv: -kv[1])]
     note = "Rows that were not kept; each is in the list below, or in the store."
@@ -147,7 +88,7 @@ def _dropped_chart(m: Manifest) -> list[Chart]:
 
 
 def _loss_chart(lineage: Lineage, m: Manifest) -> list[Chart]:
-    steps = _rows(lineage, m, "train_steps").sort_by([("method", "ascending"), ("step", "ascending")])
+    steps = table_of(lineage, m, "train_steps").sort_by([("method", "ascending"), ("step", "ascending")])
     if not len(steps):
         return []
     every = -(-len(steps) // STEPS)
@@ -158,11 +99,6 @@ def _loss_chart(lineage: Lineage, m: Manifest) -> list[Chart]:
 def _since_parent(lineage: Lineage, m: Manifest) -> Diff | None:
     """None where the champion was the base model."""
     return diff_rounds(open_round(lineage.store, m.parent), (lineage, m)) if m.parent else None
-
-
-def _rows(lineage: Lineage, m: Manifest, table: str) -> pa.Table:
-    parts = [read_table(lineage.folder, ref, TABLES[table]) for ref in m.tables.get(table, [])]
-    return pa.concat_tables(parts) if parts else TABLES[table].schema.empty_table()
 
 
 def _stages(lineage: Lineage, m: Manifest) -> list[tuple[str, StageRecord]]:

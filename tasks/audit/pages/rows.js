@@ -7,8 +7,7 @@ const isKept = (row) => !row.kind.startsWith("dropped");
 function facts(row) {
   const named = ["answer", "agreement", "figure", "threshold"].filter((name) => !isEmpty(row[name]))
     .map((name) => el("span", {}, `${name} `, told(row[name])));
-  const verdict = { true: "right", false: "wrong" }[row.correct] ?? (row.kind === "probe_verdicts" ? "no verdict" : "");
-  return verdict ? [...named, el("span", {}, verdict)] : named;
+  return row.found ? [...named, el("span", {}, row.found)] : named;
 }
 
 function line(row, whole) {

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.manifest import Manifest
-from schemas.tables import TABLES
+from schemas.tables import MEASURED, TABLES
 from tasks.audit.ancestry import Explained, explain
 from tasks.audit.rows import Rows
 from tasks.store.lineage import Lineage
@@ -22,9 +22,12 @@ ROWS = 240
 BYTES = 2_000_000  # of a page's rows and stories, as JSON
 LONGEST = 2_000  # characters of one text
 SHARED = 100  # bytes of what is worth a place of its own
-KEPT = {
-    "selections": "text", "sft_examples": "completion", "preference_pairs": "chosen", "advantages": "completion",
-}  # fmt: skip
+SHOWN = [  # what is trained on, what later rounds read, and what was said of rows of known truth
+    table
+    for table in TABLES.values()
+    if (table.trains or table.later or table.name in MEASURED) and table.name not in ("dropped", "evaluations")
+]
+TEXTS = ("completion", "chosen", "text", "question")  # columns that say what a row is about, the best first
 
 Row = dict[str, Any]
 Step = Callable[[int], None]
@@ -97,16 +100,19 @@ class _Shared:
 
 
 def _kinds(lineage: Lineage, m: Manifest) -> Iterator[tuple[str, pa.Table]]:
-    """Kept rows by table, the probe's, and the dropped ones by reason."""
-    for table in (*KEPT, "probe_verdicts"):
-        if refs := m.tables.get(table):
-            together = pa.concat_tables([read_table(lineage.folder, ref, TABLES[table]) for ref in refs])
-            yield table, together.sort_by("id")
-    dropped = [read_table(lineage.folder, ref, TABLES["dropped"]) for ref in m.tables.get("dropped", [])]
-    if dropped:
-        together = pa.concat_tables(dropped).sort_by("id")
-        for reason in sorted(set(together["reason"].to_pylist())):
-            yield f"dropped: {reason}", together.filter(pc.equal(together["reason"], reason))
+    """Kept rows by table, and the dropped ones by reason."""
+    for table in SHOWN:
+        if m.tables.get(table.name):
+            yield table.name, table_of(lineage, m, table.name).sort_by("id")
+    dropped = table_of(lineage, m, "dropped").sort_by("id")
+    for reason in sorted(set(dropped["reason"].to_pylist())):
+        yield f"dropped: {reason}", dropped.filter(pc.equal(dropped["reason"], reason))
+
+
+def table_of(lineage: Lineage, m: Manifest, name: str) -> pa.Table:
+    """A round's table, of all stages that wrote it."""
+    parts = [read_table(lineage.folder, ref, TABLES[name]) for ref in m.tables.get(name, [])]
+    return pa.concat_tables(parts) if parts else TABLES[name].schema.empty_table()
 
 
 def _in_turn(kinds: dict[str, pa.Table]) -> Iterator[tuple[str, Row]]:
@@ -117,14 +123,14 @@ def _in_turn(kinds: dict[str, pa.Table]) -> Iterator[tuple[str, Row]]:
 
 
 def _listed(kind: str, row: Row, story: Explained) -> Row:
-    """What the list shows of a row; a vote has no text of its own."""
+    """What the list shows of a row; one without a text of its own is about another's."""
     asked = story.subject or {}
-    text = row.get(KEPT.get(kind, "text")) or asked.get("question") or asked.get("text", "")
-    facts = {
-        name: row[name]
-        for name in ("answer", "agreement", "figure", "threshold", "correct")
-        if row.get(name) is not None
-    }
+    text = (
+        next((row[name] for name in TEXTS if row.get(name)), None) or asked.get("question") or asked.get("text", "")
+    )
+    facts = {name: row[name] for name in ("answer", "agreement", "figure", "threshold") if row.get(name) is not None}
+    if "correct" in row:
+        facts["found"] = {True: "right", False: "wrong", None: "undecided"}[row["correct"]]
     return {
         "id": row["id"],
         "kind": kind,

@@ -85,9 +85,9 @@ class Played:
                 tables.setdefault(name, []).append(ref)
         manifest = Manifest(
             recipe="small", round=1, method="serl", decision="held", reason=f"as told {HOSTILE}", parent=None,
-            base=BASE, champion=BASE, candidate=CANDIDATE, fixed={}, tables=tables, dropped={}, inputs={}, proposed=0,
-            stages={name: record.key for name, record in self.records.items()}, trained_on={}, vote_precision=None,
-            band={}, scores={"sums": {"base": score(0.7), "candidate": score(0.8)}},
+            base=BASE, champion=BASE, candidate=CANDIDATE, fixed={}, tables=tables, dropped={}, inputs={}, figures={},
+            stages={name: record.key for name, record in self.records.items()}, trained_on={},
+            scores={"sums": {"base": score(0.7), "candidate": score(0.8)}},
             gate=None, validation={}, seconds={}, tokens={}, started="", finished="", versions={},
             device="cpu", git="unknown", seed=1,
         )  # fmt: skip

@@ -43,6 +43,30 @@ def test_vote_precision_is_held_by_the_upper_end_of_its_interval():
     assert alarms.vote_precision(marks(0, 0)).figure is None
 
 
+def test_a_judge_is_held_by_the_upper_end_of_its_precision_over_probe_rows():
+    def rows(right, wrong, samples=1):
+        marks = [True] * right + [False] * wrong
+        return pa.table({
+            "question_id": [f"p{i}" for i in range(len(marks)) for _ in range(samples)],
+            "correct": pa.array([mark for mark in marks for _ in range(samples)], pa.bool_()),
+        })  # fmt: skip
+
+    once, often = alarms.judge_precision(rows(81, 182)), alarms.judge_precision(rows(81, 182, samples=8))
+    assert round(once.figure, 4) == 0.3662  # Newcombe 1998, table I
+    assert often.figure == pytest.approx(once.figure, abs=0.001), "attempts that all agree are no more rows"
+    assert "30.8% on 263 probe rows" in once.words
+    assert alarms.judge_precision(rows(0, 0)).figure is None
+
+
+def test_a_judge_is_persuaded_by_the_lower_end_of_what_the_persuading_answers_get():
+    def given(*marks):
+        return alarms.judge_persuaded(pa.table({"persuaded": pa.array(marks, pa.bool_())}))
+
+    assert given(*[True] * 3, None).figure < 0.5, "three rows show nothing"
+    assert round(given(*[True] * 81, *[False] * 182).figure, 4) == 0.2553  # Newcombe 1998, table I
+    assert given(None).figure is None
+
+
 def test_reward_hacking_is_a_shown_fall_of_precision_with_a_higher_reward():
     found = hacking(then(right=56, decided=70), right=48, decided=80)
     assert found.figure == pytest.approx(0.0524, abs=1e-4)  # Newcombe 1998, table II (a), method 10

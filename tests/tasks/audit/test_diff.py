@@ -93,10 +93,24 @@ def test_the_probe_and_the_questions_trained_on_are_compared_by_themselves(round
 
 
 def test_the_same_round_differs_in_nothing(rounds):
-    publish(rounds, {"a": ("1", 8)}, probe={"p": ("7", 4)}, selected=["a"], dropped={"tie": 3}, band={"in": 1.0})
+    publish(
+        rounds,
+        {"a": ("1", 8)},
+        probe={"p": ("7", 4)},
+        selected=["a"],
+        dropped={"tie": 3},
+        figures={"select": {"band": {"in": 1.0}}},
+    )
     same = diff_rounds(open_round(rounds.store, "1"), open_round(rounds.store, "1"))
     assert not (
-        same.round or same.rows or same.dropped or same.recipe or same.prompts or same.code or same.validation
+        same.round
+        or same.rows
+        or same.dropped
+        or same.figures
+        or same.recipe
+        or same.prompts
+        or same.code
+        or same.validation
     )
     assert all(drift.drift in (0, None) for drift in same.columns)
     assert {name: (q.added, q.gone, q.relabelled) for name, q in same.questions.items()} == dict.fromkeys(
@@ -112,13 +126,15 @@ def test_manifests_are_compared_too(rounds):
     publish(rounds, {"a": ("1", 8)}, git="g1", scores={"sums": {"candidate": score}}, dropped={"tie": 1, "copy": 2})
     publish(
         rounds, {"a": ("1", 8), "b": ("1", 8)}, git="g2", scores={"sums": {"candidate": better}}, dropped={"tie": 4},
-        vote_precision=score, versions={"torch": "2"}, validation=failed,
+        figures={"vote": {"precision": score.model_dump(mode="json"), "read": {"box": 3}}},
+        versions={"torch": "2"}, validation=failed,
     )  # fmt: skip
     found = compared(rounds)
     told = {section: [(c.name, c.before, c.after) for c in getattr(found, section)] for section in diff_sections}
     assert told["code"] == [("commit", "g1", "g2"), ("torch", None, "2")]
     assert told["recipe"] == [("seed", 1, 2)]
     assert told["dropped"] == [("copy", 2, None), ("tie", 1, 4)]
+    assert told["figures"] == [("vote read box", None, "3")]
     assert told["rows"] == [("questions", 1, 2), ("verdicts", 1, 2)]
     assert told["validation"] == [("validate", None, {"passed": False, "failures": ["few rows"]})]
     assert [(s.name, s.before, s.after) for s in found.scores] == [
@@ -128,7 +144,7 @@ def test_manifests_are_compared_too(rounds):
     assert "candidate" in [name for name, _, _ in told["round"]]
 
 
-diff_sections = ("round", "rows", "dropped", "recipe", "code", "validation")
+diff_sections = ("round", "rows", "dropped", "figures", "recipe", "code", "validation")
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_is_compared(rounds):
@@ -160,7 +176,7 @@ def test_rounds_without_tables_compare_as_empty(rounds):
     rounds.publish("failed")
     rounds.publish("promoted")
     found = compared(rounds)
-    assert found.questions["questions"].both == 0
+    assert found.questions == {}
     assert ("decision", "failed", "promoted") in [(c.name, c.before, c.after) for c in found.round]
 
 

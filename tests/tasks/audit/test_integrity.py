@@ -22,7 +22,7 @@ def manifest(base, candidate, number=1, recipe="small", tables=()):
     return Manifest(
         recipe=recipe, round=number, method="serl", decision="held", reason="as told", parent=None, base=base,
         champion=base, candidate=candidate, fixed={}, stages={}, tables={ref.table: [ref] for ref in tables},
-        dropped={}, inputs={}, proposed=0, trained_on={}, vote_precision=None, band={}, scores={}, gate=None,
+        dropped={}, inputs={}, figures={}, trained_on={}, scores={}, gate=None,
         validation={}, seconds={}, tokens={}, started="", finished="", versions={}, device="cpu", git="",
         seed=1,
     )  # fmt: skip

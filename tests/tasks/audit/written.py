@@ -89,8 +89,13 @@ def publish(rounds, texts, decision="promoted", accuracy=0.8, alarms=(), **chang
         scores["candidate"] = score(accuracy, sampled=True)
     return rounds.publish(
         decision, tables=tables, alarms=[Alarm(**alarm) for alarm in alarms], stages=keys,
+        figures={
+            "propose": {"proposed": 3 * len(texts)},
+            "vote": {"precision": score(0.5 + accuracy / 2, 80).model_dump(mode="json")},
+            "select": {"band": {"below": 0.25, "in": 0.75}},
+        },
         gate=None if failed else gate, scores={"sums": scores},
-        vote_precision=score(0.5 + accuracy / 2, 80), proposed=3 * len(texts), trained_on={"sft": len(texts)},
+        trained_on={"sft": len(texts)},
         dropped={"below_band": len(texts[::3]) - 1, "tie": 1, "surplus": 40 + number},
         tokens={"solve": 9000, "propose": 1000 * number},
         seconds={"solve": 30.0, "train": 20.0, "evaluate.base": 3.0, "evaluate.candidate": 4.0},

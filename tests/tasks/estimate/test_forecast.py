@@ -1,23 +1,23 @@
 import pytest
 
-from tasks.estimate.bounds import Bound
+from schemas.work import Work
 from tasks.estimate.forecast import Played, StageCost, forecast
 
 SOLVE = StageCost("solve", tokens=100, storage_bytes=1000, seconds=10.0)
 
 
-def played(*costs, units=10, name="small/1"):
-    return Played(name, "cpu", {cost.stage: cost for cost in costs}, {cost.stage: Bound(units) for cost in costs})
+def played(*costs, rows=10, name="small/1"):
+    return Played(name, "cpu", {cost.stage: cost for cost in costs}, {cost.stage: Work(rows) for cost in costs})
 
 
-def one(stage, rounds, units=10.0, **flags):
-    (found,) = forecast([StageCost(stage, **flags)], {stage: Bound(units, tokens=999, trained=99, bytes=9)}, rounds)
+def one(stage, rounds, rows=10.0, **flags):
+    (found,) = forecast([StageCost(stage, **flags)], {stage: Work(rows, tokens=999, trained=99, bytes=9)}, rounds)
     return found
 
 
-def test_a_stage_takes_what_it_took_times_the_ratio_of_units():
+def test_a_stage_takes_what_it_took_times_the_ratio_of_rows():
     assert one("solve", [played(SOLVE)]) == SOLVE
-    assert one("solve", [played(SOLVE)], units=20) == StageCost("solve", tokens=200, storage_bytes=2000, seconds=20.0)
+    assert one("solve", [played(SOLVE)], rows=20) == StageCost("solve", tokens=200, storage_bytes=2000, seconds=20.0)
 
 
 def test_the_newest_round_that_played_it_counts():
@@ -27,7 +27,7 @@ def test_the_newest_round_that_played_it_counts():
 
 
 def test_a_stage_under_a_new_label_takes_what_its_like_took():
-    assert one("solve.gold", [played(SOLVE)], units=5).seconds == pytest.approx(5.0)
+    assert one("solve.gold", [played(SOLVE)], rows=5).seconds == pytest.approx(5.0)
 
 
 def test_a_stage_that_nobody_played_takes_its_bound_and_no_time_is_told():
@@ -42,4 +42,4 @@ def test_what_is_reused_takes_room_alone():
 
 
 def test_a_recipe_that_asked_for_nothing_then_gives_no_ratio():
-    assert one("solve.gold", [played(SOLVE, units=0)], units=5).tokens == 100
+    assert one("solve.gold", [played(SOLVE, rows=0)], rows=5).tokens == 100

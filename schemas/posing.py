@@ -1,0 +1,40 @@
+"""The sections of a recipe whose proposer reads documents: how questions are posed, and what they earn."""
+
+import re
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.section import Count, Pattern, Section
+from schemas.settings import Prompted, Sampling
+
+
+class Pose(Prompted):
+    """A raw prompt's last line, if it is left open, is the beginning of what is written."""
+
+    rendered_with: ClassVar[dict[str, Any]] = {"document": "1+1=2"}
+
+    documents: Count
+    """Documents read a round, drawn anew in each."""
+    num_samples: Annotated[int, Field(ge=2)]
+    """Proposals a document: they are held against each other."""
+    documents_per_shard: Count
+    """Documents whose proposals are written together."""
+    sampling: Sampling
+    """How proposals are sampled."""
+    pattern: Pattern
+    """Regular expression whose first match in a proposal has the question in group 1 and its answer in group 2. Run
+    by RE2: no lookaround, no backreference."""
+
+    @model_validator(mode="after")
+    def pattern_has_two_groups(self) -> Self:
+        if (groups := re.compile(self.pattern).groups) != 2:
+            raise ValueError(f"pattern has {groups} groups: expected two, the question and its answer")
+        return self
+
+
+class RewardProposer(Section):
+    reward: Literal["gaussian_of_variance"]
+    """What of the solver's success a question earns (tasks/statistics/difficulty.py)."""
+    invalid: float
+    """What a proposal earns that gives no question."""

@@ -1,0 +1,1 @@
+"""Games as state machines, and how they are played."""

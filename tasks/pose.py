@@ -1,0 +1,172 @@
+"""Pose: the proposer reads a document and writes a question with its answer, which the solver will not see."""
+
+import random
+from typing import Any
+
+from schemas.answer_keys import ANSWER_KEYS
+from schemas.contamination import CONTAMINATION
+from schemas.dropped import DROPPED
+from schemas.manifest import TableRef
+from schemas.posing import Pose as Settings
+from schemas.proposals import PROPOSALS
+from schemas.questions import QUESTIONS
+from schemas.settings import Answers, Contamination
+from schemas.table import writes
+from tasks.answers.canonical import stated
+from tasks.engines import Engine, Request, calls_at_once, completed
+from tasks.engines.staged import engine_of_stage
+from tasks.novelty.contamination import Hit, ProtectedTexts
+from tasks.novelty.copies import ExactIndex
+from tasks.prompts import Prompt
+from tasks.reading.posed import read_posed
+from tasks.roles import Role
+from tasks.rules import Rule, first_refusal
+from tasks.rules.pose import posing_rules
+from tasks.store.draft import Draft
+from tasks.store.shards import Progress, each_shard
+from tasks.waves import Wave, in_wave
+
+Row = dict[str, Any]
+Document = tuple[int, Row]  # its place in the round, and itself
+
+
+@writes(PROPOSALS, QUESTIONS, ANSWER_KEYS, CONTAMINATION, DROPPED)
+def pose(
+    draft: Draft,
+    *,
+    settings: Settings,
+    proposer: Role,
+    documents: TableRef,
+    benchmark_items: TableRef,
+    probe: TableRef | None = None,
+    checks: Answers,
+    protection: Contamination,
+    round: int,
+    wave: Wave | None = None,
+) -> dict[str, Any]:
+    """Write `proposals`, num_samples a document, and of each the question (`questions`) with the answer that came
+    with it (`answer_keys`), or why it gives none (`dropped`).
+
+    A question that repeats a benchmark or probe row (`contamination`) is none, nor is one that was posed already in
+    this play. `checks`: how answers are compared, so that one which never could be is refused. Each `round` draws
+    other documents; with `wave`, only those of that wave are read.
+    """
+    read = _of_the_round(draft, settings, documents, wave)
+    size = settings.documents_per_shard
+    shards = [read[first : first + size] for first in range(0, len(read), size)] or [[]]
+    proposals: list[Row] = []
+    with engine_of_stage(draft, proposer) as generator:
+
+        def proposed(shard: list[Document], progress: Progress) -> tuple[list[Row]]:
+            return (_proposed(draft, generator, settings, proposer.prompt, shard, wave, progress),)
+
+        for (rows,) in each_shard(
+            draft, (PROPOSALS,), shards, proposed, unit="proposals",
+            size=lambda shard: len(shard) * settings.num_samples,
+            workers=calls_at_once(proposer.engine, draft.executor),
+        ):  # fmt: skip
+            proposals += rows
+    protected = _protected(draft, benchmark_items, probe, protection)
+    text_of = {document["id"]: document["text"] for _, document in read}
+    admission = _Admission(draft, settings, checks, protection.near, protected)
+    for proposal in proposals:
+        (document,) = proposal["shown_ids"]
+        admission.admit(proposal, _opening(proposer.prompt, text_of[document]))
+    draft.write(QUESTIONS, admission.questions)
+    draft.write(ANSWER_KEYS, admission.keys)
+    draft.write(CONTAMINATION, admission.hits)
+    draft.write(DROPPED, admission.dropped)
+    return {"proposals": len(proposals), "questions": len(admission.questions)}
+
+
+def _of_the_round(draft: Draft, settings: Settings, documents: TableRef, wave: Wave | None) -> list[Document]:
+    """The documents that the round drew, or those of them that the wave reads."""
+    rows = draft.read(documents).to_pylist()
+    drawn = random.Random(draft.random_seed("documents")).sample(rows, min(settings.documents, len(rows)))
+    return [(place, row) for place, row in enumerate(drawn) if in_wave(row["text"], wave)]
+
+
+def _proposed(
+    draft: Draft,
+    generator: Engine,
+    settings: Settings,
+    prompt: Prompt,
+    shard: list[Document],
+    wave: Wave | None,
+    progress: Progress,
+) -> list[Row]:
+    place_of = {document["id"]: place for place, document in shard}
+    requests = [
+        Request(
+            document["id"], prompt.render(document=document["text"]), settings.sampling,
+            draft.random_seed("pose", document["id"]), settings.num_samples,
+        )
+        for _, document in shard
+    ]  # fmt: skip
+    return [
+        {"id": draft.row_id(PROPOSALS, c.request_id, c.sample), "shown_ids": [c.request_id]}
+        | {"wave": wave[0] - 1 if wave else 0, "prompt_index": place_of[c.request_id], "prompt": c.prompt}
+        | {"text": c.text, "num_tokens": c.num_tokens, "finish_reason": c.finish_reason}
+        | {"verified": generator.identity is None}
+        for c in completed(generator, requests, progress)
+    ]
+
+
+def _opening(prompt: Prompt, document: str) -> str:
+    """What the prompt has written of the proposal already: a raw prompt's last line."""
+    filled = prompt.render(document=document)
+    return filled.rpartition("\n")[2] if isinstance(filled, str) else ""
+
+
+def _protected(
+    draft: Draft, benchmark_items: TableRef, probe: TableRef | None, protection: Contamination
+) -> ProtectedTexts:
+    probed = draft.read(probe).to_pylist() if probe else []
+    items = draft.read(benchmark_items).to_pylist()
+    named = [("probe", row["id"], row["question"]) for row in probed]
+    return ProtectedTexts(
+        named + [(row["benchmark"], row["id"], row["question"]) for row in items], protection.ngram, protection.near
+    )
+
+
+class _Admission:
+    """The serial door: each question meets the protected rows, and those that were posed before it."""
+
+    def __init__(
+        self, draft: Draft, settings: Settings, checks: Answers, near: float | None, protected: ProtectedTexts
+    ) -> None:
+        self.draft, self.settings, self.checks, self.near, self.protected = draft, settings, checks, near, protected
+        self.copies = ExactIndex()
+        self.questions: list[Row] = []
+        self.keys: list[Row] = []
+        self.hits: list[Row] = []
+        self.dropped: list[Row] = []
+
+    def admit(self, proposal: Row, opening: str) -> None:
+        row_id = self.draft.row_id(QUESTIONS, proposal["id"])
+        posed = read_posed(opening + proposal["text"], self.settings.pattern)
+
+        def protected(question: str) -> Hit | None:
+            if hit := self.protected.find(question):
+                self.hits.append(hit.row(self.draft.row_id(CONTAMINATION, row_id), row_id))
+            return hit
+
+        rules = posing_rules(
+            posed, proposal["finish_reason"] == "length", self.checks, self.near, protected,
+            lambda question: self.copies.nearest(question)[1] is not None,
+        )  # fmt: skip
+        if refusal := first_refusal(rules):
+            self._drop(proposal, row_id, posed.question if posed else proposal["text"], refusal)
+            return
+        assert posed is not None, "what could not be read was refused"
+        self.copies.add(posed.question, row_id)
+        self.questions.append(
+            {"id": row_id, "proposal_id": proposal["id"], "item": 0, "position": len(self.questions)}
+            | {"question": posed.question, "nearest_score": 0.0, "nearest_id": None}
+        )
+        answer = {"id": self.draft.row_id(ANSWER_KEYS, row_id), "question_id": row_id}
+        self.keys.append(answer | {"answer": stated(posed.answer, self.checks)})
+
+    def _drop(self, proposal: Row, row_id: str, text: str, rule: Rule) -> None:
+        why = (rule.name, rule.figure, rule.threshold)
+        self.dropped.append(self.draft.refused(row_id, QUESTIONS, *why, text, parents=[proposal["id"]]))

@@ -1,0 +1,43 @@
+"""What a posed question must be: whole, readable, answered, no give-away, apart from every protected row, and new."""
+
+from collections.abc import Callable, Iterator
+
+from schemas.settings import Answers
+from tasks.answers.canonical import canonical, value_form
+from tasks.novelty.contamination import Hit
+from tasks.reading.posed import Posed, leaks
+from tasks.rules import Row, Rows, Rule, outcome
+
+KINDS = ("contaminated_exact", "contaminated_ngram", "contaminated_near")
+
+
+def posing_rules(
+    posed: Posed | None,
+    cut: bool,
+    checks: Answers,
+    near: float | None,
+    protected: Callable[[str], Hit | None],
+    known: Callable[[str], bool],
+) -> Iterator[Rule]:
+    """`cut`: the proposal had to end. `protected` finds the row that a question repeats, `known` says whether it was
+    posed before; they are asked last, of what passes all else."""
+    yield Rule("truncated", outcome=outcome(cut))
+    yield Rule("unreadable", outcome=outcome(posed is None))
+    assert posed is not None, "what could not be read was refused"
+    yield Rule("no_answer", outcome=outcome(not _form(posed.answer, checks)))
+    yield Rule("leaks_answer", outcome=outcome(leaks(posed)))
+    hit = protected(posed.question)
+    for kind in KINDS:
+        limit = near if kind == "contaminated_near" else None
+        refused = hit is not None and hit.reason == kind
+        yield Rule(kind, hit.score if hit and refused else None, limit, outcome(refused))
+    yield Rule("not_new", outcome=outcome(known(posed.question)))
+
+
+def _form(answer: str, checks: Answers) -> str:
+    return value_form(answer) if checks.equivalence == "canonical" else canonical(answer)
+
+
+def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
+    if rows.get("questions"):
+        yield from map(Rule, ("truncated", "unreadable", "no_answer", "leaks_answer", *KINDS, "not_new"))

@@ -1,0 +1,51 @@
+"""Shipped recipes at test sizes, and every command on the store of one."""
+
+import json
+import tomllib
+
+from typer.testing import CliRunner
+
+from flows.cli import app
+
+from .faults import ROOT
+
+RECIPES = ROOT / "deployments/recipes"
+
+
+def shipped(name):
+    """A recipe of deployments/recipes, its paths made absolute."""
+
+    def absolute(value):
+        if isinstance(value, dict):
+            there = {key: absolute(inner) for key, inner in value.items()}
+            path = value.get("path")
+            return there | ({"path": str((RECIPES / path).resolve())} if isinstance(path, str) else {})
+        return [absolute(each) for each in value] if isinstance(value, list) else value
+
+    return absolute(tomllib.loads((RECIPES / f"{name}.toml").read_text()))
+
+
+def asked(*arguments):
+    """The command's standard output; it ends well, or with the code that was asked for."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, (arguments, result.output)
+    return result.output
+
+
+def every_command_works(recipe, store, folder, trained, lineage):
+    """On a store of two rounds of `recipe`. `trained`: a row that weights were trained on; its story, as JSON, and
+    that of a withdrawal come back."""
+    name, where = lineage.recipe, ("--store", str(store))
+    asked("audit", *where)
+    asked("log", *where)
+    asked("show", f"{name}/1", *where)
+    asked("diff", f"{name}/1", f"{name}/2", *where)
+    asked("plan", str(recipe), *where)
+    asked("plan", str(recipe), "--estimate", *where)
+    asked("report", *where, "-o", folder / "pages")
+    asked("export", f"{name}/2", folder / "export", *where)
+    story = json.loads(asked("why", trained, *where, "--json"))
+    asked("where", trained, *where)
+    asked("withdraw", f"{name}/2", "--reason", "a test", *where)
+    asked("audit", *where)
+    return story

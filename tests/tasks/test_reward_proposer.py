@@ -1,0 +1,78 @@
+import pytest
+
+from schemas.attempts import ATTEMPTS
+from schemas.dropped import DROPPED
+from schemas.posing import RewardProposer
+from schemas.proposals import PROPOSALS
+from schemas.questions import QUESTIONS
+from schemas.rewards import REWARDS
+from tasks.reward_proposer import reward_proposer
+
+SETTINGS = RewardProposer(reward="gaussian_of_variance", invalid=-0.1)
+
+
+@pytest.fixture
+def play(draft, given):
+    def run(marks, refused=()):
+        """marks: proposal -> rewards of the attempts at its question; refused: proposal -> reason."""
+        refused = dict(refused)
+        proposals = [
+            {"id": name, "wave": 0, "prompt_index": 0, "shown_ids": ["d"], "prompt": "?", "text": "?"}
+            | {"num_tokens": 1, "finish_reason": "stop"}
+            for name in (*marks, *refused)
+        ]
+        questions = [
+            {"id": f"q-{name}", "proposal_id": name, "item": 0, "position": i, "question": name, "nearest_score": 0.0}
+            for i, name in enumerate(marks)
+        ]
+        attempts = [
+            {
+                "id": f"{name}-{i}",
+                "question_id": f"q-{name}",
+                "sample": i,
+                "num_planned": 4,
+                "prompt": "?",
+                "text": "#1",
+            }
+            | {"num_tokens": 1, "finish_reason": "stop", "checkpoint": "c"}
+            for name, of in marks.items()
+            for i in range(len(of))
+        ]
+        rewards = [
+            {"id": f"r-{name}-{i}", "row_id": f"{name}-{i}", "judge": "reference", "reward": reward}
+            for name, of in marks.items()
+            for i, reward in enumerate(of)
+        ]
+        dropped = [draft.refused(f"q-{name}", QUESTIONS, why, parents=[name]) for name, why in refused.items()]
+        figures = reward_proposer(
+            draft, settings=SETTINGS, proposals=given(PROPOSALS, proposals), questions=given(QUESTIONS, questions),
+            dropped=given(DROPPED, dropped), attempts=given(ATTEMPTS, attempts), rewards=given(REWARDS, rewards),
+        )  # fmt: skip
+        rows = draft.read(draft.tables()["rewards"]).to_pylist()
+        assert {row["judge"] for row in rows} <= {"solver"}
+        return figures, {row["row_id"]: row["reward"] for row in rows}
+
+    return run
+
+
+def test_a_proposal_earns_what_the_solvers_success_at_its_question_is_worth(play):
+    figures, earned = play({"hard": [0, 0, 0, 0], "even": [1, 0, 1, 0], "easy": [1, 1, 1, 0]})
+    assert earned["hard"] == pytest.approx(0.0439, abs=5e-5)
+    assert (earned["even"], earned["easy"]) == (1.0, pytest.approx(0.8226, abs=5e-5))
+    assert figures["mean_success"] == pytest.approx((0 + 0.5 + 0.75) / 3) and figures["invalid"] == 0
+
+
+def test_a_proposal_without_a_question_costs(play):
+    figures, earned = play({"even": [1, 0]}, {"bad": "unreadable", "told": "leaks_answer"})
+    assert (earned["bad"], earned["told"]) == (-0.1, -0.1)
+    assert figures["invalid"] == 2 and figures["mean_reward"] == pytest.approx((1 - 0.2) / 3)
+
+
+def test_what_is_undecided_counts_neither_way(play):
+    assert play({"even": [1, 0, None, None], "open": [None, None]})[1] == {"even": 1.0, "open": None}
+
+
+def test_a_question_that_repeats_a_protected_row_earns_nothing_at_all(play):
+    figures, earned = play({}, {"bench": "contaminated_exact"})
+    assert earned == {"bench": None}
+    assert figures == {"mean_success": None, "mean_reward": None, "invalid": 0}
