@@ -7,6 +7,9 @@ from schemas.verdicts import VERDICTS
 from tasks.select import select
 
 
+APART = Contamination()
+
+
 def verdict(question, votes, n=8, tied=False, answer="3"):
     found = {
         "votes": votes,
