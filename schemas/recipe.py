@@ -36,6 +36,15 @@ class SolvedRows(Rows):
     """Column that holds a worked solution, as the solver should write it."""
 
 
+class Texts(Section):
+    path: str
+    """JSONL, CSV or Parquet file, or a `datasets` folder, relative to the recipe."""
+    text: str
+    """Column that holds a text."""
+    licence: str | None = None
+    """Column that holds its licence; without it, none is known."""
+
+
 class Benchmark(AnsweredRows):
     name: Name
     """What scores of this benchmark are called."""

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from typing import Any
 
-from schemas.documents import RewardProposer as Settings
 from schemas.manifest import TableRef
+from schemas.posing import RewardProposer as Settings
 from schemas.rewards import REWARDS
 from schemas.table import writes
 from tasks.statistics.difficulty import REWARDS_OF

@@ -11,9 +11,9 @@ from pydantic import model_validator
 
 from flows.learn_online import Wave, learn_online, needs_whole_groups, samples_as_it_is
 from flows.round import Round
-from schemas.documents import Documents, Pose, RewardProposer
 from schemas.manifest import StageRecord
-from schemas.recipe import Data, Recipe
+from schemas.posing import Pose, RewardProposer
+from schemas.recipe import Data, Recipe, Texts
 from schemas.settings import AnswerLimits, PolicyLimits, Solve
 from tasks.advantage import advantage
 from tasks.check import check
@@ -23,7 +23,7 @@ from tasks.solve import solve
 
 
 class Read(Data):
-    documents: Documents
+    documents: Texts
     """What questions are written from."""
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from schemas.documents import Pose
+from schemas.posing import Pose
 from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, PROBE
 from schemas.settings import Contamination, Sampling
 from tasks.novelty.runs import WordRuns

@@ -1,7 +1,7 @@
 import pytest
 
 from schemas.attempts import ATTEMPTS
-from schemas.documents import RewardProposer
+from schemas.posing import RewardProposer
 from schemas.dropped import DROPPED
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS

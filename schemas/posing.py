@@ -1,4 +1,4 @@
-"""The sections of a recipe whose proposer reads documents: the file, how questions are posed, what they earn."""
+"""The sections of a proposer that reads documents: how questions are posed, and what they earn."""
 
 import re
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -7,15 +7,6 @@ from pydantic import Field, model_validator
 
 from schemas.section import Count, Pattern, Section
 from schemas.settings import Prompted, Sampling
-
-
-class Documents(Section):
-    path: str
-    """JSONL, CSV or Parquet file, or a `datasets` folder, relative to the recipe."""
-    text: str
-    """Column that holds a document's text."""
-    licence: str | None = None
-    """Column that holds its licence; without it, none is known."""
 
 
 class Pose(Prompted):
