@@ -1,4 +1,4 @@
-"""The sections of a proposer that reads documents: how questions are posed, and what they earn."""
+"""The sections of a recipe whose proposer reads documents: how questions are posed, and what they earn."""
 
 import re
 from typing import Annotated, Any, ClassVar, Literal, Self

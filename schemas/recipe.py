@@ -36,11 +36,11 @@ class SolvedRows(Rows):
     """Column that holds a worked solution, as the solver should write it."""
 
 
-class Texts(Section):
+class Documents(Section):
     path: str
     """JSONL, CSV or Parquet file, or a `datasets` folder, relative to the recipe."""
     text: str
-    """Column that holds a text."""
+    """Column that holds a document's text."""
     licence: str | None = None
     """Column that holds its licence; without it, none is known."""
 

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import about, column, one_of, parent, share, table, text
+from schemas.table import about, column, parent, share, table, text
 
 SELECTIONS = table(
     "selections",
@@ -13,22 +13,4 @@ SELECTIONS = table(
     text("answer", "the verdict's answer"),
     share("agreement", "share of attempts behind it"),
     later="few-shots of later rounds",
-)
-
-CONTAMINATION = table(
-    "contamination",
-    "a row that touches a benchmark or the probe",
-    about(
-        "row_id",
-        "questions",
-        "inputs/seeds",
-        "inputs/gold",
-        "inputs/documents",
-        meaning="the question or input that hit",
-    ),
-    one_of("kind", "exact, ngram or near", "exact", "ngram", "near"),
-    column("set_name", pa.string(), "the protected set: probe, or a benchmark's name"),
-    parent("protected_id", "inputs/probe", "inputs/benchmark_items", meaning="the protected row"),
-    column("span", pa.string(), "the text that matched"),
-    share("score", "1 for exact and ngram, ROUGE-L F1 for near"),
 )

@@ -5,6 +5,7 @@ from schemas.answer_keys import ANSWER_KEYS
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
 from schemas.base_samples import BASE_SAMPLES
+from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.episodes import EPISODES
 from schemas.evaluations import EVALUATIONS
@@ -15,7 +16,7 @@ from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.reference_logps import REFERENCE_LOGPS
 from schemas.rewards import REWARDS
-from schemas.selections import CONTAMINATION, SELECTIONS
+from schemas.selections import SELECTIONS
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.table import Table
 from schemas.train_steps import TRAIN_STEPS

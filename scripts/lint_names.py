@@ -26,12 +26,13 @@ MACHINE = ("flows/*.py", "flows/commands/*.py", "flows/lines/*.py", "tasks/audit
            "schemas/expectations.py", "schemas/table.py")  # fmt: skip
 OF_LEARN = {  # how a round ends is the same for all: its stages and tables may be named
     "collect", "validate", "alarms", "train", "evaluate", "gate", "confirm",
-    "dropped", "evaluations", "benchmark_items", "train_steps", "reference_logps",
+    "dropped", "contamination", "evaluations", "benchmark_items", "train_steps", "reference_logps",
 }  # fmt: skip
 DECLARED = {  # declarations and tools of their own: each names what it is about
     "flows/controls.py": "arms of learn, which play stages of a method again",
     "tasks/audit/alarms.py": "an alarm names the tables that it looks at",
     "tasks/audit/figures.py": "what alarms measure of a table",
+    "tasks/audit/pages/votes.py": "how votes look in a report",
     "tasks/audit/rejudge.py": "the vote, read again",
     "flows/lines/rejudge.py": "the vote, read again",
     "flows/commands/rejudging.py": "the vote, read again",

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
 from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS
 from schemas.manifest import CheckpointRef
 from schemas.recipe import SolvedRows
-from schemas.selections import CONTAMINATION
 from schemas.settings import Contamination
 from schemas.table import writes
 from tasks.files import Row

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.answer_keys import ANSWER_KEYS
+from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.manifest import TableRef
 from schemas.posing import Pose as Settings
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
-from schemas.selections import CONTAMINATION
 from schemas.settings import Answers, Contamination
 from schemas.table import writes
 from schemas.work import Work, of_rows

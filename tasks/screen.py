@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.manifest import TableRef
 from schemas.questions import QUESTIONS
-from schemas.selections import CONTAMINATION
 from schemas.settings import Contamination
 from schemas.table import writes
 from tasks.novelty.contamination import ProtectedTexts

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.manifest import TableRef
 from schemas.questions import QUESTIONS
-from schemas.selections import CONTAMINATION, SELECTIONS
+from schemas.selections import SELECTIONS
 from schemas.settings import Contamination
 from schemas.settings import Select as Settings
 from schemas.table import writes

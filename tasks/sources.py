@@ -10,7 +10,7 @@ from typing import Any
 
 from schemas.errors import BadInput
 from schemas.games import GameBenchmark
-from schemas.recipe import AnsweredRows, Benchmark, Recipe, Rows, SolvedRows, Texts
+from schemas.recipe import AnsweredRows, Benchmark, Documents, Recipe, Rows, SolvedRows
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.answers.canonical import canonical
@@ -28,10 +28,10 @@ class Source:
 
     key: str
     """The recipe's key, such as data.probe."""
-    asked: Rows | Texts | GameBenchmark
+    asked: Rows | Documents | GameBenchmark
     path: Path
     rows: tuple[dict[str, Any], ...]
-    """question, reference or completion (if asked for), source_row; of texts: text, licence, source_row."""
+    """question, reference or completion (if asked for), source_row; of documents text, licence, source_row."""
     unusable: dict[str, int]
     """Reason -> rows."""
     digest: str
@@ -84,8 +84,8 @@ def read_sources(recipe: Recipe, folder: Path) -> Sources:
     """
     asked = {name: rows for name, rows in recipe.data if rows is not None}
     data = {
-        name: read_texts(f"data.{name}", rows, folder)
-        if isinstance(rows, Texts)
+        name: read_documents(f"data.{name}", rows, folder)
+        if isinstance(rows, Documents)
         else read_source(f"data.{name}", rows, folder)
         for name, rows in asked.items()
     }
@@ -136,8 +136,8 @@ def read_source(key: str, asked: Rows, folder: Path, leave: Mapping[str, str] = 
     )  # fmt: skip
 
 
-def read_texts(key: str, asked: Texts, folder: Path) -> Source:
-    """The usable texts of one file; of equal ones the first is kept. Raises BadInput."""
+def read_documents(key: str, asked: Documents, folder: Path) -> Source:
+    """The usable documents of one file; of equal ones the first is kept. Raises BadInput."""
     path = _file(key, asked, folder)
     every = list(raw_rows(key, path))
     _check_names(key, path, (asked.text, *([asked.licence] if asked.licence else [])), filter(None, every))
@@ -146,7 +146,7 @@ def read_texts(key: str, asked: Texts, folder: Path) -> Source:
     for number, raw in enumerate(every):
         text = _stripped(raw, asked.text)
         licence = _stripped(raw, asked.licence) if asked.licence else ""
-        if reason := _why_no_text(raw, text, usable):
+        if reason := _why_no_document(raw, text, usable):
             unusable[reason] += 1
         else:
             usable[text] = {"text": text, "licence": licence if _storable(licence) and licence else None}
@@ -161,7 +161,7 @@ def _stripped(raw: Row | None, column: str) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _why_no_text(raw: Row | None, text: str, known: Collection[str]) -> str:
+def _why_no_document(raw: Row | None, text: str, known: Collection[str]) -> str:
     if raw is None:
         return "not a JSON object"
     if not text:
@@ -171,7 +171,7 @@ def _why_no_text(raw: Row | None, text: str, known: Collection[str]) -> str:
     return "repeated" if text in known else ""
 
 
-def _file(key: str, asked: Rows | Texts, folder: Path) -> Path:
+def _file(key: str, asked: Rows | Documents, folder: Path) -> Path:
     path = folder / asked.path
     if not path.exists():
         raise BadInput(
@@ -189,7 +189,7 @@ def _check_names(key: str, path: Path, wanted: Iterable[str], rows: Iterable[Row
             raise BadInput(f"{key}: {path} has no column '{column}'; it has {names}")
 
 
-def _digest(path: Path, asked: Rows | Texts) -> str:
+def _digest(path: Path, asked: Rows | Documents) -> str:
     return digest_of({"file": _path_digest(path), "asked": asked.model_dump_json(exclude={"path"})})
 
 

@@ -22,9 +22,7 @@ def diff_lines(diff: Diff) -> Iterator[str]:
     yield from _titled("scores", (line for s in diff.scores for line in _score(s.name, s.before, s.after)))
     yield from _titled("figures", _changes(diff.figures))
     yield from _titled("validation", _changes(diff.validation))
-    yield from _titled(
-        "questions", (line for name, found in diff.questions.items() for line in _questions(name, found))
-    )
+    yield from _titled("labels", (line for name, found in diff.questions.items() for line in _questions(name, found)))
     yield from _titled("distributions", (line for drift in diff.columns for line in _drift(drift)))
     yield from _titled("rows", _counts(diff.rows))
     yield from _titled("dropped", _counts(diff.dropped))

@@ -13,7 +13,7 @@ from flows.learn_online import Wave, learn_online, needs_whole_groups, samples_a
 from flows.round import Round
 from schemas.manifest import StageRecord
 from schemas.posing import Pose, RewardProposer
-from schemas.recipe import Data, Recipe, Texts
+from schemas.recipe import Data, Documents, Recipe
 from schemas.settings import AnswerLimits, PolicyLimits, Solve
 from tasks.advantage import advantage
 from tasks.check import check
@@ -23,7 +23,7 @@ from tasks.solve import solve
 
 
 class Read(Data):
-    documents: Texts
+    documents: Documents
     """What questions are written from."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.manifest import TableRef, ValidRows
 from schemas.settings import Evaluate
-from schemas.training import Train
+from schemas.training import READS, Train
 from schemas.work import ROW_BYTES, Work, of_rows
 from tasks.sources import Sources, table_of
 
@@ -18,7 +18,7 @@ def work_of(stage: Callable[..., Any], inputs: Mapping[str, Any], sources: Sourc
         case "collect":
             given = [row for source in sources.named for row in source.rows]
             return Work(len(given), bytes=sum(ROW_BYTES + len(str(row).encode()) for row in given))
-        case "evaluate":
+        case "evaluate" if isinstance(settings, Evaluate):
             return _evaluated(inputs["settings"], sources, inputs["sealed"])
         case "train":
             return _trained(inputs["settings"], rows, weights * inputs.get("stretches", 1))
@@ -76,6 +76,6 @@ def _trained(settings: Train, rows: Mapping[str, int], weights: int) -> Work:
         steps += section.steps
         read += section.steps * section.batch_size
         tokens += section.steps * section.batch_size * section.max_length * answers
-    referred = len(settings.references) * rows.get("preference_pairs", 0)
+    referred = len(settings.references) * rows.get(READS[settings.methods[-1]], 0)
     copies = 1 + (settings.lora is not None) + (4 if settings.policy else 0)  # adapters apart; moments, in float32
     return Work(read, trained=tokens, bytes=weights * copies + ROW_BYTES * (steps + referred))

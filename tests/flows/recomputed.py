@@ -18,6 +18,7 @@ MADE_OF = {  # what a row was made of or speaks of, by its columns
     "contamination": ("row_id", "protected_id"),
     "attempts": ("question_id",),
     "answers": ("attempt_id",),
+    "rewards": ("row_id",),
     "verdicts": ("question_id",),
     "probe_verdicts": ("question_id",),
     "selections": ("question_id", "verdict_id"),
@@ -28,10 +29,10 @@ MADE_OF = {  # what a row was made of or speaks of, by its columns
 }
 MADE_OF_ORDER = (
     "inputs/seeds", "inputs/probe", "inputs/benchmark_items", "proposals", "questions", "attempts", "answers",
-    "verdicts", "probe_verdicts", "selections", "contamination", "sft_examples", "preference_pairs",
+    "verdicts", "probe_verdicts", "rewards", "selections", "contamination", "sft_examples", "preference_pairs",
     "reference_logps", "train_steps", "evaluations",
 )  # fmt: skip
-SPEAKS = {"contamination": "row_id", "answers": "attempt_id"} | dict.fromkeys(
+SPEAKS = {"contamination": "row_id", "answers": "attempt_id", "rewards": "row_id"} | dict.fromkeys(
     ("verdicts", "probe_verdicts", "selections"), "question_id"
 )
 
@@ -207,7 +208,7 @@ class Recomputed:
         if not probe:
             check_filters(story, question_id, row, home)
             chosen = row is not None and "select" not in {d["stage"] for d in home.dropped[question_id]}
-            self.selected(story, row and row["text"], chosen, question_id)
+            self.selected(story, row and row["question"], chosen, question_id)
         else:
             self.filters_of_no_question(story)
         self.training(story, question_id, home)
@@ -228,7 +229,7 @@ class Recomputed:
         ]
         assert len(proposals) == 1
         assert {proposals[0]["id"]} == ({row["proposal_id"]} if row else self.parents_of(question_id, played))
-        text = row["text"] if row else played.dropped[question_id][0]["text"]
+        text = row["question"] if row else played.dropped[question_id][0]["text"]
         assert text in " ".join(proposals[0]["text"].split())
         assert proposals[0]["id"] in {told["id"] for told in self.rows(story, "proposals")}
         self.proposal(proposals[0], played)
@@ -236,10 +237,10 @@ class Recomputed:
 
     def proposal(self, proposal, played):
         for shot in map(self.lineage.row, proposal["shown_ids"]):
-            assert (shot.get("question") or shot["text"]) in proposal["prompt"]
+            assert shot["question"] in proposal["prompt"]
             assert shot["id"].startswith("seeds") or self.lineage.home(shot["id"]).manifest["decision"] == "promoted"
         for question in played.named("questions", "proposal_id", proposal["id"]):
-            assert question["text"] in " ".join(proposal["text"].split())
+            assert question["question"] in " ".join(proposal["text"].split())
 
     def stages(self, story, subject, played):
         """What each stage's own marker says, and what the recipe said; the checkpoint it asked. All that wrote what
@@ -296,10 +297,12 @@ class Recomputed:
         assert verdict["agreement"] == (ranked[0][1] / len(attempts) if ranked else 0)
         answers = {answer["attempt_id"]: answer for answer in self.rows(story, "answers", question_id)}
         assert answers.keys() == told
+        rewards = {row["row_id"]: row["reward"] for row in self.rows(story, "rewards")}
         for attempt_id, answer in answers.items():
             ballot = ballots[attempt_id]
             assert (answer["canonical"], answer["valid"]) == (ballot, ballot is not None)
-            assert answer["reward"] == (None if label is None else float(ballot == label))
+            if not probe:
+                assert rewards[attempt_id] == (None if label is None else float(ballot == label))
             assert answer["answer_class"] == ([form for form, _ in ranked].index(ballot) if ballot else -1)
             assert self.lineage.row(attempt_id)["checkpoint"] == played.manifest["champion"]["digest"]
         self.asked(story, "solve", played.manifest["champion"]["digest"])
@@ -312,7 +315,7 @@ class Recomputed:
         assert (len(selections) == 1) == kept
         for selection in selections:
             (verdict,) = self.rows(story, "verdicts", question_id)
-            assert (selection["text"], selection["answer"]) == (text, verdict["answer"])
+            assert (selection["question"], selection["answer"]) == (text, verdict["answer"])
         for hit in self.rows(story, "contamination"):
             assert folded(self.lineage.row(hit["protected_id"])["question"]) == folded(text)
 

@@ -11,7 +11,7 @@ from .reread import folded
 def check_filters(story, question_id, row, played):
     """Every filter in its order, with the figure that the question's own text and votes give."""
     dropped = {d["stage"]: d for d in played.dropped[question_id]}
-    text = row["text"] if row else dropped["propose"]["text"]
+    text = row["question"] if row else dropped["propose"]["text"]
     proposed, selected = played.recipe["propose"], played.recipe["select"]
     words, rules = len(text.split()), proposed["filters"]
     tries = [
@@ -37,7 +37,7 @@ def check_filters(story, question_id, row, played):
             ("above_band", agreement, selected["max_agreement"]),
         ]  # fmt: skip
         expected += tried("select", tries, dropped.get("select"))
-        assert dropped.get("select", {}).get("reason") == refusal(row["text"], verdict, selected, played)
+        assert dropped.get("select", {}).get("reason") == refusal(row["question"], verdict, selected, played)
         expected += built(story, question_id, played) if "select" not in dropped else []
         expected.append(("validate", "row expectations", None, None, "passed"))
         assert not any(d["stage"] == "validate" for d in played.tables["dropped"])

@@ -58,15 +58,16 @@ def evaluated(tmp_path_factory, quickstart, written_recipe):
     base = keep_checkpoint(plan.store / "objects", plan.model)
     lineage, recipe = open_lineage(plan.store, "small"), plan.recipe
     settings = {"settings": recipe.evaluate, "checks": recipe.answers, "engine": recipe.engine}
+    settings |= {"protection": recipe.contamination}
     as_json = {name: value.model_dump(mode="json") for name, value in settings.items()}
     prompt = load_prompt(recipe.evaluate.prompt, plan.recipe_folder)
-    inputs = {"collect": {}, "evaluate": {"prompt": prompt.digest}, "gate": {}}
+    inputs = {"collect": {}, "evaluate": {"prompt": prompt.digest, "model": base.digest}, "gate": {}}
     keys = {stage: stage_key(stage, inputs[stage], as_json, "", {}) for stage in inputs}
     given, draft = (
         Draft(lineage, 1, "collect", keys["collect"], 1),
         Draft(lineage, 1, "evaluate", keys["evaluate"], 1),
     )
-    collected = collect(given, sources=plan.sources, ngram=recipe.select.ngram, near=recipe.select.near)
+    collected = collect(given, sources=plan.sources, protection=recipe.contamination)
     items = given.tables()["inputs/benchmark_items"]
     solver = Role(recipe.engine, prompt, base)
     figures = evaluate(draft, settings=recipe.evaluate, checks=recipe.answers, solver=solver, benchmark_items=items)

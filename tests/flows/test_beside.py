@@ -11,14 +11,14 @@ import sys, time
 from functools import partial
 from pathlib import Path
 from flows.beside import Beside
-from schemas.settings import Answers
+from schemas.settings import Answers, Vote
 from tasks.answers import verify
 from tasks.vote import vote_ahead
 
 for _ in range(verify.NUM_WORKERS - 1):
     verify._idle.get()
-judge = Answers(equivalence="math", timeout_seconds=5.0)
-beside = Beside(partial(vote_ahead, judge, Path(sys.argv[1])))
+checks = Answers(equivalence="math", timeout_seconds=5.0)
+beside = Beside(partial(vote_ahead, Vote(), checks, Path(sys.argv[1])))
 for part in range(4):
     rows = []
     for question in range(5 * part, 5 * part + 5):

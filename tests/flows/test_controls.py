@@ -99,8 +99,10 @@ def test_random_labels_differ_from_the_votes_and_are_for_the_same_questions(cont
     )
     assert voted.keys() == drawn.keys()
     assert voted != drawn
-    texts = {row["question_id"]: row for row in rows_of(lineage, m.controls["answers"]) if row["reward"] == 1.0}
-    assert all(texts[question]["canonical"] == answer for question, answer in drawn.items())
+    agreeing = {row["row_id"] for row in rows_of(lineage, m.controls["rewards"]) if row["reward"] == 1.0}
+    read = [row for row in rows_of(lineage, m.controls["answers"]) if row["attempt_id"] in agreeing]
+    forms = {row["question_id"]: row["canonical"] for row in read}
+    assert all(forms[question] == answer for question, answer in drawn.items())
 
 
 def test_a_control_changes_nothing_of_the_round(controlled):

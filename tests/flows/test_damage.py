@@ -99,8 +99,8 @@ def test_a_benchmark_item_among_the_training_rows_is_found(store):
     trained = pq.read_table(part(store, "sft_examples"), partitioning=None)["question_id"][0].as_py()
 
     def poison(rows):
-        texts = [sealed_item if row["id"] == trained else row["text"] for row in rows.to_pylist()]
-        return rows.set_column(rows.schema.names.index("text"), rows.schema.field("text"), [texts])
+        texts = [sealed_item if row["id"] == trained else row["question"] for row in rows.to_pylist()]
+        return rows.set_column(rows.schema.names.index("question"), rows.schema.field("question"), [texts])
 
     rewrite(store, "questions", poison)
     found = {d.place.split("/")[2]: d.found for d in damage(store) if "repeats a benchmark" in d.expected}

@@ -128,7 +128,7 @@ def rows(lineage, table):
 
 
 def test_it_ends_with_the_labels_that_a_person_would_give(round_of_it):
-    questions = {row["id"]: row["text"] for row in rows(round_of_it, "questions")}
+    questions = {row["id"]: row["question"] for row in rows(round_of_it, "questions")}
     assert sorted(questions.values()) == sorted(SAID), (
         "each question alone, without its number, its answer and tokens"
     )
@@ -141,7 +141,7 @@ def test_the_vote_on_the_probe_is_right(round_of_it):
 
 
 def test_a_class_holds_every_spelling_and_nothing_else(round_of_it):
-    questions = {row["id"]: row["text"] for row in rows(round_of_it, "questions")}
+    questions = {row["id"]: row["question"] for row in rows(round_of_it, "questions")}
     votes = {questions[row["question_id"]]: row["votes"] for row in rows(round_of_it, "verdicts")}
     assert list(map(votes.get, SAID)) == [4, 5, 6, 5, 4, 4]
 

@@ -7,7 +7,6 @@ import pytest
 
 from flows.console import Console
 from flows.estimate import estimate
-from flows.methods import method_of
 from flows.plan import plan_round
 from flows.preflight import preflight
 from flows.recipes import load_recipe
@@ -119,7 +118,7 @@ def test_each_wave_is_answered_by_the_policy_that_the_one_before_left(online):
 
 def test_questions_and_probe_rows_are_divided_over_the_waves_by_their_texts(online):
     (m,) = online.manifests
-    text_of = {row["id"]: row["text"] for row in rows_of(online, *m.tables["questions"])}
+    text_of = {row["id"]: row["question"] for row in rows_of(online, *m.tables["questions"])}
     text_of |= {row["id"]: row["question"] for row in rows_of(online, *m.tables["inputs/probe"])}
     asked = [
         {row["question_id"] for row in rows_of(online, of_wave(online, "solve", wave).tables["attempts"])}
@@ -261,8 +260,11 @@ def test_a_round_that_fails_in_a_later_wave_is_sound(play, tmp_path):
 
 
 def test_method_and_training_go_together(write_recipe):
-    goes = r"'serl_online' goes with \['policy'\], and only with it; change one of them$"
-    with pytest.raises(BadInput, match=rf"method = 'serl_online' with train\.methods = \['sft'\]: {goes}"):
-        method_of(load_recipe(write_recipe(method="serl_online"))[0])
-    with pytest.raises(BadInput, match=rf"method = 'serl' with train\.methods = \['policy'\]: {goes}"):
-        method_of(load_recipe(write_recipe(**ONLINE | {"method": "serl"}))[0])
+    with pytest.raises(BadInput, match=r"build: method = 'serl_online' does not read it; read by serl"):
+        load_recipe(write_recipe(method="serl_online"))
+    without = ONLINE | {"method": "serl", "build": {"solutions_per_question": 1, "pairs_per_question": 0}}
+    with pytest.raises(BadInput, match=r"min_policy_rows: method = 'serl' does not read it; read by serl_online"):
+        load_recipe(write_recipe(**without))
+    one = without | {"validation__min_policy_rows": None}
+    with pytest.raises(BadInput, match=r"'policy' does not go with method = 'serl', which trains by sft"):
+        load_recipe(write_recipe(**one))

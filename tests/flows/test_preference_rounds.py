@@ -79,11 +79,13 @@ def test_the_base_answers_every_selected_question_of_a_round_once(lineage):
 
 def test_pairs_hold_the_win_rates_of_their_attempts(lineage):
     m = lineage.manifests[0]
+    given = {row["row_id"]: row["reward"] for row in rows(lineage, m, "rewards")}
     rewards = {}
     for row in rows(lineage, m, "answers"):
-        rewards.setdefault(row["question_id"], {})[row["attempt_id"]] = (row["valid"], row["reward"])
+        if row["valid"] and row["attempt_id"] in given:
+            rewards.setdefault(row["question_id"], []).append(given[row["attempt_id"]])
     for pair in rows(lineage, m, "preference_pairs"):
-        marks = [reward for valid, reward in rewards[pair["question_id"]].values() if valid]
+        marks = rewards[pair["question_id"]]
         right = sum(marks)
         assert pair["chosen_winrate"] == pytest.approx((right / 2 + len(marks) - right) / len(marks))
         assert pair["rejected_winrate"] == pytest.approx((len(marks) - right) / 2 / len(marks))

@@ -202,7 +202,7 @@ def test_no_probe_or_benchmark_row_reaches_a_training_table_or_a_few_shot(two_ro
 def test_the_second_round_starts_from_the_champion_and_repeats_no_question(two_rounds):
     first, second = two_rounds.manifests
     assert second.champion == (first.candidate if first.decision == "promoted" else first.base)
-    texts = [{row["text"] for row in rows_of(two_rounds, m.tables["questions"][0])} for m in (first, second)]
+    texts = [{row["question"] for row in rows_of(two_rounds, m.tables["questions"][0])} for m in (first, second)]
     assert not texts[0] & texts[1]
 
 

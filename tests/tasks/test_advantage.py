@@ -6,9 +6,10 @@ import pytest
 
 from schemas.advantages import ADVANTAGES
 from schemas.attempts import ATTEMPTS
+from schemas.contamination import CONTAMINATION
 from schemas.losses import Policy
 from schemas.rewards import REWARDS
-from schemas.selections import CONTAMINATION, SELECTIONS
+from schemas.selections import SELECTIONS
 from tasks.advantage import advantage, token_advantages
 
 REINFORCE = Policy(

@@ -7,11 +7,11 @@ import pytest
 
 from flows.recipes import read_recipe
 from schemas.errors import BadInput, ValidationFailed
-from schemas.recipe import AnsweredRows, Benchmark, SolvedRows, Texts
+from schemas.recipe import AnsweredRows, Benchmark, Documents, SolvedRows
 from schemas.settings import Contamination
 from tasks.collect import collect
 from tasks.prompts import Prompt, load_prompt
-from tasks.sources import Sources, read_texts, read_source, read_sources
+from tasks.sources import Sources, read_documents, read_source, read_sources
 from tasks.store.objects import keep_checkpoint
 
 APART = Contamination()
@@ -224,10 +224,10 @@ def test_a_document_that_holds_a_benchmark_or_probe_row_is_dropped(folder, draft
     named = {"question": "problem", "answer": "solution"}
     asked = Benchmark(name="sums", path="bench.jsonl", **named)
     probe = AnsweredRows(path="probe.jsonl", **named)
-    texts = Texts(path="texts.jsonl", text="text", licence="terms")
+    texts = Documents(path="texts.jsonl", text="text", licence="terms")
     sources = Sources(
         {
-            "documents": read_texts("data.documents", texts, folder),
+            "documents": read_documents("data.documents", texts, folder),
             "probe": read_source("data.probe", probe, folder),
         },
         ((asked, read_source("benchmarks.sums", asked, folder)),),

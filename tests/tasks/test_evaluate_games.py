@@ -32,8 +32,8 @@ def play(draft, given, tiny, tmp_path):
         engine = TransformersEngine(kind="transformers", batch_rows=512)
         settings = EvaluateGames(games_per_shard=40, samples_per_state=64).model_copy(update=changes)
         figures = evaluate(
-            draft, settings=settings, games=KUHN, checks=CHECKS, benchmarks=BENCHMARKS, base=tiny, benchmark_items=items,
-            solver=Role(engine, load_prompt(KUHN.prompt, tmp_path), tiny), sealed=sealed,
+            draft, settings=settings, games=KUHN, checks=CHECKS, benchmarks=BENCHMARKS, base=tiny,
+            benchmark_items=items, solver=Role(engine, load_prompt(KUHN.prompt, tmp_path), tiny), sealed=sealed,
         )  # fmt: skip
         return figures, draft.read(draft.tables()["evaluations"]).to_pylist()
 

@@ -1,7 +1,7 @@
 import pytest
 
-from schemas.posing import Pose
 from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, PROBE
+from schemas.posing import Pose
 from schemas.settings import Contamination, Sampling
 from tasks.novelty.runs import WordRuns
 from tasks.pose import pose

@@ -1,8 +1,8 @@
 import pytest
 
 from schemas.attempts import ATTEMPTS
-from schemas.posing import RewardProposer
 from schemas.dropped import DROPPED
+from schemas.posing import RewardProposer
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.rewards import REWARDS

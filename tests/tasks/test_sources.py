@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas.errors import BadInput
-from schemas.recipe import AnsweredRows, Texts
-from tasks.sources import read_texts, read_source
+from schemas.recipe import AnsweredRows, Documents
+from tasks.sources import read_documents, read_source
 
 DATA = Path(__file__).resolve().parents[2] / "deployments/data"
 OF_GPQA = {"Incorrect Answer 1": "3 eV", "Incorrect Answer 2": "4 eV", "Record ID": "rec"}
@@ -319,7 +319,7 @@ def test_answers_that_count_are_no_ids(tmp_path):
 
 def documents(folder, rows, **asked):
     (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    return read_texts("data.documents", Texts(path="texts.jsonl", text="text", **asked), folder)
+    return read_documents("data.documents", Documents(path="texts.jsonl", text="text", **asked), folder)
 
 
 def test_a_document_keeps_its_licence_and_its_row(tmp_path):

@@ -1,0 +1,150 @@
+"""SPIRAL on the tiny model: Kuhn poker against itself, and what the policy that came of it is worth."""
+
+import time
+from itertools import groupby
+
+import pytest
+import tomli_w
+
+from flows.console import Console
+from flows.recipes import read_recipe
+from flows.run import run_recipe
+from schemas.errors import BadInput
+from schemas.tables import TABLES
+from tasks.audit.examine import examine_store
+from tasks.store.lineage import open_lineage
+from tasks.store.parquet import read_table
+
+from ..conftest import changed
+from .shipped import every_command_works, shipped
+
+SMALL = {
+    "play_games.episodes": 256, "play_games.episodes_per_shard": 128, "train.policy.waves": 4,
+    "train.policy.steps": 4, "train.policy.batch_size": 128, "train.policy.rows_at_once": 128,
+    "train.policy.learning_rate": 1e-3, "evaluate.samples_per_state": 256,
+}  # fmt: skip
+
+
+def small(**changes):
+    recipe = changed(shipped("spiral"), SMALL | changes)
+    for benchmark in recipe["benchmarks"]:
+        benchmark["games"] = 400
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("spiral")
+    path = folder / "spiral.toml"
+    path.write_text(tomli_w.dumps(small()))
+    run_recipe(path, folder / "store", 2, Console(to_stderr=True))
+    return path, open_lineage(folder / "store", "spiral")
+
+
+def rows_of(lineage, m, table):
+    return [row for ref in m.tables[table] for row in read_table(lineage.folder, ref, TABLES[table]).to_pylist()]
+
+
+def figures_of(lineage, m, shown):
+    return lineage.stage_record(m.round, shown.split(".")[0], m.stages[shown]).figures
+
+
+def test_a_round_plays_its_games_in_waves_by_the_policy_of_the_moment(played):
+    _, lineage = played
+    first = lineage.manifests[0]
+    assert {f"{stage}.wave-{n}" for stage in ("play_games", "seat_advantage", "train") for n in (1, 2, 3, 4)} < set(
+        first.stages
+    )
+    by = [{row["checkpoint"] for row in read_table(lineage.folder, ref, TABLES["turns"]).to_pylist()}
+          for ref in first.tables["turns"]]  # fmt: skip
+    made = [figures_of(lineage, first, f"train.wave-{n}")["checkpoint"] for n in (1, 2, 3)]
+    assert by == [{digest} for digest in (first.champion.digest, *made)]
+
+
+def test_every_turn_is_held_against_its_seats_mean_over_all_games_before(played):
+    _, lineage = played
+    first = lineage.manifests[0]
+    means, expected = [0.0, 0.0], {}
+    for ref in first.tables["episodes"]:  # a wave each
+        rows = read_table(lineage.folder, ref, TABLES["episodes"]).to_pylist()
+        for row in sorted(rows, key=lambda row: row["number"]):
+            for seat, value in enumerate(row["returns"]):
+                expected[row["id"], seat] = value - means[seat]
+                means[seat] = 0.95 * means[seat] + 0.05 * value
+    turns = {row["id"]: row for row in rows_of(lineage, first, "turns")}
+    found = rows_of(lineage, first, "advantages")
+    assert len(found) + first.dropped.get("no_advantage", 0) + first.dropped.get("too_long", 0) == len(turns)
+    for row in found:
+        turn = turns[row["sample_id"]]
+        assert row["advantages"] == [pytest.approx(expected[turn["episode_id"], turn["seat"]], abs=1e-5)]
+
+
+def test_the_candidate_is_harder_to_exploit_than_the_base(played):
+    _, lineage = played
+    first = lineage.manifests[0]
+    base, candidate = (figures_of(lineage, first, f"evaluate.{who}") for who in ("base", "candidate"))
+    assert candidate["exploitability"] < base["exploitability"] - 0.05
+    assert candidate["illegal"] < base["illegal"]
+    assert first.scores["against-best"]["candidate"].accuracy > first.scores["against-best"]["base"].accuracy
+
+
+def test_another_round_plays_other_games(played):
+    _, lineage = played
+    starts = [{row["start"] for row in rows_of(lineage, m, "episodes")} for m in lineage.manifests]
+    assert len(starts) == 2 and starts[0].isdisjoint(starts[1])
+
+
+def test_items_of_a_benchmark_are_met_in_pairs_by_every_checkpoint(played):
+    _, lineage = played
+    rows = sorted(rows_of(lineage, lineage.manifests[0], "evaluations"), key=lambda row: row["item_id"])
+    open_ones = {
+        row["id"] for row in rows_of(lineage, lineage.manifests[0], "inputs/benchmark_items") if not row["sealed"]
+    }
+    who = {
+        item: {row["checkpoint"] for row in of_item}
+        for item, of_item in groupby(rows, key=lambda row: row["item_id"])
+    }
+    assert {item for item, checkpoints in who.items() if len(checkpoints) == 2} >= open_ones
+
+
+def test_every_command_works_and_a_turn_is_explained_up_to_its_game(played, tmp_path):
+    path, lineage = played
+    row = rows_of(lineage, lineage.manifests[0], "advantages")[0]
+    assert examine_store(lineage.store).damage == ()
+    story = every_command_works(path, lineage.store, tmp_path, row["id"], lineage)
+    assert story["tables"].keys() >= {"episodes", "turns", "rewards", "advantages"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"play_games.sampling.temperature": 0.7}, "play_games.sampling"),
+        ({"train.policy.kl": "reward"}, "the reward is the game's"),
+        ({"train.policy.advantage": "batch", "train.policy.filter": "after"}, "train.policy.advantage does not go"),
+        ({"answers.equivalence": "math"}, "a move is a word"),
+        ({"play_games.illegal": 1.0}, "illegal must be below other"),
+        ({"engine": {"kind": "openai", "url": "http://127.0.0.1:1/v1", "api": "completions"}}, "a server has one"),
+    ],
+)
+def test_what_does_not_go_with_self_play_is_refused(changes, why):
+    with pytest.raises(BadInput, match=why):
+        read_recipe(small(**changes))
+
+
+@pytest.mark.slow
+def test_a_killed_round_goes_on_to_the_same_rows_and_weights(played, started, tmp_path):
+    path, lineage = played
+    store = tmp_path / "store"
+    for sign in ("stages/play_games-*", "training/*/*/checkpoint-*", "evaluations/*/part-*"):
+        process = started(path, store)
+        while process.poll() is None and len(list(store.glob(f"spiral/round-0001/{sign}"))) < 2:
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+    run_recipe(path, store, 1, Console(to_stderr=True))
+    (again,) = [m for m in open_lineage(store, "spiral").manifests if m.round == 1]
+    whole = lineage.manifests[0]
+    assert {name: [ref.digest for ref in refs] for name, refs in again.tables.items()} == {
+        name: [ref.digest for ref in refs] for name, refs in whole.tables.items()
+    }
+    assert (again.candidate, again.scores, again.decision) == (whole.candidate, whole.scores, whole.decision)
