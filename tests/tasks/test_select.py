@@ -6,7 +6,6 @@ from schemas.settings import Contamination
 from schemas.verdicts import VERDICTS
 from tasks.select import select
 
-
 APART = Contamination()
 
 
