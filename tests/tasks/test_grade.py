@@ -70,7 +70,7 @@ def play(draft, given, recipe, tiny, tmp_path, server):
         figures = grade(
             draft,
             settings=Rubric.model_validate(settings | changes),
-            checks=recipe.judge,
+            checks=recipe.answers,
             judge=Role(
                 OpenAIEngine(
                     kind="openai", url=f"http://127.0.0.1:{server.server_port}/v1", concurrency=2, timeout_seconds=9
@@ -81,7 +81,7 @@ def play(draft, given, recipe, tiny, tmp_path, server):
             questions=given(
                 QUESTIONS,
                 [
-                    {"id": name, "proposal_id": "p", "item": 0, "position": i, "text": name, "nearest_score": 0.0}
+                    {"id": name, "proposal_id": "p", "item": 0, "position": i, "question": name, "nearest_score": 0.0}
                     for i, name in enumerate(new)
                 ],
             ),
