@@ -120,6 +120,7 @@ class Console:
             for arm, label in CONTROLS.items():
                 if any(_score(m, arm) for m in shown):
                     table.add_row(f"  {label}", *(_scored(_score(m, arm)) for m in shown))
+            table.add_row("dropped", *(_dropped(m) for m in shown))
             for reason in sorted({reason for m in shown for reason in m.dropped}):
                 table.add_row(f"  {reason}", *(f"{m.dropped.get(reason, 0):,}" for m in shown))
             self.rich.print()
@@ -149,6 +150,10 @@ def _alarms_by_level(m: Manifest) -> str:
     return ", ".join(f"{counts[level]} {level}" for level in ("hold", "warning") if counts[level]) or "-"
 
 
+def _dropped(m: Manifest) -> str:
+    return f"{sum(m.dropped.values()):,}"
+
+
 def _decision(m: Manifest) -> Text:
     return Text(m.decision, style={"promoted": "green", "failed": "red"}.get(m.decision, "yellow"))
 
@@ -161,14 +166,13 @@ FIGURES: dict[str, Callable[[Manifest], str | Text]] = {
     "rows trained on": lambda m: f"{sum(m.trained_on.values()):,}",
     "tokens": lambda m: f"{sum(m.tokens.values()):,}",
     "seconds": lambda m: f"{sum(m.seconds.values()):.0f}",
-    "dropped": lambda m: f"{sum(m.dropped.values()):,}",
 }
 
 
 def in_words(m: Manifest) -> dict[str, str]:
     """What a round comes to, a line a figure."""
     always = {label: str(figure(m)) for label, figure in FIGURES.items()}
-    return always | {label: line(values) for label, values in headlines(m).items()}
+    return always | {label: line(values) for label, values in headlines(m).items()} | {"dropped": _dropped(m)}
 
 
 def _headlines(manifests: Sequence[Manifest]) -> Iterator[tuple[str, list[str]]]:

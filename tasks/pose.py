@@ -1,6 +1,7 @@
 """Pose: the proposer reads a document and writes a question with its answer, which the solver will not see."""
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from schemas.answer_keys import ANSWER_KEYS
@@ -12,6 +13,7 @@ from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.settings import Answers, Contamination
 from schemas.table import writes
+from schemas.work import Work, of_rows
 from tasks.answers.canonical import stated
 from tasks.engines import Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
@@ -77,6 +79,11 @@ def pose(
     draft.write(CONTAMINATION, admission.hits)
     draft.write(DROPPED, admission.dropped)
     return {"proposals": len(proposals), "questions": len(admission.questions)}
+
+
+def work(settings: Settings, rows: Mapping[str, int]) -> Work:
+    read = min(settings.documents, rows["documents"])
+    return of_rows(read * settings.num_samples, longest=settings.sampling.max_tokens)
 
 
 def _of_the_round(draft: Draft, settings: Settings, documents: TableRef, wave: Wave | None) -> list[Document]:

@@ -1,7 +1,7 @@
 """Vote: the answer most attempts agree on is the label; agreeing with it is the reward."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from schemas.settings import Answers
 from schemas.settings import Vote as Settings
 from schemas.table import writes
 from schemas.verdicts import PROBE_VERDICTS, VERDICTS
+from schemas.work import Work, of_rows
 from tasks.answers.canonical import canonical, stated
 from tasks.answers.equality import equality
 from tasks.checks.judging import Groups, Judged, Row, by_question, is_right, votes_on, why_invalid
@@ -52,6 +53,10 @@ def vote(draft: Draft, *, settings: Settings, checks: Answers, attempts: TableRe
                 table.extend(new)
     probed, verdicts, answers, _ = rows
     return _figures(answers, verdicts, probed)
+
+
+def work(settings: Settings, rows: Mapping[str, int]) -> Work:
+    return of_rows(rows["attempts"])
 
 
 def _ruled(

@@ -43,7 +43,7 @@ def heading(lineage: Lineage, m: Manifest) -> Iterator[str]:
     if m.gate:
         yield from _gated(m, m.gate)
     made = {name: refs for name, refs in m.tables.items() if not name.startswith("inputs/") and name != "dropped"}
-    rows = {name: sum(ref.rows for ref in refs) for name, refs in made.items()}
+    rows = {name: total for name, refs in made.items() if (total := sum(ref.rows for ref in refs))}
     yield f"rows     {counted({**rows, 'dropped': sum(m.dropped.values())})}"
     if figures := headlines(m):
         yield f"figures  {plain('; '.join(f'{label} {line(values)}' for label, values in figures.items()), 1_000)}"

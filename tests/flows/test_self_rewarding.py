@@ -1,4 +1,4 @@
-"""Self-rewarding on the tiny model: it grades its own answers, several times each, and what that is worth is known."""
+"""Self-rewarding on the tiny model: it grades its own answers several times, and what that is worth is known."""
 
 import os
 

@@ -20,7 +20,7 @@ from ..conftest import changed
 from .shipped import every_command_works, shipped
 
 SMALL = {
-    "pose.documents": 24, "solve.num_samples": 4, "train.policy.waves": 2, "train.policy.steps": 2,
+    "pose.documents": 20, "solve.num_samples": 4, "train.policy.waves": 2, "train.policy.steps": 2,
     "train.policy.batch_size": 32, "train.policy.rows_at_once": 32, "evaluate.num_samples": 0,
     "validation.min_policy_rows": 5,
 }  # fmt: skip
@@ -29,7 +29,7 @@ SMALL = {
 def written(folder):
     recipe = changed(shipped("spice"), SMALL)
     for benchmark in recipe["benchmarks"]:
-        benchmark["sample"] = 100
+        benchmark["sample"] = 60
     path = folder / "spice.toml"
     path.write_text(tomli_w.dumps(recipe))
     return path
@@ -104,7 +104,7 @@ def test_each_round_reads_other_documents(played):
     ]
     text = [{row["id"]: row["text"] for row in rows_of(lineage, m, "inputs/documents")} for m in lineage.manifests]
     first, second = ({of[name] for name in names} for of, names in zip(text, shown, strict=True))
-    assert len(first) == len(second) == 24 and first != second
+    assert len(first) == len(second) == 20 and first != second
 
 
 def test_every_command_works_and_a_trained_row_is_explained_up_to_the_document_and_its_licence(played, tmp_path):

@@ -27,7 +27,7 @@ SCORE = Score(accuracy=0.5, low=0.4, high=0.6, n=100)
 
 def question(number, text):
     return {
-        "id": f"questions-{number}", "proposal_id": "p", "item": 0, "position": number, "text": text,
+        "id": f"questions-{number}", "proposal_id": "p", "item": 0, "position": number, "question": text,
         "nearest_score": 0.0, "nearest_id": None,
     }  # fmt: skip
 
@@ -69,6 +69,10 @@ def store(rounds):
             gate=None if decision == "failed" else gate(), scores={"sums": {"champion": SCORE, "candidate": better}},
             parent="small/1" if number > 1 else None, stages={"solve": "k"}, git="a" * 40,
             reason=f"few rows: {HOSTILE}" if decision == "failed" else "as told",
+            figures={
+                "ask": {"asked": 1530, "waves": 2}, "grade.wave-1": {"precision": SCORE.model_dump(mode="json")},
+                "keep": {"band": {"in": 0.75, HOSTILE: 0.25}},
+            },
             seconds={"solve": 2.0}, tokens={"solve": 1234}, alarms=[ALARM] if decision == "held" else [],
             validation={"validate": {"passed": decision != "failed", "failures": [HOSTILE] * (number // 3)}},
         )  # fmt: skip
@@ -111,7 +115,8 @@ def test_the_log_tells_the_newest_round_first(selfplay, rounds):
     assert "gain     +3.0 points [+2.1, +3.9] on 4,000 items of sums: 50.0% -> 53.0%" in said
     assert "could have shown" not in said, "a round of before, or too few items"
     assert "parent   the base model" in said
-    assert "rows     3 questions, 2 dropped" in said
+    assert "rows     3 questions, 2 verdicts, 2 dropped" in said
+    assert "figures  ask asked 1,530; grade precision 50.0% [40.0%, 60.0%]; keep band 75% in, 25% " in said
     assert re.findall(r"^alarm    (.*)$", said, re.M) == ["hold, unanimous: 95% agree"], "the held round's"
     assert re.search(r"^record   1, drop-weights by \S+, 20\S+ \S+ UTC: old \\x1b\]0;owned", said, re.M)
     assert len(said) < 10_000
@@ -136,6 +141,8 @@ def test_show_tells_what_is_in_a_round(selfplay, rounds):
     for line in (
         "round small/2  promoted (champion)",
         f"sums candidate      53.0% [40.0%, 60.0%] of 100 items\n{'':22}pass@2 70.0% [40.0%, 90.0%] of 20 items",
+        f"ask                 asked              1,530\n{'':22}waves              2",
+        "grade               precision          50.0% [40.0%, 60.0%] of 100 rows",
         "solve               k  its marker cannot be read",
         f"3  {rounds.lineage.manifests[1].tables['questions'][0].digest[:16]}  round-0002/questions/{'1' * 32}",
         "2  tie",
@@ -154,13 +161,13 @@ def test_show_tells_what_is_in_a_round(selfplay, rounds):
 def test_show_gives_rows_by_a_condition_and_cuts_what_is_long(selfplay):
     code, said, _ = selfplay("show", 1, "questions", "--limit", 1)
     assert (code, said.splitlines()[-1]) == (0, "1 of 3 rows of small/1 questions; the others: --limit 3")
-    code, said, _ = selfplay("show", 1, "questions", "--where", "length(text) > 100")
+    code, said, _ = selfplay("show", 1, "questions", "--where", "length(question) > 100")
     assert code == 0
     assert said.startswith("questions-2\n")
     assert r"\x1b]0;owned\x07\x1b[2J\u202e<script>alert(1)</script>[bold]:smile:\r" in said
     assert "characters)" in said
     assert len(said) < 3_000
-    (row,) = json.loads(selfplay("show", 1, "questions", "--where", "length(text) > 100", "--json")[1])
+    (row,) = json.loads(selfplay("show", 1, "questions", "--where", "length(question) > 100", "--json")[1])
     assert row == question(2, HOSTILE)
 
 

@@ -8,18 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from schemas.pattern import checked, full_match, last_match
+from schemas.pattern import MAX_CHARS, checked, first_groups, full_match, last_match
 
 RECIPES = Path(__file__).resolve().parents[2] / "deployments/recipes"
-SHIPPED = sorted(
-    {
-        pattern
-        for path in RECIPES.glob("*.toml")
-        for recipe in [tomllib.loads(path.read_text())]
-        for section in (recipe["answers"], recipe.get("propose", {}).get("filters", {}), recipe.get("grade", {}))
-        if (pattern := section.get("pattern"))
-    }
-)
+
+
+def patterns_in(section):
+    """Every key `pattern`, in whatever section a method has it."""
+    for key, value in section.items():
+        if isinstance(value, dict):
+            yield from patterns_in(value)
+        elif key == "pattern":
+            yield value
+
+
+SHIPPED = sorted({p for path in RECIPES.glob("*.toml") for p in patterns_in(tomllib.loads(path.read_text()))})
 COMMON = [
     r"(?i)answer\s*[:=]\s*(.+)", r"(?s)<answer>(.*?)</answer>", r"(\d+)$", r"(?m)^(\d+)$", r"\A\d+\Z", r"[^\W\d_]+",
     r"[\s\S]", r"[\w.-]+", r"\S+", r"a{,2}b", r"[]a]+", r"[[a]+", r"[^]a]+", r"\u0661|\xe9", r"(?#a)b", r"(?u)\w",
@@ -49,6 +52,14 @@ def test_a_pattern_finds_what_pythons_re_finds(pattern):
         expected = found[-1].group(1 if found[-1].re.groups else 0) if found else None
         assert last_match(pattern, text) == expected, text
         assert full_match(pattern, text) == bool(re.fullmatch(pattern, text)), text
+        groups = found[0].groups(default="") if found else None
+        assert first_groups(pattern, text) == groups, text
+
+
+def test_groups_are_those_of_the_first_match_and_none_is_looked_for_far_into_a_text():
+    assert first_groups(r"(\d)(\w)?", "a 1b 2c") == ("1", "b")
+    assert first_groups(r"(\d)(\w)?", "1 2c") == ("1", "")
+    assert first_groups(r"(\d)", "x" * MAX_CHARS + "1") is None
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_the_solver_sees_nothing_of_a_document_but_its_question(play, draft, rec
     questions = draft.tables()["questions"]
     draft.key, draft.written = "f" * 32, set()
     solver = Role(recipe.engine, load_prompt("solve_sums", tmp_path), tiny)
-    solve(draft, settings=recipe.solve, checks=recipe.answers, solver=solver, questions=questions)
+    solve(draft, settings=recipe.solve, checks=recipe.answers, solver=solver, questions=questions, round=1)
     asked = {row["id"]: row["question"] for row in tables["questions"]}
     hidden = WordRuns(texts, 8)
     assert all(hidden.find(text) for text in texts)

@@ -22,7 +22,7 @@ from schemas.errors import BadInput
 from schemas.pattern import checked, full_match, last_match
 from schemas.recipe import AnsweredRows
 from schemas.rubric import SCORE_LINE
-from schemas.settings import RuleFilters
+from schemas.settings import Answers, RuleFilters
 from tasks.answers.asking import asked_of
 from tasks.answers.canonical import MAX_CANONICAL_CHARS, _form, canonical, value_form
 from tasks.answers.known import outcome_of
@@ -33,6 +33,7 @@ from tasks.audit.report import embedded
 from tasks.checks.grading import shown
 from tasks.checks.stopping import Stopping
 from tasks.checks.vote import vote
+from tasks.games.moves import move_in
 from tasks.novelty.contamination import ProtectedTexts
 from tasks.novelty.copies import ExactIndex
 from tasks.novelty.index import NoveltyIndex, rouge_l_f1
@@ -46,6 +47,7 @@ from tasks.reading.references import Reference, read_reference
 from tasks.rules import first_refusal
 from tasks.sources import read_source
 
+from .games.kuhn import KUHN
 from .hostile import FAULTS, JSON, TEXTS
 
 SECONDS = 5.0
@@ -68,6 +70,12 @@ def answers(first: str, second: str) -> None:
         found = final_answer(first + second, pattern)
         assert isinstance(found.source, str) and (found.text is None or found.text.strip())
         assert len(found.text or "") <= 2 * len(first + second) + 20
+
+
+def moves(first: str, second: str) -> None:
+    for pattern in (None, r"^([12])"):
+        checks = Answers(equivalence="canonical", pattern=pattern)
+        assert move_in(first + second, KUHN, checks) in ("Pass", "Bet", None)
 
 
 def grades(first: str, second: str) -> None:
@@ -262,8 +270,8 @@ def report(first: str, second: str) -> None:
 READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
-        answers, grades, forms, comparing, votes, stopping, proposals, posed, new_texts, copies, protected_texts,
-        runs, words, references, files, patterns, terminal_lines, markdown, report,
+        answers, grades, moves, forms, comparing, votes, stopping, proposals, posed, new_texts, copies,
+        protected_texts, runs, words, references, files, patterns, terminal_lines, markdown, report,
     )
 }  # fmt: skip
 

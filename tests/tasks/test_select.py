@@ -6,6 +6,8 @@ from schemas.settings import Contamination
 from schemas.verdicts import VERDICTS
 from tasks.select import select
 
+APART = Contamination()
+
 
 def verdict(question, votes, n=8, tied=False, answer="3"):
     found = {

@@ -96,10 +96,10 @@ def test_hostile_text_of_a_megabyte_is_cut_and_escaped_in_words_and_whole_in_jso
 
 def test_a_stage_whose_marker_is_gone_is_damage(lineage, tmp_path):
     shutil.copytree(lineage.store, tmp_path / "store")
-    for marker in (tmp_path / "store/small/round-0001/stages").glob("judge-*.json"):
+    for marker in (tmp_path / "store/small/round-0001/stages").glob("vote-*.json"):
         marker.unlink()
     copied = open_lineage(tmp_path / "store", "small")
-    with pytest.raises(Damaged, match=r"stages/judge-[0-9a-f]+\.json: gone, or no marker"):
+    with pytest.raises(Damaged, match=r"stages/vote-[0-9a-f]+\.json: gone, or no marker"):
         explain(copied, rows(lineage, "sft_examples")[0]["id"])
 
 

@@ -61,7 +61,7 @@ def test_a_condition_may_look_at_columns_at_nested_values_and_at_the_rounds_othe
     assert ids(find_rows(*round, "verdicts", "agreement > 0.5")) == ["verdicts-2"]
     assert ids(find_rows(*round, "verdicts", "classes[1].count = 1 -- the first")) == ["verdicts-0"]
     assert ids(find_rows(*round, "verdicts", "agreement = (select max(agreement) from verdicts)")) == ["verdicts-2"]
-    by_text = "question_id in (select id from questions where length(text) = 2)"
+    by_text = "question_id in (select id from questions where length(question) = 2)"
     assert ids(find_rows(*round, "verdicts", by_text)) == ["verdicts-1"]
 
 
@@ -178,7 +178,7 @@ def test_a_store_may_lie_in_a_folder_of_any_name(tmp_path, name):
     from tests.conftest import Rounds
 
     rounds = Rounds(tmp_path / name / "store", tmp_path / "weights")
-    found = find_rows(*published(rounds), "questions", "length(text) > 1")
+    found = find_rows(*published(rounds), "questions", "length(question) > 1")
     assert ids(found) == ["questions-1", "questions-2", "questions-9"]
     assert set(found.rows[0]) == set(QUESTIONS.schema.names)
 

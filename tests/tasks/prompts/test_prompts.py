@@ -16,6 +16,7 @@ def test_every_shipped_prompt_renders_with_what_its_role_is_given(name):
         "propose": {"fewshots": ["1+1", "2+2"]},
         "pose": {"document": "1+1"},
         "solve": {"question": "1+1"},
+        "play": {"observation": ["1"]},
         "grade": {"question": "1+1", "answer": "2", "fence": "f", "scale": 5},
     }[name.partition("_")[0]]
     rendered = load_prompt(name, HERE).render(**values)
