@@ -41,11 +41,11 @@ def leads(placed: Placed) -> list[str]:
 
 def subject_of(rows: Rows, m: Manifest, row_id: str, table: Table, line: Found) -> str | None:
     """Of a row's line, the one that others do speak of and that goes back to none of which they do; else the row
-    itself, if others may speak of it."""
+    itself, if others speak of it, or would speak of no rows but those of its table."""
     subjects = [name for name, placed in line.items() if _spoken_of(rows, rounds_of(m, placed), name)]
     first = [name for name in subjects if not line_of(leads(line[name]), line).keys() & {*subjects}]
-    may_be = any(table.name in parent.tables for _, parent in edges() if parent.relation == "about")
-    return first[0] if first else row_id if may_be else None
+    its_own = any(parent.tables == (table.name,) for _, parent in edges() if parent.relation == "about")
+    return first[0] if first else row_id if its_own or _spoken_of(rows, [m], row_id) else None
 
 
 def _spoken_of(rows: Rows, rounds: list[Manifest], row_id: str) -> bool:
