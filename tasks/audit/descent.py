@@ -72,7 +72,7 @@ def _made_in(rows: Rows, m: Manifest, known: Made, labelled: set[str]) -> Made:
         for table, parent in edges():
             wanted = {name for of in parent.tables for name in (*known.get(of, ()), *made.get(of, ()))}
             if table.trains:
-                wanted |= labelled
+                wanted |= labelled | _made_of(rows, m, parent.tables, labelled)
             if len(wanted) == sought.get((table.name, parent.column), 0):
                 continue
             sought[table.name, parent.column] = len(wanted)
@@ -84,6 +84,18 @@ def _made_in(rows: Rows, m: Manifest, known: Made, labelled: set[str]) -> Made:
                 for spoken in (each for each in table.edges if each.relation == "about" and new):
                     labelled |= {*rows.values(ref, spoken.column, "id", strings(new))}
     return {name: made[name] for name in TABLES if made.get(name)}
+
+
+def _made_of(rows: Rows, m: Manifest, tables: tuple[str, ...], labelled: set[str]) -> set[str]:
+    """Rows of these tables that were made of a labelled row, and of no other of its kind: attempts at a question."""
+    leading = [(table, each.column) for table, each in edges() if each.relation == "made_of" and not each.several]
+    return {
+        name
+        for table, column in leading
+        if table.name in tables
+        for ref in m.tables.get(table.name, ())
+        for name in rows.values(ref, "id", column, strings(labelled))
+    }
 
 
 def _told(rows: Rows, m: Manifest, made: Made, known: Made) -> Row:

@@ -29,10 +29,9 @@ def admission_rules(
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     for row in rows.get("questions", ())[:1]:
+        text = row.get("question", row.get("text")) or ""  # of a refused one, what its refusal kept
         nearest = partial(_kept, row)
-        yield from admission_rules(
-            row["question"] or "", Settings.model_validate(settings["settings"]), row.get("position"), nearest
-        )
+        yield from admission_rules(text, Settings.model_validate(settings["settings"]), row.get("position"), nearest)
 
 
 def _kept(question: Row) -> Nearest:

@@ -63,6 +63,10 @@ GOOD = {
         "pair_winrate": 1.0,
     },
     "rewards": {"row_id": "a", "judge": "vote", "reward": None},
+    "episodes": {"game": "kuhn_poker", "number": 0, "start": 7, "seats": ["c", "c"], "returns": [1.0, -1.0]}
+    | {"ended": "over", "turns": 2},
+    "turns": {"episode_id": "e", "number": 0, "seat": 0, "prompt": "1+2=", "text": "1", "num_tokens": 1}
+    | {"finish_reason": "stop", "checkpoint": "c", "legal": True, "action": "Pass"},
     "advantages": {"sample_id": "a", "group": "q", "prompt": "1+2=", "completion": ""}
     | {"reward": 1.0, "kept": True, "prompt_ids": [1, 2], "completion_ids": [3], "old_logps": [-0.5]}
     | {"reference_logps": None, "advantages": [0.5]},
@@ -173,6 +177,12 @@ BREAKING = [
     ),
     ("probe_grades", {"reward": 1.2}, "expect_column_values_to_be_between(reward)"),
     ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("episodes", {"game": ""}, "expect_column_value_lengths_to_be_between(game)"),
+    ("episodes", {"ended": "bored"}, "expect_column_values_to_be_in_set(ended)"),
+    ("episodes", {"turns": 0}, "expect_column_values_to_be_between(turns)"),
+    ("turns", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("turns", {"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
+    ("turns", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
     ("advantages", {"group": ""}, "expect_column_value_lengths_to_be_between(group)"),
 ]
 
