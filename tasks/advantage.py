@@ -7,11 +7,12 @@ from itertools import groupby
 from typing import Any
 
 from schemas.advantages import ADVANTAGES
+from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.losses import Policy
 from schemas.manifest import CheckpointRef, TableRef
+from schemas.proposals import PROPOSALS
 from schemas.table import writes
-from schemas.tables import TABLES
 from tasks.grouping import comparable, usable
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
@@ -19,6 +20,7 @@ from tasks.training.valued import advantage_rows, with_log_probs, with_tokens
 from tasks.training.weights import load
 
 Row = dict[str, Any]
+SAMPLES = {each.name: each for each in (ATTEMPTS, PROPOSALS)}
 GROUP = {"attempts": "question_id", "proposals": "shown_ids"}
 """Column of what the others of a group have in common."""
 
@@ -75,7 +77,7 @@ def advantage(
 
 def _dropped(draft: Draft, samples: TableRef, sample: Row, reason: str, settings: Policy) -> Row:
     lengths = (len(sample["prompt_ids"]), settings.max_length) if reason == "too_long" else ()
-    return draft.refused(sample["id"], TABLES[samples.table], reason, *lengths)
+    return draft.refused(sample["id"], SAMPLES[samples.table], reason, *lengths)
 
 
 def token_advantages(settings: Policy, rows: Sequence[Row]) -> list[list[float]]:
