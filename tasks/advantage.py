@@ -1,7 +1,8 @@
 """Advantage: how much better each sample was than what it is held against, token by token, for a policy gradient."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -13,6 +14,7 @@ from schemas.losses import Policy
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.proposals import PROPOSALS
 from schemas.table import writes
+from schemas.work import Work, of_rows
 from tasks.grouping import comparable, usable
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
@@ -73,6 +75,11 @@ def advantage(
     draft.write(ADVANTAGES, advantage_rows(draft, rows, token_advantages(settings, rows)))
     draft.write(DROPPED, dropped)
     return {"samples": len(rows), "kept": sum(row["kept"] for row in rows)}
+
+
+def work(settings: Policy, rows: Mapping[str, int]) -> Work:
+    """Each token with its id, text, advantage and log-probabilities: three times a text's bytes."""
+    return replace(of_rows(rows["samples"], longest=3 * settings.max_length), tokens=0)
 
 
 def _dropped(draft: Draft, samples: TableRef, sample: Row, reason: str, settings: Policy) -> Row:
