@@ -49,3 +49,6 @@ BENCHMARK_ITEMS = table(
     _SOURCE_ROW,
     protected=True,
 )
+
+BROUGHT = {each.name: each for each in (SEEDS, PROBE, GOLD, DOCUMENTS)}
+"""What [data] of a recipe may name."""

@@ -1,8 +1,8 @@
 """Work: the most that a stage can come to, before it is played.
 
 A stage's module may have a function `work(settings, rows)` beside the stage: its section, and the most rows of each
-table that it is given, by parameter. Without one, each row that it is given counts once, or as often as its section's
-`num_samples` says (tasks/estimate/bounds.py).
+table that it is given, by parameter; other inputs of the stage go by their names. Without one, each row that it is
+given counts once, or as often as its section's `num_samples` says (tasks/estimate/bounds.py).
 """
 
 from dataclasses import dataclass

@@ -21,8 +21,8 @@ from schemas.tables import TABLES  # noqa: E402
 
 MACHINE = ("flows/*.py", "flows/commands/*.py", "flows/lines/*.py", "tasks/audit/**/*.py", "tasks/store/*.py",
            "tasks/estimate/*.py", "tasks/statistics/*.py", "tasks/engines/*.py", "tasks/outcome.py",
-           "tasks/publish.py", "tasks/validate.py", "tasks/alarms.py", "tasks/gate.py", "tasks/confirm.py",
-           "tasks/collect.py", "tasks/sources.py", "schemas/recipe.py", "schemas/manifest.py",
+           "tasks/figures.py", "tasks/publish.py", "tasks/validate.py", "tasks/alarms.py", "tasks/gate.py",
+           "tasks/confirm.py", "tasks/collect.py", "tasks/sources.py", "schemas/recipe.py", "schemas/manifest.py",
            "schemas/expectations.py", "schemas/table.py")  # fmt: skip
 OF_LEARN = {  # how a round ends is the same for all: its stages and tables may be named
     "collect", "validate", "alarms", "train", "evaluate", "gate", "confirm",

@@ -1,17 +1,20 @@
 """Advantage: how much better each sample was than what it is held against, token by token, for a policy gradient."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import Any
 
 from schemas.advantages import ADVANTAGES
+from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.losses import Policy
 from schemas.manifest import CheckpointRef, TableRef
+from schemas.proposals import PROPOSALS
 from schemas.table import writes
-from schemas.tables import TABLES
+from schemas.work import Work, of_rows
 from tasks.grouping import comparable, usable
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
@@ -19,6 +22,7 @@ from tasks.training.valued import advantage_rows, with_log_probs, with_tokens
 from tasks.training.weights import load
 
 Row = dict[str, Any]
+SAMPLES = {each.name: each for each in (ATTEMPTS, PROPOSALS)}
 GROUP = {"attempts": "question_id", "proposals": "shown_ids"}
 """Column of what the others of a group have in common."""
 
@@ -73,9 +77,14 @@ def advantage(
     return {"samples": len(rows), "kept": sum(row["kept"] for row in rows)}
 
 
+def work(settings: Policy, rows: Mapping[str, int]) -> Work:
+    """Each token with its id, text, advantage and log-probabilities: three times a text's bytes."""
+    return replace(of_rows(rows["samples"], longest=3 * settings.max_length), tokens=0)
+
+
 def _dropped(draft: Draft, samples: TableRef, sample: Row, reason: str, settings: Policy) -> Row:
     lengths = (len(sample["prompt_ids"]), settings.max_length) if reason == "too_long" else ()
-    return draft.refused(sample["id"], TABLES[samples.table], reason, *lengths)
+    return draft.refused(sample["id"], SAMPLES[samples.table], reason, *lengths)
 
 
 def token_advantages(settings: Policy, rows: Sequence[Row]) -> list[list[float]]:

@@ -2,7 +2,7 @@
 rounds before, mixed in by share."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.dropped import DROPPED
@@ -13,6 +13,7 @@ from schemas.settings import Build as Settings
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.table import Table, writes
 from schemas.verdicts import VERDICTS
+from schemas.work import Work, of_rows
 from tasks.mixing import counts, drawn
 from tasks.pairing import (
     Pairs,
@@ -72,6 +73,12 @@ def build(
     }
     from_gold = sum(row["attempt_id"] is None for row in mixed)
     return figures | ({"mixed": {"gold": from_gold, "replay": len(mixed) - from_gold}} if mixed else {})
+
+
+def work(settings: Settings, rows: Mapping[str, int]) -> Work:
+    questions = rows.get("selections", rows["attempts"]) + rows.get("gold", 0)
+    own = questions * (settings.solutions_per_question + 2 * settings.pairs_per_question)
+    return of_rows(round(own / (1 - settings.gold_share - settings.replay_share)))
 
 
 def _judged(draft: Draft, attempts: TableRef, rewards: TableRef, answers: TableRef | None) -> dict[str, list[Row]]:

@@ -4,7 +4,8 @@ What a model wins against itself says nothing: that a seat gained, the other los
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from schemas.evaluations import EVALUATIONS
@@ -12,6 +13,7 @@ from schemas.games import EvaluateGames, GameBenchmark, Games
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.settings import Answers
 from schemas.table import writes
+from schemas.work import Work, of_rows
 from tasks.audit.scores import score
 from tasks.engines.staged import engine_of_stage
 from tasks.games.estimated import estimated
@@ -84,6 +86,13 @@ def evaluate(
         found += rows
     scores = {name: score(found, name).model_dump() for name in items}
     return {"scores": scores} | figures
+
+
+def work(settings: EvaluateGames, games: Games, rows: Mapping[str, int]) -> Work:
+    """Every turn of every game, and the samples of what each seat may know."""
+    played = of_rows(rows["benchmark_items"], rows["benchmark_items"] * games.max_turns, games.sampling.max_tokens)
+    sampled = settings.samples_per_state * len(game_of(games).knowing)
+    return replace(played, tokens=played.tokens + sampled * games.sampling.max_tokens)
 
 
 def _match(state: Any, item: Row, opponent: str) -> Match:

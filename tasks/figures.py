@@ -12,18 +12,19 @@ from pydantic import ValidationError
 
 from schemas.manifest import Manifest, Score, StageRecord
 
-FRAME = ("collect", "validate", "alarms", "evaluate", "train", "gate", "confirm")
-"""Stages around every method: what they say has fields of its own in the manifest."""
+FRAME = ("collect", "validate", "alarms", "train", "gate", "confirm")
+"""Stages around every method: what they say has fields of its own in the manifest. So have an evaluation's scores."""
 
 Values = Sequence[Any]
 """Of one figure: one, or one a wave in their order."""
 
 
 def measured(record: StageRecord) -> dict[str, Any]:
-    """Figures of a stage of the method that are a number or a score, or some of these by name."""
+    """Figures of a stage that are a number or a score, or some of these by name, and have no field elsewhere."""
     if record.stage in FRAME:
         return {}
-    return {name: value for name, value in record.figures.items() if _is_measure(value)}
+    elsewhere = "scores" if record.stage == "evaluate" else ""
+    return {name: value for name, value in record.figures.items() if name != elsewhere and _is_measure(value)}
 
 
 def by_stage(m: Manifest) -> dict[str, dict[str, Values]]:

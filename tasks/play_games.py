@@ -10,6 +10,7 @@ from schemas.rewards import REWARDS
 from schemas.settings import Answers
 from schemas.table import writes
 from schemas.turns import TURNS
+from schemas.work import Work, of_rows
 from tasks.engines import calls_at_once
 from tasks.engines.staged import engine_of_stage
 from tasks.games.openspiel import game_of
@@ -68,8 +69,14 @@ def play_games(
     return {
         "ended": dict(sorted(Counter(row["ended"] for row in episodes).items())),
         "illegal": turns[False] / turns.total(),
-        "mean_returns": [sum(row["returns"][seat] for row in episodes) / len(episodes) for seat in seats],
+        "mean_returns": {
+            f"seat_{seat}": sum(row["returns"][seat] for row in episodes) / len(episodes) for seat in seats
+        },
     }
+
+
+def work(settings: Games) -> Work:
+    return of_rows(settings.episodes * settings.max_turns, longest=settings.sampling.max_tokens)
 
 
 def _episode(settings: Games, solver: Role, number: int, match: Match) -> Row:

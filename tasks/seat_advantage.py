@@ -4,7 +4,7 @@ SPIRAL's role-conditioned advantage (Liu et al. 2025, arXiv 2506.24119): in a ga
 alone would say which seat it was and not how well it was played.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.advantages import ADVANTAGES
@@ -14,6 +14,7 @@ from schemas.losses import Policy
 from schemas.manifest import CheckpointRef, TableRef
 from schemas.table import writes
 from schemas.turns import TURNS
+from schemas.work import Work, of_rows
 from tasks.grouping import usable
 from tasks.store.draft import Draft
 from tasks.training.valued import advantage_rows, with_log_probs, with_tokens
@@ -72,6 +73,10 @@ def seat_advantage(
     draft.write(DROPPED, dropped)
     named = {f"{game} seat {seat}": mean for (game, seat), mean in sorted(means.items())}
     return {"turns": len(rows), "baselines": named}
+
+
+def work(rows: Mapping[str, int]) -> Work:
+    return of_rows(rows["turns"])
 
 
 def baselines(means: dict[Seat, float], game: str, returns: Sequence[float], decay: float) -> list[float]:

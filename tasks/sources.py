@@ -10,9 +10,9 @@ from typing import Any
 
 from schemas.errors import BadInput
 from schemas.games import GameBenchmark
+from schemas.inputs import BROUGHT
 from schemas.recipe import AnsweredRows, Benchmark, Documents, Recipe, Rows, SolvedRows
 from schemas.table import Table
-from schemas.tables import TABLES
 from tasks.answers.canonical import canonical
 from tasks.files import Row, raw_rows
 from tasks.games.starts import items_of
@@ -73,7 +73,7 @@ class Sources:
 
 def table_of(name: str) -> Table:
     """The table of the rows of [data.NAME]."""
-    return TABLES[f"inputs/{name}"]
+    return BROUGHT[f"inputs/{name}"]
 
 
 def read_sources(recipe: Recipe, folder: Path) -> Sources:

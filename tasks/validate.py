@@ -1,5 +1,6 @@
 """Validate: every table against its expectation suite, before anything is trained on it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from schemas.expectations import Contract
 from schemas.manifest import TableRef
 from schemas.settings import Validate as Settings
 from schemas.table import writes
+from schemas.work import ROW_BYTES, Work
 from tasks.checks.suites import Failure, Suites
 from tasks.store.draft import Draft
 
@@ -54,6 +56,11 @@ def validate(
         draft.report(len(tables) + done, 2 * len(tables), "suites")
     draft.write(DROPPED, [draft.refused(row_id, table, reason) for row_id, (table, reason) in dropped.items()])
     return {"passed": not failures, "failures": failures, "tables": checked}
+
+
+def work(rows: Mapping[str, int]) -> Work:
+    """Every row may fail; its reason is short."""
+    return Work(rows["tables"], bytes=rows["tables"] * ROW_BYTES)
 
 
 def stop_if_invalid(report: dict[str, Any]) -> None:

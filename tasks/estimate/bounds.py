@@ -1,7 +1,9 @@
 """Bounds: the most that a play of a stage can come to, by its settings and the rows that it can be given."""
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from schemas.manifest import TableRef, ValidRows
@@ -14,6 +16,10 @@ from tasks.sources import Sources, table_of
 def work_of(stage: Callable[..., Any], inputs: Mapping[str, Any], sources: Sources, weights: int) -> Work:
     """Of a stage with its inputs. `weights`: bytes of the base model's."""
     settings, rows = inputs.get("settings"), _rows(inputs)
+    declared: Callable[..., Work] | None = getattr(sys.modules[stage.__module__], "work", None)
+    if declared:
+        named = {"rows": rows, **inputs}
+        return declared(**{name: named[name] for name in inspect.signature(declared).parameters})
     match stage.__name__:
         case "collect":
             given = [row for source in sources.named for row in source.rows]
@@ -22,8 +28,8 @@ def work_of(stage: Callable[..., Any], inputs: Mapping[str, Any], sources: Sourc
             return _evaluated(inputs["settings"], sources, inputs["sealed"])
         case "train":
             return _trained(inputs["settings"], rows, weights * inputs.get("stretches", 1))
-    declared = getattr(sys.modules[stage.__module__], "work", None)
-    return declared(settings, rows) if declared else _by_default(settings, rows)
+    found = _by_default(settings, rows)
+    return found if getattr(stage, "writes", ()) else replace(found, bytes=0)
 
 
 def collected(sources: Sources) -> dict[str, int]:

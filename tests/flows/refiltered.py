@@ -69,8 +69,9 @@ def refusal(text, verdict, limits, played):
 
 def built(story, question_id, played):
     text = {e["row"]["id"]: e["row"]["text"] for e in story["tables"]["attempts"]}
-    voted = [e["row"] for e in story["tables"]["answers"] if e["row"]["valid"]]
-    agreeing, others = ({text[a["attempt_id"]] for a in voted if a["reward"] == r} for r in (1, 0))
+    voted = [e["row"]["attempt_id"] for e in story["tables"]["answers"] if e["row"]["valid"]]
+    given = {e["row"]["row_id"]: e["row"]["reward"] for e in story["tables"]["rewards"]}
+    agreeing, others = ({text[name] for name in voted if given[name] == r} for r in (1, 0))
     caps = {"solutions_per_question": len(agreeing), "pairs_per_question": len(agreeing) * len(others)}
     limits = played.recipe["build"]
     reason = "" if others and agreeing else "unanimous" if agreeing else "none_right"

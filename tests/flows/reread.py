@@ -95,7 +95,8 @@ class Lineage:
     def made_of(self, row_id):
         """What came of a row: each round's ids by table, walked row by row."""
         lasting, found = {row_id}, {}
-        own = {self.row(row_id)["attempt_id"]} if row_id.startswith("answers") else {row_id}
+        spoken_of = {"answers": "attempt_id", "rewards": "row_id"}.get(row_id.split("-")[0])
+        own = {self.row(row_id)[spoken_of]} if spoken_of else {row_id}
         for number, played in self.rounds.items():
             if number < self.home(row_id).number:
                 continue
@@ -113,6 +114,7 @@ class Lineage:
             reach("contamination", "row_id", "protected_id")
             reach("attempts", "question_id")
             reach("answers", "attempt_id")
+            reach("rewards", "row_id")
             reach("verdicts", "question_id")
             reach("probe_verdicts", "question_id")
             reach("selections", "question_id", "verdict_id")
@@ -123,6 +125,7 @@ class Lineage:
             reach("reference_logps", "pair_id")
             reach("evaluations", "item_id")
             made["answers"].discard(row_id)
+            made["rewards"].discard(row_id)
             lasting |= made["selections"] | made["preference_pairs"]
             found[f"{self.recipe}/{number}"] = {table: ids for table, ids in made.items() if ids}
         return {name: made for name, made in found.items() if made}

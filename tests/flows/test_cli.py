@@ -45,7 +45,7 @@ def test_a_bad_recipe_is_one_line_exit_2_and_nothing_written(tmp_path, write_rec
         ),
         ({"solve__prompt": "solve_math"}, "solve.prompt is a chat, and"),
         ({"data__probe__path": "gone.csv"}, "data.probe.path = 'gone.csv': no such file"),
-        ({"method": "unheard-of"}, "method = 'unheard-of': expected one of serl"),
+        ({"method": "unheard-of"}, "method = 'unheard-of': expected one of self_rewarding, serl"),
     ],
 )
 def test_what_the_recipe_names_is_checked_before_anything_is_written(tmp_path, write_recipe, changes, line):

@@ -11,9 +11,8 @@ from flows.cli import app
 from flows.console import Console
 from flows.lines.story import story
 from flows.methods.serl import serl
-from flows.plan import Planner, plan_round
+from flows.plan import Planner, next_round, plan_round
 from flows.preflight import preflight
-from flows.round import next_round
 from flows.run import run_recipe
 from schemas.errors import Stopped, ValidationFailed
 from schemas.tables import TABLES

@@ -131,7 +131,7 @@ def test_a_row_whose_mark_is_not_what_its_stage_was_asked_of_is_found(store):
 
 
 def test_a_key_that_is_not_made_of_what_its_marker_says_is_found(store):
-    (marker,) = (store / "small/round-0001/stages").glob("judge-*.json")
+    (marker,) = (store / "small/round-0001/stages").glob("vote-*.json")
     settings = json.loads(marker.read_bytes())["settings"]
     edit(
         marker, settings=settings | {"settings": settings["settings"] | {"equivalence": "canonical", "rule": "other"}}

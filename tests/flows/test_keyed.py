@@ -3,9 +3,8 @@
 import pytest
 
 from flows.keyed import keyed
-from flows.plan import Planner
+from flows.plan import Planner, next_round
 from flows.preflight import preflight
-from flows.round import next_round
 from schemas.manifest import CheckpointRef
 from tasks.solve import solve
 from tasks.store.lineage import open_lineage

@@ -138,7 +138,7 @@ def test_what_is_trained_on_is_selected_and_no_benchmark_or_probe_row(online):
         row["question"] for t in ("inputs/probe", "inputs/benchmark_items") for row in rows_of(online, *m.tables[t])
     }
     rows = rows_of(online, *m.tables["advantages"])
-    assert {row["question_id"] for row in rows if row["kept"]} == selected
+    assert {row["group"] for row in rows if row["kept"]} == selected
     assert any(not row["kept"] for row in rows)
     assert not {row["prompt"].removesuffix("=\n") for row in rows} & protected
     assert m.trained_on == {"policy": sum(row["kept"] for row in rows)}
@@ -183,7 +183,7 @@ def test_a_row_tells_its_story_by_its_own_wave(online):
         became = {e["row"]["id"]: e for e in told.tables["advantages"]}
         assert {t["checkpoint"] for e in became.values() for t in e["trained"]} == {m.candidate.digest}
         assert became[kept["id"]]["trained"]
-        assert kept["id"] in follow(online, kept["attempt_id"]).rounds[0]["made"]["advantages"]
+        assert kept["id"] in follow(online, kept["sample_id"]).rounds[0]["made"]["advantages"]
         for apart in [row for row in rows if not row["kept"]][:1]:
             assert not any(e["trained"] for e in explain(online, apart["id"]).tables["advantages"])
             assert follow(online, apart["id"]).checkpoints == []

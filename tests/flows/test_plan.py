@@ -61,7 +61,7 @@ def test_a_plan_names_every_stage_of_the_next_round_and_writes_nothing(tmp_path,
     assert (stages["propose"].state, stages["propose"].why) == ("running", "after collect")
     assert (
         stages["gate"].why
-        == "after alarms, evaluate.base, evaluate.candidate, evaluate.champion, judge, validate.scores"
+        == "after alarms, evaluate.base, evaluate.candidate, evaluate.champion, validate.scores, vote"
     )
     assert not (tmp_path / "store").exists()
 
@@ -92,8 +92,8 @@ def test_a_stage_is_played_again_with_those_below_it_and_no_other(play, tmp_path
     round_1 = tmp_path / "store/small/round-0001"
     kept = {path: at for path, at in files(round_1).items() if "attempts" not in path.parts}
     shards = files(round_1 / "attempts")
-    with pytest.raises(BadInput, match="--from-stage judges: expected one of collect, propose, solve, judge"):
-        play("judges", solve__questions_per_shard=16)
+    with pytest.raises(BadInput, match="--from-stage votes: expected one of collect, propose, solve, vote"):
+        play("votes", solve__questions_per_shard=16)
     (manifest,), said = play("solve", solve__questions_per_shard=16)
     assert said.of("propose") == ["propose                   reused (already complete)"]
     assert "resumed" not in said.of("solve")[0]

@@ -100,7 +100,7 @@ def test_memory_of_the_server_is_said_once(tmp_path, write_recipe):
             {"answers__pattern": r"answer: (\d)"},
             r"data\.probe: the checker errs: \d+ of 16 rows' answers known to be right are marked wrong, such as "
             r"'answer: \d+' for the reference '\d+' \(row \d+\): read as '\d', different; look at "
-            r"judge\.answer_pattern, judge\.equivalence and the column of the answers; type: selfplay check-answers "
+            r"answers\.pattern, answers\.equivalence and the column of the answers; type: selfplay check-answers "
             r"\S+probe\.jsonl --question question --answer answer --equivalence canonical --answer-pattern "
             r"'answer: \(\\d\)'$",
         ),

@@ -10,9 +10,8 @@ import pytest
 
 from flows import main
 from flows.console import Console
-from flows.plan import plan_round
+from flows.plan import next_round, plan_round
 from flows.preflight import preflight
-from flows.round import next_round
 from flows.run import run_recipe
 from schemas.manifest import CheckpointRef
 from tasks.audit.examine import examine_store

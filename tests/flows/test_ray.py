@@ -10,7 +10,7 @@ from flows.console import Console
 from flows.nightly import nightly
 from flows.run import run_recipe
 from schemas.errors import BadInput, Stopped
-from tasks import judge
+from tasks import vote
 from tasks.engines import ray as engines
 
 from .test_rounds import digests
@@ -44,7 +44,7 @@ def cluster(monkeypatch):
 def test_a_node_lost_in_the_middle_of_a_stage_costs_no_row(
     cluster, tmp_path, write_recipe, monkeypatch, request, capfd
 ):
-    monkeypatch.setattr(judge, "QUESTIONS_PER_SHARD", 16)
+    monkeypatch.setattr(vote, "QUESTIONS_PER_SHARD", 16)
     here, there = tmp_path / "here", tmp_path / "there"
     (local,) = run_recipe(write_recipe(**SHARDS), here, None, Console(to_stderr=True))
 

@@ -19,7 +19,7 @@ def test_so_many_rounds_before_count_as_are_asked_for_and_there(rounds, recipe, 
         ref = rounds.table(PREFERENCE_PAIRS, [PAIR | {"chosen": text}])
         rounds.publish("promoted", tables={"preference_pairs": [ref]})
     lineage = rounds.lineage
-    round = Round(recipe, rounds.folder, Sources(None, None, ()), lineage, 3, rounds.base, rounds.base, player=None)
+    round = Round(recipe, rounds.folder, Sources({}, ()), lineage, 3, rounds.base, rounds.base, player=None)
     given = round.again("preference_pairs", held=True, previous=previous)
     assert [ref.path.split("/")[0] for ref in given.tables] == [f"round-000{number}" for number in taken]
     assert round.built_on == set(taken)

@@ -281,7 +281,7 @@ def test_seeds_that_are_all_benchmark_rows_teach_nothing(play, quickstart, tmp_p
     benchmark = quickstart["benchmarks"][0]
     (failed,) = play(data__seeds={name: benchmark[name] for name in ("path", "question", "sample")})
     assert failed.decision == "failed"
-    assert failed.reason == "data.seeds: each of the 200 rows touches a benchmark or the probe"
+    assert failed.reason == "data.seeds: each of the 200 rows touches a protected row"
     assert (failed.candidate, failed.tables) == (None, {})
     assert examine_store(tmp_path / "store").damage == ()
 

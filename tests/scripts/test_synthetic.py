@@ -42,9 +42,9 @@ def test_a_row_of_every_table_has_a_story(lineage):
             row = read_table(lineage.folder, ref, TABLES[ref.table])["id"][0].as_py()
             assert explain(lineage, row, rows).id == row
             told.add(ref.table)
-    assert told == {*TABLES} - {"contamination", "base_samples", "reference_logps", "advantages", "inputs/gold"}, (
-        "no sum repeats its words; SFT refers to nothing"
-    )
+    brought = {"inputs/seeds", "inputs/probe", "inputs/benchmark_items"}
+    written = {"proposals", "questions", "attempts", "answers", "verdicts", "probe_verdicts", "rewards", "selections"}
+    assert told == brought | written | {"sft_examples", "preference_pairs", "train_steps", "evaluations", "dropped"}
 
 
 def test_a_control_plays_again_what_its_change_touches_and_no_more_after_a_promotion_too(lineage, tmp_path):
@@ -71,16 +71,28 @@ ADDED = {  # file of the project -> what stands in it -> what stands in its plac
         "Watch = Callable": 'def rhymes(poems):\n    return Finding("above", "rhymes", 1.0)\n\n\nWatch = Callable',
         "    vote_precision, reward": "    rhymes, vote_precision, reward",
     },
-    "schemas/settings.py": {"class Judge(": "class Rhyme(Section):\n    scheme: str\n\n\nclass Judge("},
+    "schemas/settings.py": {"class Vote(": "class Rhyme(Section):\n    scheme: str\n\n\nclass Vote("},
     "schemas/recipe.py": {
-        "class Recipe(Section):": "from schemas.settings import Rhyme\n\n\nclass Recipe(Section):\n"
-        "    rhyme: Rhyme | None = None",
+        "    retention: Retention =": "    rhyme: Rhyme | None = None\n    retention: Retention =",
+        "import Answers,": "import Rhyme, Answers,",
     },
-    "flows/methods/__init__.py": {'{"serl": serl': '{"poems": lambda round: None, "serl": serl'},
+    "flows/methods/__init__.py": {'    "serl": serl,': '    "poems": poems,\n    "serl": serl,'}
+    | {"from flows.methods.serl import": "from flows.methods.poems import poems\nfrom flows.methods.serl import"},
 }  # fmt: skip
 POEMS = """from schemas.table import parent, table, text
 
 POEMS = table("poems", "a poem", parent("question_id", "questions", meaning="what it is about"), text("text", "it"))
+"""
+METHOD = """from flows.round import Round
+from schemas.recipe import Recipe
+
+
+class PoemsRecipe(Recipe):
+    pass
+
+
+def poems(r: Round[PoemsRecipe]) -> None:
+    pass
 """
 
 
@@ -98,6 +110,7 @@ def test_a_new_table_method_alarm_and_section_change_no_key_of_serl(lineage, tmp
             text = text.replace(old, new, 1)
         (there / name).write_text(text)
     (there / "schemas/poems.py").write_text(POEMS)
+    (there / "flows/methods/poems.py").write_text(METHOD)
     assert not_reused(there, recipe, store) == set()
     changed = (there / "tasks/select.py").read_text().replace("hits", "found_there")
     (there / "tasks/select.py").write_text(changed)

@@ -28,6 +28,7 @@ def test_numbers_scores_and_some_of_these_by_name_are_kept_and_nothing_else():
     left = {"none": None, "text": "a", "list": [1], "deep": {"a": {"b": {"c": 1}}}, "nan": float("nan"), "empty": {}}
     assert figures.measured(record("grade", **kept, **left)) == kept
     assert figures.measured(record("train", training_rows={"sft": 3})) == {}, "it has a field of the manifest"
+    assert figures.measured(record("evaluate", scores={"sums": SCORE}, exploitability=0.4)) == {"exploitability": 0.4}
 
 
 def test_precisions_of_waves_are_pooled_by_rows_and_any_judge_has_one(measured):

@@ -211,7 +211,7 @@ def test_a_round_goes_on_from_an_index_that_holds_the_beginning_of_what_is_known
     index.add("which day is it", "only-in-the-index")
     index.save(play_round.index)
     stage = play_round(2, ["which day is it", "how old is Bob", "where is the lake"], [first])
-    assert stage.read(stage.tables()["questions"])["text"].to_pylist() == ["where is the lake"]
+    assert stage.read(stage.tables()["questions"])["question"].to_pylist() == ["where is the lake"]
     assert NoveltyIndex.load(play_round.index).nearest("which day is it") == (1.0, "only-in-the-index")
 
 
@@ -226,7 +226,7 @@ def test_an_index_that_holds_anything_else_is_not_used(play_round, holds):
     index.add("which day is it", "only-in-the-index")
     index.save(play_round.index)
     stage = play_round(2, ["which day is it", "how old is Bob"], [first])
-    assert stage.read(stage.tables()["questions"])["text"].to_pylist() == ["which day is it"]
+    assert stage.read(stage.tables()["questions"])["question"].to_pylist() == ["which day is it"]
 
 
 def test_an_index_of_another_threshold_is_not_used(play_round):
@@ -242,7 +242,7 @@ def test_a_dropped_question_has_its_exact_figure_and_a_new_one_a_bound(play_roun
         1, [near, apart, "数は？", "数は？", "數は？", SEED.upper() + "?"], filters=play_round.any_script
     )
     rows = sorted(stage.read(stage.tables()["questions"]).to_pylist(), key=lambda row: row["position"])
-    found = [(row["text"], row["nearest_score"], row["nearest_id"]) for row in rows]
+    found = [(row["question"], row["nearest_score"], row["nearest_id"]) for row in rows]
     assert found == [(apart, 0.7, None), ("数は？", 0.0, None), ("數は？", 0.7, None)]
     dropped = {row["text"]: row["figure"] for row in stage.read(stage.tables()["dropped"]).to_pylist()}
     assert dropped == {near: rouge_l_f1(near, SEED), "数は？": 1.0, SEED.upper() + "?": 1.0}
@@ -253,4 +253,4 @@ def test_at_either_end_of_the_threshold_a_copy_is_not_new_and_another_text_is(pl
     novelty = Novelty(method="rouge_l", threshold=threshold)
     other = "which day is it" if threshold == 0 else "which day in May is it"
     stage = play_round(1, [SEED, SEED + "!", other], novelty=novelty)
-    assert stage.read(stage.tables()["questions"])["text"].to_pylist() == [other]
+    assert stage.read(stage.tables()["questions"])["question"].to_pylist() == [other]

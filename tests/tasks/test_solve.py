@@ -28,6 +28,7 @@ def play(draft, given, recipe, tiny, tmp_path):
             questions=given(QUESTIONS, questions),
             probe=given(PROBE, probe),
             checks=recipe.answers,
+            round=1,
             stops_for=recipe.select.model_copy(update={"min_agreement": band[0], "max_agreement": band[1]})
             if stops
             else None,

@@ -201,7 +201,7 @@ def beside(played, selections, attempts, pairs):
         | {"checkpoint": BASE.digest, "chosen_logp": -1.5, "rejected_logp": -2.5}
         for row in draft.read(pairs).to_pylist()
     ])  # fmt: skip
-    return found | played.mark(draft, {"checkpoint": CANDIDATE.digest, "training_rows": {}})
+    return found | played.mark(draft, {"checkpoint": CANDIDATE.digest, "training_rows": {}}, base=BASE.digest)
 
 
 def train(played, built, beside):

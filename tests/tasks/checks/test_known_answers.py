@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.recipes import load_recipe
+from schemas.recipe import AnsweredRows
 from schemas.settings import Answers
 from tasks.answers.equality import equality
 from tasks.answers.outcomes import Outcome
@@ -59,7 +60,7 @@ def patterned(pattern):
 def test_every_shipped_file_passes_whole_in_each_row(path, marked):
     recipe, _ = load_recipe(path)
     sources = read_sources(recipe, path.parent)
-    for source in (sources.data["probe"], *(source for _, source in sources.benchmarks)):
+    for source in (source for source in sources.named if isinstance(source.asked, AnsweredRows)):
         found = marked(few(source.rows, 200), recipe.answers)
         assert fault(found) == ""
         assert [found.errors for found in (tally(found, right=True), tally(found, right=False))] == [(), ()]

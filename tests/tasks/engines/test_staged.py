@@ -30,7 +30,9 @@ def play(draft, given, recipe, tiny, tmp_path, settings, monkeypatch):
             draft,
             settings=recipe.solve.model_copy(update={"num_samples": 2, "questions_per_shard": 2}),
             solver=Role(engine, load_prompt("solve_sums", tmp_path), model),
+            checks=recipe.answers,
             questions=questions,
+            round=1,
         )
         return draft.read(draft.tables()["attempts"]).to_pylist()
 

@@ -21,6 +21,7 @@ def bounded():
     def grade(draft, *, settings, answers):
         """Grade."""
 
+    grade.writes = ("grades",)
     return lambda settings=None, **tables: work_of(grade, {"settings": settings, **tables}, None, 0)
 
 

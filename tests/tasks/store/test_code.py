@@ -21,6 +21,11 @@ def test_a_stage_reaches_what_it_names_however_far_away_and_nothing_else():
     assert not modules & {"tasks.vote", "tasks.train", "schemas.verdicts", "schemas.recipe", "schemas.tables"}
 
 
+@pytest.mark.parametrize("stage", sorted(path.stem for path in (ROOT / "tasks").glob("*.py")))
+def test_a_table_that_others_write_is_no_code_of_a_stage(stage):
+    assert "schemas.tables" not in modules_of(stage)[0]
+
+
 def test_what_moves_rows_does_not_count_but_for_ids_noise_and_which_rows_are_valid():
     found, _ = reached((("tasks.build", "build"),))
     stored = {name for name in found if name[0].startswith("tasks.store")}

@@ -91,9 +91,8 @@ def given(draft: Draft) -> dict:
         ],
         PREFERENCE_PAIRS: [right | pair | {"id": f"pair-{i}", "rejected": f"#{i}"} for i in range(7)],
         ADVANTAGES: [
-            {"id": f"advantage-{i}", "question_id": "q", "attempt_id": f"a{i}", "prompt": "", "completion": ""}
+            {"id": f"advantage-{i}", "sample_id": f"a{i}", "group": "q", "prompt": "", "completion": ""}
             | {
-                "agreement": 0.5,
                 "reward": float(i % 2),
                 "completion_ids": [8, 9, 3 + i, 4],
                 "advantages": [i - 3.0] * 4,

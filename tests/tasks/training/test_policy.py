@@ -29,8 +29,8 @@ def play(draft, given, tiny):
             text, reward = (RIGHT, 1.0) if i % 2 else (wrong, 0.0)
             prompt_ids, completion_ids = tokens_of(tokenizer, "1+2+3+4=\n", text, True, 64)
             made.append(
-                {"id": f"advantages-{i}", "question_id": "q", "attempt_id": f"a{i}", "prompt": "1+2+3+4=\n"}
-                | {"completion": text, "agreement": 0.5, "reward": reward, "kept": True, "prompt_ids": prompt_ids}
+                {"id": f"advantages-{i}", "sample_id": f"a{i}", "group": "q", "prompt": "1+2+3+4=\n"}
+                | {"completion": text, "reward": reward, "kept": True, "prompt_ids": prompt_ids}
                 | {"completion_ids": completion_ids}
             )
         for row, logps in zip(made, logps_of(with_log_probabilities(load(TINY)[0]), made, 8), strict=True):

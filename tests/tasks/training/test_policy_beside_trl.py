@@ -108,7 +108,7 @@ def test_our_loss_and_its_gradient_are_trls(tmp_path, attempts, loss_type, reduc
 def test_our_advantages_are_trls(tmp_path, kind, own, settings):
     trainer = trls(kind, tmp_path, **own)
     made = trainer._generate_and_score_completions([{"prompt": "1+2+3+4=\n"} for _ in range(8)])
-    rows = [{"question_id": "q", "reward": reward, "old_logps": [0.0]} for reward in FIVE]
+    rows = [{"group": "q", "reward": reward, "old_logps": [0.0]} for reward in FIVE]
     ours = [values[0] for values in token_advantages(changed(**settings), rows)]
     assert made["advantages"].flatten().tolist() == pytest.approx(ours, abs=5e-4)  # theirs adds 1e-4 to a deviation
 
@@ -147,7 +147,7 @@ def test_rloos_kl_in_the_reward_is_trls(tmp_path):
         logps_of(with_log_probabilities(model), rows, 8) for model in (trainer.model, trainer.ref_model)
     )
     rows = [
-        {"question_id": "q", "reward": reward, "old_logps": old, "reference_logps": to}
+        {"group": "q", "reward": reward, "old_logps": old, "reference_logps": to}
         for reward, old, to in zip(FIVE, policy, reference, strict=True)
     ]
     rloo = {"advantage": "leave_one_out", "scale": None, "reference": "base"}

@@ -1,0 +1,55 @@
+"""Every method: planned from its shipped recipe before a token is spent, and named in its own places alone."""
+
+import pytest
+
+from flows.methods import METHODS, recipe_class
+from flows.methods.serl import SerlRecipe
+from flows.plan import plan_round
+from flows.preflight import preflight
+from flows.round import Round
+from schemas.errors import BadInput
+from tasks.build import build
+from tasks.store.lineage import open_lineage
+
+from ..scripts.loading import load
+from .shipped import RECIPES
+
+SHIPPED = {  # on the model that ships
+    "serl": "quickstart", "serl_online": "quickstart_online", "spin": "spin", "self_rewarding": "self_rewarding",
+    "spice": "spice", "spiral": "spiral",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_is_planned_to_the_gate_with_all_its_inputs_there(method, tmp_path):
+    plan = preflight(RECIPES / f"{SHIPPED[method]}.toml", tmp_path / "store")
+    assert (plan.recipe.method, type(plan.recipe)) == (method, recipe_class(method))
+    stages = [planned.stage for planned in plan_round(plan, open_lineage(plan.store, plan.recipe.name))]
+    assert stages[0] == "collect" and "gate" in stages
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_stage_without_what_it_reads_fails_at_the_plan(tmp_path, monkeypatch):
+    def forgetful(r: Round[SerlRecipe]) -> None:
+        r.play(build, r.brought)
+
+    monkeypatch.setitem(METHODS, "serl", forgetful)
+    plan = preflight(
+        RECIPES / "quickstart.toml",
+        tmp_path / "store",
+    )
+    with pytest.raises(BadInput, match="build: needs attempts; it is given benchmark_items, contamination, d"):
+        plan_round(plan, open_lineage(plan.store, plan.recipe.name))
+
+
+def test_no_stage_table_or_method_is_named_in_the_machine_around_them(tmp_path, capsys):
+    lint = load("lint_names")
+    assert lint.main() == 0, capsys.readouterr().out
+    known = lint.names() - lint.OF_LEARN
+    assert {"propose", "pose", "play_games", "verdicts", "episodes", "spin"} <= known
+    leaky = tmp_path / "leaky.py"
+    leaky.write_text(
+        'from tasks.solve import solve\nfrom schemas.turns import TURNS\nASKED = "inputs/gold", "vote.x"\n'
+    )
+    lint.ROOT = tmp_path
+    assert [line.rpartition(": ")[2] for line in lint.named_in(leaky, known)] == ["solve", "turns", "gold", "vote"]
