@@ -41,15 +41,16 @@ def leads(placed: Placed) -> list[str]:
 
 def subject_of(rows: Rows, m: Manifest, row_id: str, table: Table, line: Found) -> str | None:
     """Of a row's line, the one that others do speak of and that goes back to none of which they do; of several such
-    (two graded answers), what all of them go back to (their question). Else the row itself, if others speak of it, or
-    would speak of no rows but those of its table."""
+    (two graded answers), what all of them go back to (their question). Else the row itself, if others speak of it, if
+    they would speak of no rows but those of its table, or if it is the user's own."""
     subjects = [name for name, placed in line.items() if _spoken_of(rows, rounds_of(m, placed), name)]
     behind = {name: line_of(leads(line[name]), line).keys() for name in subjects}
     first = [name for name in subjects if not behind[name] & {*subjects}]
     if len(first) > 1:
         first = [name for name in line if all(name in behind[each] for each in first)] or first
-    its_own = any(parent.tables == (table.name,) for _, parent in edges() if parent.relation == "about")
-    return first[0] if first else row_id if its_own or _spoken_of(rows, [m], row_id) else None
+    about = [parent.tables for _, parent in edges() if parent.relation == "about" and table.name in parent.tables]
+    may_be = (table.name,) in about or (about and not table.edges)
+    return first[0] if first else row_id if may_be or _spoken_of(rows, [m], row_id) else None
 
 
 def _spoken_of(rows: Rows, rounds: list[Manifest], row_id: str) -> bool:

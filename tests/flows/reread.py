@@ -124,8 +124,9 @@ class Lineage:
             reach("preference_pairs", "chosen_attempt_id", "rejected_attempt_id", also=labelled)
             reach("reference_logps", "pair_id")
             reach("evaluations", "item_id")
-            made["answers"].discard(row_id)
-            made["rewards"].discard(row_id)
+            if spoken_of:  # what else is said of the attempt was not made of this
+                made["answers"].clear()
+                made["rewards"].clear()
             lasting |= made["selections"] | made["preference_pairs"]
             found[f"{self.recipe}/{number}"] = {table: ids for table, ids in made.items() if ids}
         return {name: made for name, made in found.items() if made}
