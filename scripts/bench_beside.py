@@ -89,7 +89,7 @@ def main() -> None:
                 "proposal_id": "",
                 "item": 0,
                 "position": n,
-                "text": f"question {n}",
+                "question": f"question {n}",
                 "nearest_score": 0.0,
             }
             for n in range(NUM_QUESTIONS)
