@@ -54,6 +54,12 @@ EVERYTHING = {"min_agreement": 0.0, "max_agreement": 1.0}
 FAST: dict[str, Any] = {"learning_rate": 1e-3, "advantage": "batch", "reduction": "token"}
 
 
+AGAINST_GOLD: dict[str, Any] = dict.fromkeys(("propose", "vote", "select", "build"))
+AGAINST_GOLD |= {"method": "spin", "pair_gold": {"pairs_per_question": 4}}
+AGAINST_GOLD |= {"data": GOLD | {"seeds": None, "probe": None}}
+AGAINST_GOLD |= {"validation": dict.fromkeys(("min_sft_examples", "min_vote_precision", "max_unparsable"))}
+
+
 def trained(loss: str, section: dict[str, Any]) -> dict[str, Any]:
     """What an arm changes of the quickstart, to be trained otherwise."""
     return {"train": {"methods": [loss], loss: section}}
@@ -74,7 +80,7 @@ def policy(select: dict[str, Any] = BAND, **settings: Any) -> dict[str, Any]:
 ARMS: dict[str, dict[str, Any]] = {
     "SFT": {"controls": {"seeds_alone": True, "random_label": True}, "data": GOLD},
     "DPO": trained("dpo", SLOW | {"loss_type": ["sigmoid"], "loss_weights": [1.0]}),
-    "SPIN": trained("spin", SLOW) | {"build": {"pairs": "gold_self", "pairs_per_question": 4}, "data": GOLD},
+    "SPIN": trained("spin", SLOW) | AGAINST_GOLD,
     "SPPO": trained("sppo", WIN_RATES),
     "RSPO": trained("rspo", WIN_RATES | BOTH_KL),
     "GRPO": policy(advantage="group", scale="sample", reduction="sequence"),
