@@ -21,7 +21,8 @@ def caps(attempts: Sequence[Row], settings: Settings) -> Iterator[Rule]:
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     text = {row["id"]: row["text"] for row in rows.get("attempts", ())}
-    valid = {row["attempt_id"] for row in rows.get("answers", ()) if row["valid"]}
-    judged = [row | {"text": text.get(row["row_id"])} for row in rows.get("rewards", ()) if row["row_id"] in valid]
-    if rows.get("selections"):
+    invalid = {row["attempt_id"] for row in rows.get("answers", ()) if not row["valid"]}
+    given = [row for row in rows.get("rewards", ()) if row["row_id"] in text and row["row_id"] not in invalid]
+    judged = [row | {"text": text[row["row_id"]]} for row in given]
+    if rows.get("selections") or not rows.get("verdicts"):  # nobody voted: all are built from
         yield from caps(judged, Settings.model_validate(settings["settings"]))
