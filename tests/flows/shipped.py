@@ -1,11 +1,17 @@
 """Shipped recipes at test sizes, and every command on the store of one."""
 
 import json
+import os
+import signal
+import time
 import tomllib
 
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.console import Console
+from flows.run import run_recipe
+from tasks.store.lineage import open_lineage
 
 from .faults import ROOT
 
@@ -49,3 +55,22 @@ def every_command_works(recipe, store, folder, trained, lineage):
     asked("withdraw", f"{name}/2", "--reason", "a test", *where)
     asked("audit", *where)
     return story
+
+
+def goes_on_to_the_same(started, recipe, store, whole, *signs):
+    """A first round that is killed once after each of these files lies in its folder, and played again, has the rows
+    and weights of `whole`, a lineage that nobody killed."""
+    folder = store / whole.recipe / "round-0001"
+    for sign in signs:
+        process, until = started(recipe, store, start_new_session=True), time.monotonic() + 300
+        while not any(folder.glob(sign)):
+            assert process.poll() is None and time.monotonic() < until, sign
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not (folder / "manifest.json").exists(), f"{sign}: too late to be killed"
+    run_recipe(recipe, store, 1, Console(to_stderr=True))
+    again, once = open_lineage(store, whole.recipe).manifests[0], whole.manifests[0]
+    assert (again.candidate, again.scores, again.stages) == (once.candidate, once.scores, once.stages)
+    for name, refs in once.tables.items():
+        assert [ref.digest for ref in refs] == [ref.digest for ref in again.tables[name]], name

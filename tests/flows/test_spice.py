@@ -1,9 +1,5 @@
 """SPICE on the tiny model: two roles of one policy on solved sums, both rewarded and trained in one update."""
 
-import os
-import signal
-import time
-
 import pytest
 import tomli_w
 
@@ -17,7 +13,7 @@ from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
 
 from ..conftest import changed
-from .shipped import every_command_works, shipped
+from .shipped import every_command_works, goes_on_to_the_same, shipped
 
 SMALL = {
     "pose.documents": 20, "solve.num_samples": 4, "train.policy.waves": 2, "train.policy.steps": 2,
@@ -123,20 +119,5 @@ def test_every_command_works_and_a_trained_row_is_explained_up_to_the_document_a
 
 @pytest.mark.slow
 def test_a_round_that_was_killed_while_asking_and_between_waves_ends_as_if_it_had_not(played, started, tmp_path):
-    _, whole = played
-    path, store = written(tmp_path), tmp_path / "store"
-    for sign in ("stages/pose-*", "stages/train-*"):
-        process = started(path, store, start_new_session=True)
-        until = time.monotonic() + 120
-        while not list((store / "spice/round-0001").glob(sign)):
-            assert process.poll() is None and time.monotonic() < until, sign
-            time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    resumed = run_recipe(path, store, 2, Console(to_stderr=True))
-    for uninterrupted, m in zip(whole.manifests, resumed, strict=True):
-        assert m.candidate == uninterrupted.candidate
-        assert {t: [ref.digest for ref in refs] for t, refs in m.tables.items()} == {
-            t: [ref.digest for ref in refs] for t, refs in uninterrupted.tables.items()
-        }
-    assert examine_store(store).damage == ()
+    path, lineage = played
+    goes_on_to_the_same(started, path, tmp_path / "store", lineage, "proposals/*/part-*", "stages/train-*")

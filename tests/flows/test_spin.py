@@ -11,7 +11,7 @@ from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
 
 from ..conftest import changed
-from .shipped import every_command_works, shipped
+from .shipped import every_command_works, goes_on_to_the_same, shipped
 
 SMALL = {
     "data.gold.sample": 60, "train.spin.steps": 4, "train.spin.reference": "mixture", "train.spin.base_share": 0.25,
@@ -77,3 +77,9 @@ def test_every_command_works_and_a_pair_is_explained_up_to_the_users_solution(pl
     story = every_command_works(path, lineage.store, tmp_path, pair["id"], lineage)
     (brought,) = story["tables"]["inputs/gold"]
     assert (brought["source"]["key"], brought["row"]["completion"]) == ("data.gold", pair["chosen"])
+
+
+@pytest.mark.slow
+def test_a_killed_round_goes_on_to_the_same_rows_and_weights(played, started, tmp_path):
+    path, lineage = played
+    goes_on_to_the_same(started, path, tmp_path / "store", lineage, "stages/solve-*", "stages/evaluate-*")

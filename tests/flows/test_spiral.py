@@ -1,6 +1,5 @@
 """SPIRAL on the tiny model: Kuhn poker against itself, and what the policy that came of it is worth."""
 
-import time
 from itertools import groupby
 
 import pytest
@@ -16,7 +15,7 @@ from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
 
 from ..conftest import changed
-from .shipped import every_command_works, shipped
+from .shipped import every_command_works, goes_on_to_the_same, shipped
 
 SMALL = {
     "play_games.episodes": 256, "play_games.episodes_per_shard": 128, "train.policy.waves": 3,
@@ -145,17 +144,5 @@ def test_what_does_not_go_with_self_play_is_refused(changes, why):
 @pytest.mark.slow
 def test_a_killed_round_goes_on_to_the_same_rows_and_weights(played, started, tmp_path):
     path, lineage = played
-    store = tmp_path / "store"
-    for sign in ("stages/play_games-*", "training/*/*/checkpoint-*", "evaluations/*/part-*"):
-        process = started(path, store)
-        while process.poll() is None and len(list(store.glob(f"spiral/round-0001/{sign}"))) < 2:
-            time.sleep(0.02)
-        process.kill()
-        process.wait()
-    run_recipe(path, store, 1, Console(to_stderr=True))
-    (again,) = [m for m in open_lineage(store, "spiral").manifests if m.round == 1]
-    whole = lineage.manifests[0]
-    assert {name: [ref.digest for ref in refs] for name, refs in again.tables.items()} == {
-        name: [ref.digest for ref in refs] for name, refs in whole.tables.items()
-    }
-    assert (again.candidate, again.scores, again.decision) == (whole.candidate, whole.scores, whole.decision)
+    signs = ("stages/play_games-*", "stages/train-*", "stages/evaluate-*")
+    goes_on_to_the_same(started, path, tmp_path / "store", lineage, *signs)
