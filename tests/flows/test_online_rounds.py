@@ -266,6 +266,6 @@ def test_method_and_training_go_together(write_recipe):
     without = ONLINE | {"method": "serl", "build": build}
     with pytest.raises(BadInput, match=r"min_policy_rows: method = 'serl' does not read it; serl_online.* do"):
         load_recipe(write_recipe(**without))
-    one = without | {"validation__min_policy_rows": None}
+    one = {key: value for key, value in without.items() if key != "validation__min_policy_rows"}
     with pytest.raises(BadInput, match=r"'policy' does not go with method = 'serl', which trains by sft"):
         load_recipe(write_recipe(**one))
