@@ -4,13 +4,15 @@ came of it. The alarms look at all waves together, and the gate sees the last po
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self
+
+from pydantic import model_validator
 
 from flows.bound import Given, roles_of
 from flows.learn import Answering, answers_of, checked, of_the_probe, promote, standing, watched, written
 from flows.round import Round, Stage
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
-from schemas.settings import Sampling, Solve
+from schemas.recipe import Recipe
 from tasks.train import train
 from tasks.validate import stop_if_invalid
 
@@ -56,18 +58,24 @@ class Wave:
         return r.play(stage, *given, label=shown, **mine | named)
 
 
-def needs_whole_groups(solve: Solve) -> None:
-    """Raises ValueError for attempts that are not the policy's own, as it is: their ratio to it would not be 1."""
-    if solve.early_stopping or not samples_as_it_is(solve.sampling):
-        raise ValueError(
-            "solve: 'policy' in train.methods needs whole groups from the policy as it is: early_stopping = "
-            "false, temperature = 1, top_p = 1, top_k = 0, presence_penalty = 0"
-        )
+class OnlineRecipe(Recipe):
+    trains_by = ("policy",)
+    trained_on: ClassVar[tuple[str, ...]] = ()
+    """Sections of the stages whose samples are trained on."""
 
-
-def samples_as_it_is(sampling: Sampling) -> bool:
-    """Whether what is sampled is the policy's own."""
-    return (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty) == (1, 1, 0, 0)
+    @model_validator(mode="after")
+    def the_policy_speaks_as_it_is(self) -> Self:
+        """Else the first ratio to it would not be 1."""
+        for name in self.trained_on:
+            section = getattr(self, name)
+            sampling = section.sampling
+            changes = (sampling.temperature, sampling.top_p, sampling.top_k, sampling.presence_penalty)
+            if getattr(section, "early_stopping", False) or changes != (1, 1, 0, 0):
+                raise ValueError(
+                    f"{name}: 'policy' in train.methods needs whole groups from the policy as it is: "
+                    "early_stopping = false, temperature = 1, top_p = 1, top_k = 0, presence_penalty = 0"
+                )
+        return self
 
 
 def learn_online(

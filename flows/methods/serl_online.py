@@ -5,11 +5,7 @@ majority's answer is the label, and a few optimiser steps on the very attempts m
 verdict and advantage lies in the tables, and each stage of a wave has its own marker. The gate sees the last policy.
 """
 
-from typing import Self
-
-from pydantic import model_validator
-
-from flows.learn_online import Wave, learn_online, needs_whole_groups
+from flows.learn_online import OnlineRecipe, Wave, learn_online
 from flows.methods.asking import VotedRecipe, attempted
 from flows.round import Round
 from schemas.manifest import StageRecord
@@ -24,14 +20,9 @@ class Limits(VoteLimits, PolicyLimits):
     pass
 
 
-class SerlOnlineRecipe(VotedRecipe):
-    trains_by = ("policy",)
+class SerlOnlineRecipe(VotedRecipe, OnlineRecipe):
+    trained_on = ("solve",)
     validation: Limits
-
-    @model_validator(mode="after")
-    def the_policy_answers_as_it_is(self) -> Self:
-        needs_whole_groups(self.solve)
-        return self
 
 
 def serl_online(r: Round[SerlOnlineRecipe]) -> None:

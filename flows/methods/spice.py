@@ -5,15 +5,11 @@ question alone. An attempt earns 1 if it equals the answer that came with the qu
 nearer the solver is to being right half the time. Both are trained in one update, wave by wave.
 """
 
-from typing import Self
-
-from pydantic import model_validator
-
-from flows.learn_online import Wave, learn_online, needs_whole_groups, samples_as_it_is
+from flows.learn_online import OnlineRecipe, Wave, learn_online
 from flows.round import Round
 from schemas.manifest import StageRecord
 from schemas.posing import Pose, RewardProposer
-from schemas.recipe import Data, Documents, Recipe
+from schemas.recipe import Data, Documents
 from schemas.settings import AnswerLimits, PolicyLimits, Solve
 from tasks.advantage import advantage
 from tasks.check import check
@@ -31,20 +27,13 @@ class Limits(AnswerLimits, PolicyLimits):
     pass
 
 
-class SpiceRecipe(Recipe):
-    trains_by = ("policy",)
+class SpiceRecipe(OnlineRecipe):
+    trained_on = ("solve", "pose")
     data: Read
     pose: Pose
     solve: Solve
     reward_proposer: RewardProposer
     validation: Limits
-
-    @model_validator(mode="after")
-    def the_policy_speaks_as_it_is(self) -> Self:
-        needs_whole_groups(self.solve)
-        if not samples_as_it_is(self.pose.sampling):
-            raise ValueError("pose.sampling: temperature = 1, top_p = 1, top_k = 0 and presence_penalty = 0")
-        return self
 
 
 def spice(r: Round[SpiceRecipe]) -> None:

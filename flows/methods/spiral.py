@@ -9,20 +9,19 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from flows.learn_online import Wave, learn_online, samples_as_it_is
+from flows.learn_online import OnlineRecipe, Wave, learn_online
 from flows.round import Round
 from schemas.engines import AnyEngine
 from schemas.games import EvaluateGames, GameBenchmark, Games, RunningMean
 from schemas.manifest import CheckpointRef, StageRecord
-from schemas.recipe import Recipe
 from schemas.settings import PolicyLimits
 from tasks.evaluate_games import evaluate
 from tasks.play_games import play_games
 from tasks.seat_advantage import seat_advantage
 
 
-class SpiralRecipe(Recipe):
-    trains_by = ("policy",)
+class SpiralRecipe(OnlineRecipe):
+    trained_on = ("play_games",)
     values_by_itself = True
     benchmarks: Annotated[tuple[GameBenchmark, ...], Field(min_length=1)]  # type: ignore[assignment]
     """Games from frozen starts; one of them decides promotions."""
@@ -32,9 +31,7 @@ class SpiralRecipe(Recipe):
     evaluate: EvaluateGames  # type: ignore[assignment]
 
     @model_validator(mode="after")
-    def the_policy_plays_as_it_is(self) -> Self:
-        if not samples_as_it_is(self.play_games.sampling):
-            raise ValueError("play_games.sampling: temperature = 1, top_p = 1, top_k = 0 and presence_penalty = 0")
+    def a_move_is_a_word_and_a_reward_the_games(self) -> Self:
         if self.answers.equivalence != "canonical":
             raise ValueError("answers.equivalence: a move is a word: 'canonical'")
         if self.train.policy and self.train.policy.kl == "reward":

@@ -117,7 +117,7 @@ def test_every_command_works_and_a_turn_is_explained_up_to_its_game(played, tmp_
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"play_games.sampling.temperature": 0.7}, "play_games.sampling"),
+        ({"play_games.sampling.temperature": 0.7}, "play_games: 'policy' in train.methods"),
         ({"train.policy.kl": "reward"}, "the reward is the game's"),
         ({"train.policy.advantage": "batch", "train.policy.filter": "after"}, "train.policy.advantage does not go"),
         ({"answers.equivalence": "math"}, "a move is a word"),
