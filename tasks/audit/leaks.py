@@ -75,7 +75,7 @@ def _made_of(opened: Opened, shelf: Shelf, table: Table, rows: pa.Table) -> dict
                 ids = pc.unique(pc.list_flatten(named) if parent.several else named).drop_null()
                 ids = ids.filter(pc.invert(pc.is_in(ids, value_set=seen)))
                 seen = pa.concat_arrays([seen, ids])
-                tables = dict.fromkeys((*parent.tables, *PROTECTED))  # a protected row may be named where none belongs
+                tables = dict.fromkeys((*parent.tables, *PROTECTED))  # perhaps one is named where none belongs
                 here = [(TABLES[name], each) for name in tables for each in _with(opened.tables(name), ids)]
                 above += here
                 earlier = _with(shelf.earlier(opened, *parent.tables, built_on=True), ids)
