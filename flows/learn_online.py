@@ -89,8 +89,9 @@ def learn_online(
     """
     settings = r.recipe.train.policy
     assert settings is not None, "the recipe's class has looked"
+    brought = r.brought.tables.values()
     before = written(r)
-    asked = [ref for ref in before if ref not in r.brought.tables.values()]
+    asked = [ref for ref in before if ref not in brought]
     stood = standing(r, answers)
     waves, probed, trainings = list[TableRef](), list[TableRef](), list[StageRecord]()
     policy, left = r.champion, dict[str, Any]()

@@ -7,10 +7,12 @@ from flows.checking import refuse_if_the_checker_errs
 from flows.recipes import load_recipe
 from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
+from schemas.games import Games
 from schemas.recipe import AnsweredRows, Recipe
 from schemas.settings import Prompted
 from tasks.cluster import check_ray
 from tasks.engines.vllm_environment import check_vllm
+from tasks.games.openspiel import game_of
 from tasks.prompts import load_prompt
 from tasks.sources import Sources, read_sources
 from tasks.store.lineage import open_lineage
@@ -57,6 +59,8 @@ def preflight(path: Path, store: str | Path) -> Plan:
         if not isinstance(section, Prompted):
             continue
         try:
+            if isinstance(section, Games):
+                game_of(section)
             rendered = load_prompt(section.prompt, folder).render(**section.rendered_with)
         except BadInput as error:
             raise BadInput(f"{path}: {key}.{error}") from error

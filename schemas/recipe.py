@@ -68,6 +68,8 @@ class Recipe(Section):
 
     trains_by: ClassVar[tuple[str, ...]] = ()
     """What train.methods may name."""
+    votes: ClassVar[bool] = False
+    """Whether its labels are a vote's, whose precision on the probe the gate may ask for."""
     values_by_itself: ClassVar[bool] = False
     """Whether the method says what a reward is held against, and train.policy.advantage does not."""
 
@@ -125,6 +127,12 @@ class Recipe(Section):
         if self.train.policy and self.values_by_itself != (self.train.policy.advantage is None):
             goes = "does not go" if self.values_by_itself else "is needed"
             raise ValueError(f"train.policy.advantage {goes} with method = '{self.method}'")
+        return self
+
+    @model_validator(mode="after")
+    def the_gate_asks_for_what_is_measured(self) -> Self:
+        if self.gate.min_vote_precision is not None and not self.votes:
+            raise ValueError(f"gate.min_vote_precision does not go with method = '{self.method}': nobody votes in it")
         return self
 
     @model_validator(mode="after")

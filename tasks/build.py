@@ -43,11 +43,11 @@ def build(
 ) -> dict[str, Any]:
     """Write `sft_examples` (distinct attempts of reward 1) and `preference_pairs`.
 
-    Attempts count in the order they were sampled; one without a valid answer, if `answers` say so, is neither chosen
-    nor rejected. Of `selections`, only selected questions count. The figure `without_pairs` counts the questions that
-    give none, by reason; if training `reads_pairs`, they are `dropped` for it, or their verdicts are: a selected
-    question may still be an example and a few-shot. Where the recipe asks for them: `gold`, and `replay`, SFT
-    examples of earlier rounds.
+    Attempts count in the order they were sampled; one that was cut off, or without a valid answer, if `answers` say
+    so, is neither chosen nor rejected. Of `selections`, only selected questions count. The figure `without_pairs`
+    counts the questions that give none, by reason; if training `reads_pairs`, they are `dropped` for it, or their
+    verdicts are: a selected question may still be an example and a few-shot. Where the recipe asks for them: `gold`,
+    and `replay`, SFT examples of earlier rounds.
     """
     judged = _judged(draft, attempts, rewards, answers)
     examples: list[Row] = []
@@ -82,12 +82,13 @@ def work(settings: Settings, rows: Mapping[str, int]) -> Work:
 
 
 def _judged(draft: Draft, attempts: TableRef, rewards: TableRef, answers: TableRef | None) -> dict[str, list[Row]]:
-    """Question -> its valid attempts, with their rewards."""
-    attempt_of = {row["id"]: row for row in draft.read(attempts).to_pylist()}
+    """Question -> its valid attempts, with their rewards. One that was cut off would teach to stop there."""
+    whole = (row for row in draft.read(attempts).to_pylist() if row["finish_reason"] == "stop")
+    attempt_of = {row["id"]: row for row in whole}
     invalid = {row["attempt_id"] for row in draft.read(answers).to_pylist() if not row["valid"]} if answers else set()
     judged: dict[str, list[Row]] = defaultdict(list)
     for row in draft.read(rewards).to_pylist():
-        if row["row_id"] not in invalid:
+        if row["row_id"] in attempt_of and row["row_id"] not in invalid:
             attempt = attempt_of[row["row_id"]]
             judged[attempt["question_id"]].append(attempt | {"reward": row["reward"]})
     return judged

@@ -5,6 +5,7 @@ with a value a wave. The first figure that a stage returns is its headline.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def by_stage(m: Manifest) -> dict[str, dict[str, Values]]:
     """Stage -> figure -> its values."""
     found: dict[str, dict[str, list[Any]]] = {}
     for shown, figures in m.figures.items():
-        of_stage = found.setdefault(shown.partition(".wave-")[0], {})
+        of_stage = found.setdefault(re.sub(r"\.wave-[0-9]+", "", shown), {})
         for name, value in figures.items():
             of_stage.setdefault(name, []).append(value)
     return {stage: dict(figures) for stage, figures in found.items()}

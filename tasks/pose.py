@@ -26,7 +26,7 @@ from tasks.rules import Rule, first_refusal
 from tasks.rules.pose import posing_rules
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
-from tasks.waves import Wave, in_wave
+from tasks.waves import Wave
 
 Row = dict[str, Any]
 Document = tuple[int, Row]  # its place in the round, and itself
@@ -81,8 +81,8 @@ def pose(
     return {"proposals": len(proposals), "questions": len(admission.questions)}
 
 
-def work(settings: Settings, rows: Mapping[str, int]) -> Work:
-    read = min(settings.documents, rows["documents"])
+def work(settings: Settings, rows: Mapping[str, int], wave: Wave | None) -> Work:
+    read = min(-(-settings.documents // (wave[1] if wave else 1)), rows["documents"])
     return of_rows(read * settings.num_samples, longest=settings.sampling.max_tokens)
 
 
@@ -90,7 +90,8 @@ def _of_the_round(draft: Draft, settings: Settings, documents: TableRef, wave: W
     """The documents that the round drew, or those of them that the wave reads."""
     rows = draft.read(documents).to_pylist()
     drawn = random.Random(draft.random_seed("documents")).sample(rows, min(settings.documents, len(rows)))
-    return [(place, row) for place, row in enumerate(drawn) if in_wave(row["text"], wave)]
+    number, of = wave or (1, 1)
+    return [(place, row) for place, row in enumerate(drawn) if place % of == number - 1]  # no wave is without any
 
 
 def _proposed(

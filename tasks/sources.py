@@ -50,7 +50,7 @@ class Sources:
     @property
     def named(self) -> tuple[Source, ...]:
         """Those that are files."""
-        return tuple(source for source in self._every if isinstance(source.asked, Rows))
+        return tuple(source for source in self._every if not isinstance(source.asked, GameBenchmark))
 
     @property
     def _every(self) -> tuple[Source, ...]:

@@ -15,6 +15,7 @@ from tasks.vote import vote_ahead
 
 
 class VotedRecipe(Recipe):
+    votes = True
     data: Seeded
     propose: Propose
     solve: Solve

@@ -14,7 +14,7 @@ from flows.round import Round
 from schemas.manifest import ValidRows
 from schemas.recipe import Recipe, Seeded
 from schemas.rubric import Rubric, RubricLimits
-from schemas.settings import Build, ExampleLimits, PairLimits, Propose, Solve
+from schemas.settings import Build, PairLimits, Propose, Solve
 from tasks.build import build
 from tasks.grade import grade
 from tasks.propose import propose
@@ -22,12 +22,12 @@ from tasks.screen import screen
 from tasks.solve import solve
 
 
-class Limits(RubricLimits, ExampleLimits, PairLimits):
+class Limits(RubricLimits, PairLimits):
     pass
 
 
 class SelfRewardingRecipe(Recipe):
-    trains_by = ("sft", "dpo", "sppo", "rspo", "kto")
+    trains_by = ("dpo", "sppo", "rspo", "kto")
     data: Seeded
     propose: Propose
     solve: Solve
@@ -57,5 +57,4 @@ def self_rewarding(r: Round[SelfRewardingRecipe]) -> None:
     apart = ValidRows(tables=(questions.tables["questions"],), dropped=(screened.tables["dropped"],))
     attempts = r.play(solve, questions=apart, probe=r.brought.tables["inputs/probe"])
     grades = r.play(grade, attempts, r.brought, questions=apart)
-    reads_pairs = "preference_pairs" in r.recipe.train.reads
-    learn(r, r.play(build, attempts, grades, reads_pairs=reads_pairs))
+    learn(r, r.play(build, attempts, grades, reads_pairs=True))

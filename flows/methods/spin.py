@@ -33,6 +33,8 @@ class SpinRecipe(Recipe):
     def the_opponent_is_the_champion(self) -> Self:
         if self.is_taught:
             raise ValueError("engine.model does not go with method = 'spin', which needs the champion's own attempts")
+        if self.solve.early_stopping:
+            raise ValueError("solve.early_stopping does not go with method = 'spin': nobody selects")
         if self.train.base_samples:
             raise ValueError("regularizer = 'base_samples' does not go with method = 'spin': the base is not asked")
         return self

@@ -14,7 +14,7 @@ from flows.round import Round
 from schemas.engines import AnyEngine
 from schemas.games import EvaluateGames, GameBenchmark, Games, RunningMean
 from schemas.manifest import CheckpointRef, StageRecord
-from schemas.settings import PolicyLimits
+from schemas.settings import Contamination, PolicyLimits
 from tasks.evaluate_games import evaluate
 from tasks.play_games import play_games
 from tasks.seat_advantage import seat_advantage
@@ -32,6 +32,8 @@ class SpiralRecipe(OnlineRecipe):
 
     @model_validator(mode="after")
     def a_move_is_a_word_and_a_reward_the_games(self) -> Self:
+        if self.contamination != Contamination():
+            raise ValueError("contamination does not go with method = 'spiral': no text of the user's is trained on")
         if self.answers.equivalence != "canonical":
             raise ValueError("answers.equivalence: a move is a word: 'canonical'")
         if self.train.policy and self.train.policy.kl == "reward":

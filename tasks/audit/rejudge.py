@@ -44,8 +44,8 @@ def rejudge(
     Raises BadInput for a round that judged nothing or a recipe that cannot be read, Damaged for a file that is not
     what was written.
     """
-    if not m.tables.get("answers"):
-        raise BadInput(f"{m.recipe}/{m.round}: it judged no attempts: {m.reason}")
+    if not (m.tables.get("verdicts") or m.tables.get("probe_verdicts")):
+        raise BadInput(f"{m.recipe}/{m.round}: nobody voted in it: {m.reason}")
     voting, checks, selecting, protection = _sections(lineage, m, recipe)
     before = _Before(lineage, m)
     with (

@@ -20,7 +20,7 @@ def caps(attempts: Sequence[Row], settings: Settings) -> Iterator[Rule]:
 
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
-    text = {row["id"]: row["text"] for row in rows.get("attempts", ())}
+    text = {row["id"]: row["text"] for row in rows.get("attempts", ()) if row.get("finish_reason") != "length"}
     invalid = {row["attempt_id"] for row in rows.get("answers", ()) if not row["valid"]}
     given = [row for row in rows.get("rewards", ()) if row["row_id"] in text and row["row_id"] not in invalid]
     judged = [row | {"text": text[row["row_id"]]} for row in given]

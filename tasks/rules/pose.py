@@ -1,4 +1,4 @@
-"""What a posed question must be: whole, readable, answered, no give-away, apart from every protected row, and new."""
+"""What a posed question must be: apart from every protected row, whole, readable, answered, no give-away, and new."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,18 +19,18 @@ def posing_rules(
     protected: Callable[[str], Hit | None],
     known: Callable[[str], bool],
 ) -> Iterator[Rule]:
-    """`cut`: the proposal had to end. `protected` finds the row that a question repeats, `known` says whether it was
-    posed before; they are asked last, of what passes all else."""
+    """`cut`: the proposal had to end. `protected` finds the row that a question repeats, and is asked first: what is
+    refused for all else is still trained on. `known` says whether the question was posed before."""
+    hit = protected(posed.question) if posed else None
+    for kind in KINDS:
+        limit = near if kind == "contaminated_near" else None
+        refused = hit is not None and hit.reason == kind
+        yield Rule(kind, hit.score if hit and refused else None, limit, outcome(refused))
     yield Rule("truncated", outcome=outcome(cut))
     yield Rule("unreadable", outcome=outcome(posed is None))
     assert posed is not None, "what could not be read was refused"
     yield Rule("no_answer", outcome=outcome(not _form(posed.answer, checks)))
     yield Rule("leaks_answer", outcome=outcome(leaks(posed)))
-    hit = protected(posed.question)
-    for kind in KINDS:
-        limit = near if kind == "contaminated_near" else None
-        refused = hit is not None and hit.reason == kind
-        yield Rule(kind, hit.score if hit and refused else None, limit, outcome(refused))
     yield Rule("not_new", outcome=outcome(known(posed.question)))
 
 
@@ -40,4 +40,4 @@ def _form(answer: str, checks: Answers) -> str:
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     if rows.get("questions"):
-        yield from map(Rule, ("truncated", "unreadable", "no_answer", "leaks_answer", *KINDS, "not_new"))
+        yield from map(Rule, (*KINDS, "truncated", "unreadable", "no_answer", "leaks_answer", "not_new"))

@@ -199,7 +199,7 @@ def test_an_unknown_round(store, tmp_path, refused, command):
 
 
 def test_a_round_that_cannot_be_judged_again(store, refused):
-    assert "small/1: it judged no attempts" in refused("rejudge", "small/1", "--store", str(store))
+    assert "small/1: nobody voted in it" in refused("rejudge", "small/1", "--store", str(store))
 
 
 def test_answers_that_cannot_be_checked(tmp_path, refused):

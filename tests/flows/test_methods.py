@@ -1,6 +1,9 @@
 """Every method: planned from its shipped recipe before a token is spent, and named in its own places alone."""
 
+import re
+
 import pytest
+import tomli_w
 
 from flows.methods import METHODS, recipe_class
 from flows.methods.serl import SerlRecipe
@@ -11,8 +14,9 @@ from schemas.errors import BadInput
 from tasks.build import build
 from tasks.store.lineage import open_lineage
 
+from ..conftest import changed
 from ..scripts.loading import load
-from .shipped import RECIPES
+from .shipped import RECIPES, shipped
 
 SHIPPED = {  # on the model that ships
     "serl": "quickstart", "serl_online": "quickstart_online", "spin": "spin", "self_rewarding": "self_rewarding",
@@ -53,3 +57,26 @@ def test_no_stage_table_or_method_is_named_in_the_machine_around_them(tmp_path, 
     )
     lint.ROOT = tmp_path
     assert [line.rpartition(": ")[2] for line in lint.named_in(leaky, known)] == ["solve", "turns", "gold", "vote"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "line"),
+    [
+        ("spin", {"gate.min_vote_precision": 0.5}, "gate.min_vote_precision does not go with method = 'spin'"),
+        ("spice", {"gate.min_vote_precision": 0.5}, "gate.min_vote_precision does not go with method = 'spice'"),
+        ("spin", {"solve.early_stopping": True}, "solve.early_stopping does not go with method = 'spin'"),
+        ("spiral", {"contamination": {"ngram": 13}}, "contamination does not go with method = 'spiral'"),
+        ("spiral", {"play_games.moves": {"1": "Pas", "2": "Bet"}}, "moves: '1' stands for 'Pas', which is no action"),
+        (
+            "self_rewarding",
+            {"validation.min_sft_examples": 9},
+            "method = 'self_rewarding' does not",
+        ),
+    ],
+)
+def test_what_a_method_would_ignore_is_refused_before_anything_is_written(name, changes, line, tmp_path):
+    path = tmp_path / f"{name}.toml"
+    path.write_text(tomli_w.dumps(changed(shipped(name), changes)))
+    with pytest.raises(BadInput, match=re.escape(line)):
+        preflight(path, tmp_path / "store")
+    assert not (tmp_path / "store").exists()

@@ -281,7 +281,7 @@ ONLINE = SHIPPED[[path.stem for path in SHIPPED].index("quickstart_online")]
         ),
         (
             {"validation.min_sft_examples": 5},
-            r"validation\.min_sft_examples: method = 'serl_online' does not read it; .*serl do",
+            r"validation\.min_sft_examples: method = 'serl_online' does not read it; serl does",
         ),
         ({"validation.min_policy_rows": None}, r"validation\.min_policy_rows: Field required"),
         ({"solve.early_stopping": True}, r"recipe: solve: 'policy' in train\.methods needs whole groups .*"),

@@ -10,7 +10,7 @@ from tasks.build import build
 from tasks.mixing import counts, drawn
 
 
-def play(draft, given, recipe, marks, more=None, **changes):
+def play(draft, given, recipe, marks, more=None, cut=(), **changes):
     """`marks`: one (text, reward, valid) an attempt; `more`: what else build is given."""
     attempts = [
         {
@@ -22,7 +22,7 @@ def play(draft, given, recipe, marks, more=None, **changes):
             "text": text,
             "num_tokens": 2,
         }
-        | {"finish_reason": "stop", "checkpoint": "c"}
+        | {"finish_reason": "length" if text in cut else "stop", "checkpoint": "c"}
         for i, (text, _, _) in enumerate(marks)
     ]
     answers = [
@@ -70,6 +70,12 @@ def test_distinct_agreeing_attempts_become_examples_first_sampled_first(draft, g
     rows = play(draft, given, recipe, MARKS)["sft_examples"]
     assert sorted((row["completion"], row["attempt_id"]) for row in rows) == [("x", "a0"), ("y", "a2")]
     assert all(row["prompt"] == "1+2=" for row in rows)
+
+
+def test_an_attempt_that_was_cut_off_is_neither_chosen_nor_rejected_whoever_judged_it(draft, given, recipe):
+    tables = play(draft, given, recipe, MARKS, cut=("x", "n"), pairs_per_question=9)
+    assert [row["completion"] for row in tables["sft_examples"]] == ["y"]
+    assert [(row["chosen"], row["rejected"]) for row in tables["preference_pairs"]] == [("y", "m")]
 
 
 def test_the_caps_hold(draft, given, recipe):

@@ -2,11 +2,15 @@ import pytest
 
 from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, PROBE
 from schemas.posing import Pose
-from schemas.settings import Contamination, Sampling
+from schemas.settings import Answers, Contamination, Sampling
+from tasks.novelty.contamination import Hit
 from tasks.novelty.runs import WordRuns
 from tasks.pose import pose
 from tasks.prompts import load_prompt
+from tasks.reading.posed import Posed
 from tasks.roles import Role
+from tasks.rules import first_refusal
+from tasks.rules.pose import posing_rules
 from tasks.solve import solve
 
 PATTERN = r"^([1-9](?:\+[1-9]){3,5})=\n(?:.*\n)*#(\d+)$"
@@ -78,6 +82,15 @@ def test_a_question_that_repeats_a_benchmark_or_probe_row_is_none(play):
     refused = {row["id"]: row for row in play_again["dropped"] if row["reason"] == "contaminated_exact"}
     assert set(hits) == set(refused) and {row["set_name"] for row in hits.values()} == {"b", "probe"}
     assert {row["text"] for row in refused.values()} == {first, second}
+
+
+def test_a_protected_question_is_found_whatever_else_is_wrong_with_it():
+    """What is refused for all else earns `invalid` and is trained on."""
+    hit = Hit("exact", "sums", "benchmark_items-1", "1+2", 1.0)
+    checks = Answers(equivalence="canonical")
+    for posed, cut in ((Posed("1+2", "2"), False), (Posed("1+2", ""), False), (Posed("1+2", "3"), True)):
+        refusal = first_refusal(posing_rules(posed, cut, checks, None, lambda question: hit, lambda question: False))
+        assert refusal.name == "contaminated_exact"
 
 
 def test_waves_share_the_documents_of_a_round(play, draft):

@@ -128,7 +128,7 @@ def test_a_round_that_cannot_be_judged_again_is_one_line(published, rounds, tmp_
         rejudge(lineage, m)
     rounds.publish("failed")
     lineage = open_lineage(rounds.store, "small")
-    with pytest.raises(BadInput, match="small/2: it judged no attempts: as told"):
+    with pytest.raises(BadInput, match="small/2: nobody voted in it: as told"):
         rejudge(lineage, lineage.manifests[-1])
     with pytest.raises(BadInput, match=r"none\.toml: cannot be read"):
         rejudge(lineage, m, tmp_path / "none.toml")
