@@ -101,13 +101,13 @@ FAULTS = {
     "store.json is a folder": ("store.json", a_folder, "store.json: Is a directory"),
     "a newer store": (
         "store.json",
-        lambda path: path.write_bytes(b'{"format": 4}'),
-        "format = 4: this version reads format 3; update the checkout",
+        lambda path: path.write_bytes(b'{"format": 5}'),
+        "format = 5: this version reads format 4; update the checkout",
     ),
     "an older store": (
         "store.json",
-        lambda path: path.write_bytes(b'{"format": 2}'),
-        "format = 2: this version reads format 3; begin a new store",
+        lambda path: path.write_bytes(b'{"format": 3}'),
+        "format = 3: this version reads format 4; begin a new store",
     ),
     "a torn manifest": (
         "small/round-0001/manifest.json",
