@@ -10,7 +10,7 @@ EVALUATIONS = table(
     column("benchmark", pa.string(), "name of the benchmark"),
     parent("item_id", "inputs/benchmark_items", meaning="the benchmark item"),
     column("checkpoint", pa.string(), "digest of the weights that answered"),
-    column("greedy", pa.bool_(), "greedy, or sampled for mean@k"),
+    column("greedy", pa.bool_(), "what the gate compares: greedy, or a whole game; false: sampled for mean@k"),
     column("sample", pa.int32(), "0 for greedy; sample of the item, from 0"),
     column("text", pa.string(), "the completion"),
     column("answer", pa.string(), "the final answer read from it", nullable=True),
