@@ -7,6 +7,8 @@ from tasks.answers.cursor import Node
 
 MAX_BITS = 20_000
 """Largest exact numerator or denominator."""
+MAX_DEPTH = 64
+"""Deepest expression that is worked out: every part of one is, so that a deep one would cost its square."""
 
 
 class Unknown(Exception):
@@ -21,19 +23,21 @@ def exact(node: Node) -> Fraction | None:
         raise Unknown from None
 
 
-def _exact(node: Node) -> Fraction | None:
-    kind = node[0]
+def _exact(node: Node, depth: int = 0) -> Fraction | None:
+    if depth > MAX_DEPTH:
+        raise Unknown("too deep")
+    kind, deeper = node[0], depth + 1
     if kind == "num":
         return _bounded(node[1])
     if kind == "group":
-        return _exact(node[1])
+        return _exact(node[1], deeper)
     if kind == "neg":
-        value = _exact(node[1])
+        value = _exact(node[1], deeper)
         return None if value is None else -value
     if kind == "+":
         total = Fraction(0)
         for term in node[1]:
-            value = _exact(term)
+            value = _exact(term, deeper)
             if value is None:
                 return None
             total = _bounded(total + value)
@@ -41,26 +45,26 @@ def _exact(node: Node) -> Fraction | None:
     if kind == "*":
         product = Fraction(1)
         for factor in node[1]:
-            value = _exact(factor)
+            value = _exact(factor, deeper)
             if value is None:
                 return None
             product = _bounded(product * value)
         return product
     if kind in ("/", "ratio"):
-        above, below = _exact(node[1]), _exact(node[2])
+        above, below = _exact(node[1], deeper), _exact(node[2], deeper)
         if above is None or below is None:
             return None
         if not below:
             raise Unknown("division by zero")
         return above / below
     if kind == "^":
-        base, exponent = _exact(node[1]), _exact(node[2])
+        base, exponent = _exact(node[1], deeper), _exact(node[2], deeper)
         return None if base is None or exponent is None else _power(base, exponent)
     if kind == "!":
-        value = _exact(node[1])
+        value = _exact(node[1], deeper)
         return _factorial(value) if value is not None else None
     if kind == "call":
-        return _exact_call(node[1], [_exact(argument) for argument in node[2]])
+        return _exact_call(node[1], [_exact(argument, deeper) for argument in node[2]])
     return None
 
 
