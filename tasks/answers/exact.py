@@ -7,7 +7,7 @@ from tasks.answers.cursor import Node
 
 MAX_BITS = 20_000
 """Largest exact numerator or denominator."""
-MAX_DEPTH = 64
+MAX_DEPTH = 40
 """Deepest expression that is worked out: every part of one is, so that a deep one would cost its square."""
 
 
