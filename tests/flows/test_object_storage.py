@@ -62,7 +62,7 @@ def test_a_round_in_a_bucket_has_the_rows_of_one_on_a_disk_and_every_command_rea
 
     with hold(open_lineage(s3_store, "small").folder, "run"):
         code, _, line = selfplay("run", path, "--store", s3_store)
-        assert (code, line.count("\n")) == (3, 1)
+        assert (code, line.count("\n")) == (3, 1), line
         assert "small is held by run (pid" in line
         with pytest.raises(Locked), hold(open_lineage(s3_store, "small").folder, "gc"):
             pass
