@@ -61,8 +61,11 @@ def test_a_round_in_a_bucket_has_the_rows_of_one_on_a_disk_and_every_command_rea
     assert "nothing to remove" in said
 
     with hold(open_lineage(s3_store, "small").folder, "run"):
-        code, _, line = selfplay("run", path, "--store", s3_store)
-        assert (code, line.count("\n")) == (3, 1), line
+        told = [selfplay("run", path, "--store", s3_store)]
+        if told[0][0] == 4:  # a request that the server failed on a busy machine: run again, as the line says
+            told.append(selfplay("run", path, "--store", s3_store))
+        code, _, line = told[-1]
+        assert (code, line.count("\n")) == (3, 1), told
         assert "small is held by run (pid" in line
         with pytest.raises(Locked), hold(open_lineage(s3_store, "small").folder, "gc"):
             pass
