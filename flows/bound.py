@@ -1,7 +1,8 @@
 """What a stage's parameters are given: by the words that are the same already.
 
-`settings` is the recipe's section of the stage's name; a table goes to the parameter of its name, a role to its own.
-What is ambiguous is passed by keyword; nothing is looked up that was not passed.
+A table goes to the parameter of its name. What every round has goes by its own: `settings` is the recipe's section of
+the stage's name, a role whoever that section's prompt asks, `checks` [answers], `protection` [contamination], `round`
+its number. What is ambiguous is passed by keyword; no table is looked up that was not passed.
 """
 
 import inspect

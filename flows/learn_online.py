@@ -38,11 +38,12 @@ class Wave:
 
     def earlier(self, table: str) -> tuple[TableRef, ...]:
         """What the round's waves before wrote of a table, in their order."""
+        before = {f"wave-{number}" for number in range(1, self.number)}
+        records = self.round.records.items()
         return tuple(
             record.tables[table]
-            for shown, record in self.round.records.items()
-            if shown.partition(".")[2].startswith("wave-") and not shown.endswith(f".{self.label}")
-            if table in record.tables
+            for shown, record in records
+            if table in record.tables and before & {*shown.split(".")}
         )
 
     def play(self, stage: Stage, *given: Given, label: str = "", **named: Any) -> StageRecord:

@@ -22,8 +22,6 @@ from tasks.store.readings import readers
 
 Stage = Callable[..., dict[str, Any]]
 Work = Callable[[Rows], None]
-
-
 R = TypeVar("R", bound=Recipe)
 
 

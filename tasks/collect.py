@@ -11,7 +11,7 @@ from schemas.recipe import SolvedRows
 from schemas.settings import Contamination
 from schemas.table import writes
 from tasks.files import Row
-from tasks.novelty.contamination import Hit, ProtectedTexts
+from tasks.novelty.contamination import Hit, ProtectedTexts, protected_texts
 from tasks.prompts import Prompt
 from tasks.sources import Sources, table_of
 from tasks.store.draft import Draft
@@ -37,12 +37,8 @@ def collect(
         for benchmark, source in sources.benchmarks
         for row in source.rows
     ]
-    protected = ProtectedTexts(
-        [(name, row["id"], row["question"]) for name in sources.protected for row in found[name]]
-        + [(row["benchmark"], row["id"], row["question"]) for row in items],
-        ngram=protection.ngram,
-        near=protection.near,
-    )
+    known = ((name, found[name]) for name in sources.protected)
+    protected = protected_texts(protection, *known, (BENCHMARK_ITEMS.id_prefix, items))
     kept: dict[str, list[Row]] = {name: [] for name in found}
     hits, dropped, done = [], [], 0
     total = sum(map(len, found.values()))
@@ -52,8 +48,7 @@ def collect(
             done += 1
             if name not in sources.protected and (hit := _hit(protected, row)):
                 hits.append(hit.row(draft.row_id(CONTAMINATION, row["id"]), row["id"]))
-                limit = protection.near if hit.kind == "near" else None
-                refused = (hit.reason, hit.score, limit, _text(row))
+                refused = (hit.reason, hit.score, hit.limit(protection), _text(row))
                 dropped.append(draft.refused(row["id"], table_of(name), *refused))
             else:
                 kept[name].append(row)

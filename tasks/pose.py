@@ -17,7 +17,7 @@ from schemas.work import Work, of_rows
 from tasks.answers.canonical import stated
 from tasks.engines import Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage
-from tasks.novelty.contamination import Hit, ProtectedTexts
+from tasks.novelty.contamination import Hit, ProtectedTexts, protected_texts
 from tasks.novelty.copies import ExactIndex
 from tasks.prompts import Prompt
 from tasks.reading.posed import read_posed
@@ -68,9 +68,10 @@ def pose(
             workers=calls_at_once(proposer.engine, draft.executor),
         ):  # fmt: skip
             proposals += rows
-    protected = _protected(draft, benchmark_items, probe, protection)
+    known = (ref for ref in (probe, benchmark_items) if ref)
+    protected = protected_texts(protection, *((r.table.rpartition("/")[2], draft.read(r).to_pylist()) for r in known))
     text_of = {document["id"]: document["text"] for _, document in read}
-    admission = _Admission(draft, settings, checks, protection.near, protected)
+    admission = _Admission(draft, settings, checks, protection, protected)
     for proposal in proposals:
         (document,) = proposal["shown_ids"]
         admission.admit(proposal, _opening(proposer.prompt, text_of[document]))
@@ -126,24 +127,19 @@ def _opening(prompt: Prompt, document: str) -> str:
     return filled.rpartition("\n")[2] if isinstance(filled, str) else ""
 
 
-def _protected(
-    draft: Draft, benchmark_items: TableRef, probe: TableRef | None, protection: Contamination
-) -> ProtectedTexts:
-    probed = draft.read(probe).to_pylist() if probe else []
-    items = draft.read(benchmark_items).to_pylist()
-    named = [("probe", row["id"], row["question"]) for row in probed]
-    return ProtectedTexts(
-        named + [(row["benchmark"], row["id"], row["question"]) for row in items], protection.ngram, protection.near
-    )
-
-
 class _Admission:
     """The serial door: each question meets the protected rows, and those that were posed before it."""
 
     def __init__(
-        self, draft: Draft, settings: Settings, checks: Answers, near: float | None, protected: ProtectedTexts
+        self,
+        draft: Draft,
+        settings: Settings,
+        checks: Answers,
+        protection: Contamination,
+        protected: ProtectedTexts,
     ) -> None:
-        self.draft, self.settings, self.checks, self.near, self.protected = draft, settings, checks, near, protected
+        self.draft, self.settings, self.checks = draft, settings, checks
+        self.protection, self.protected = protection, protected
         self.copies = ExactIndex()
         self.questions: list[Row] = []
         self.keys: list[Row] = []
@@ -160,7 +156,7 @@ class _Admission:
             return hit
 
         rules = posing_rules(
-            posed, proposal["finish_reason"] == "length", self.checks, self.near, protected,
+            posed, proposal["finish_reason"] == "length", self.checks, self.protection, protected,
             lambda question: self.copies.nearest(question)[1] is not None,
         )  # fmt: skip
         if refusal := first_refusal(rules):

@@ -12,7 +12,7 @@ from schemas.settings import Contamination
 from schemas.settings import Select as Settings
 from schemas.table import writes
 from schemas.work import Work, of_rows
-from tasks.novelty.contamination import ProtectedTexts
+from tasks.novelty.contamination import protected_texts
 from tasks.rules.select import ADMITTED, Admission, off_band
 from tasks.store.draft import Draft
 from tasks.waves import Wave, in_wave
@@ -36,12 +36,8 @@ def select(
     With `wave`, only the questions of that wave were asked.
     """
     verdict_of = {row["question_id"]: row for row in draft.read(verdicts).to_pylist()}
-    protected = ProtectedTexts(
-        [("probe", row["id"], row["question"]) for row in draft.read(probe).to_pylist()]
-        + [(row["benchmark"], row["id"], row["question"]) for row in draft.read(benchmark_items).to_pylist()],
-        ngram=protection.ngram,
-        near=protection.near,
-    )
+    known = ((ref.table.rpartition("/")[2], draft.read(ref).to_pylist()) for ref in (probe, benchmark_items))
+    protected = protected_texts(protection, *known)
     kept: list[dict[str, Any]] = []
     hits: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
@@ -52,8 +48,7 @@ def select(
         hit = protected.find(question["question"])
         if hit:  # reported for every question, in the band or not
             hits.append(hit.row(draft.row_id(CONTAMINATION, question["id"]), question["id"]))
-            limit = protection.near if hit.kind == "near" else None
-        touches = (hit.reason, hit.score, limit) if hit else ADMITTED
+        touches = (hit.reason, hit.score, hit.limit(protection)) if hit else ADMITTED
         if (refusal := admission.admit(verdict, touches)) != ADMITTED:
             dropped.append(draft.refused(question["id"], QUESTIONS, *refusal, question["question"]))
         else:

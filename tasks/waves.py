@@ -17,5 +17,6 @@ def in_wave(text: str, wave: Wave | None) -> bool:
 
 def plays_of(stage: str, shown: Iterable[str]) -> list[str]:
     """How a round played a stage, by the labels of what it played: once (`solve`), or once a wave, in their order."""
-    waves = [label for label in shown if label.startswith(f"{stage}.wave-")]
-    return sorted(waves, key=lambda label: int(label.rpartition("-")[2])) or [s for s in shown if s == stage]
+    begin, shown = f"{stage}.wave-", list(shown)
+    waves = {label.removeprefix(begin): label for label in shown if label.startswith(begin)}
+    return [waves[n] for n in sorted(filter(str.isdigit, waves), key=int)] or [s for s in shown if s == stage]

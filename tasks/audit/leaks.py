@@ -6,12 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.manifest import StageRecord
+from schemas.settings import Contamination
 from schemas.table import Table
 from schemas.tables import TABLES
 from tasks.audit.closure import Shelf
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
-from tasks.novelty.contamination import ProtectedTexts
+from tasks.novelty.contamination import ProtectedTexts, protected_texts
 
 TRAINING = [table.name for table in TABLES.values() if table.trains]
 PROTECTED = [table.name for table in TABLES.values() if table.protected]
@@ -28,16 +29,11 @@ class Protected:
         refs = [ref for t in PROTECTED for ref in opened.manifest.tables.get(t, [])]
         if any(ref.path not in opened.rows for ref in refs):
             return None
-        rule = collected.settings.get("protection", {})
-        ngram, near = rule.get("ngram"), rule.get("near")
-        key = (ngram, near, *(ref.digest for ref in refs))
+        rule = Contamination.model_validate(collected.settings.get("protection", {}))
+        key = (rule, *(ref.digest for ref in refs))
         if key not in self._made:
-            named = [
-                (row.get("benchmark", TABLES[ref.table].id_prefix), row["id"], row["question"])
-                for ref in refs
-                for row in opened.rows[ref.path].to_pylist()
-            ]
-            self._made[key] = ProtectedTexts(named, ngram=ngram, near=near)
+            known = ((TABLES[ref.table].id_prefix, opened.rows[ref.path].to_pylist()) for ref in refs)
+            self._made[key] = protected_texts(rule, *known)
         return self._made[key]
 
 

@@ -1,8 +1,10 @@
 """Contamination: whether a text repeats a benchmark or probe row, whole, in a run of words, or nearly."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from schemas.settings import Contamination
 from tasks.novelty.index import NoveltyIndex
 from tasks.novelty.runs import WordRuns
 from tasks.novelty.words import level
@@ -27,6 +29,10 @@ class Hit:
     def reason(self) -> str:
         """What a text is dropped for."""
         return f"contaminated_{self.kind}"
+
+    def limit(self, protection: Contamination) -> float | None:
+        """What its score was held against."""
+        return protection.near if self.kind == "near" else None
 
     def row(self, id: str, row_id: str) -> dict[str, object]:
         """A row of `contamination`: this hit, of the row `row_id`."""
@@ -76,6 +82,12 @@ class ProtectedTexts:
         if row is None or score <= self._near.threshold:
             return None
         return Hit("near", *self._rows[int(row)], text, score)
+
+
+def protected_texts(protection: Contamination, *tables: tuple[str, Iterable[Mapping[str, Any]]]) -> ProtectedTexts:
+    """Of protected tables, each by its name and rows: an item of a benchmark goes by the benchmark's name."""
+    named = ((row.get("benchmark", name), row["id"], row["question"]) for name, rows in tables for row in rows)
+    return ProtectedTexts(named, protection.ngram, protection.near)
 
 
 def _folded(text: str) -> str:

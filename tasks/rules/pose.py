@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from schemas.settings import Answers
+from schemas.settings import Answers, Contamination
 from tasks.answers.canonical import canonical, value_form
 from tasks.novelty.contamination import Hit
 from tasks.reading.posed import Posed, leaks
@@ -15,7 +15,7 @@ def posing_rules(
     posed: Posed | None,
     cut: bool,
     checks: Answers,
-    near: float | None,
+    protection: Contamination,
     protected: Callable[[str], Hit | None],
     known: Callable[[str], bool],
 ) -> Iterator[Rule]:
@@ -23,9 +23,9 @@ def posing_rules(
     refused for all else is still trained on. `known` says whether the question was posed before."""
     hit = protected(posed.question) if posed else None
     for kind in KINDS:
-        limit = near if kind == "contaminated_near" else None
-        refused = hit is not None and hit.reason == kind
-        yield Rule(kind, hit.score if hit and refused else None, limit, outcome(refused))
+        found = hit if hit and hit.reason == kind else None
+        limit = protection.near if kind == "contaminated_near" else None
+        yield Rule(kind, found.score if found else None, limit, outcome(found is not None))
     yield Rule("truncated", outcome=outcome(cut))
     yield Rule("unreadable", outcome=outcome(posed is None))
     assert posed is not None, "what could not be read was refused"

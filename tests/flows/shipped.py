@@ -6,13 +6,17 @@ import signal
 import time
 import tomllib
 
+import tomli_w
 from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.console import Console
 from flows.run import run_recipe
+from schemas.tables import TABLES
 from tasks.store.lineage import open_lineage
+from tasks.store.parquet import read_table
 
+from ..conftest import changed
 from .faults import ROOT
 
 RECIPES = ROOT / "deployments/recipes"
@@ -31,6 +35,27 @@ def shipped(name):
     return absolute(tomllib.loads((RECIPES / f"{name}.toml").read_text()))
 
 
+def small(name, changes, **of_each_benchmark):
+    """A shipped recipe with dotted keys changed, and keys of each of its benchmarks."""
+    recipe = changed(shipped(name), changes)
+    for benchmark in recipe["benchmarks"]:
+        benchmark |= of_each_benchmark
+    return recipe
+
+
+def two_rounds(recipe, folder):
+    """The recipe's file, and the lineage that was played from it."""
+    path = folder / "recipe.toml"
+    path.write_text(tomli_w.dumps(recipe))
+    run_recipe(path, folder / "store", 2, Console(to_stderr=True))
+    return path, open_lineage(folder / "store", recipe["name"])
+
+
+def rows_of(lineage, m, table):
+    """A table of a round, whatever stages wrote it."""
+    return [row for ref in m.tables[table] for row in read_table(lineage.folder, ref, TABLES[table]).to_pylist()]
+
+
 def asked(*arguments):
     """The command's standard output; it ends well, or with the code that was asked for."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -39,8 +64,7 @@ def asked(*arguments):
 
 
 def every_command_works(recipe, store, folder, trained, lineage):
-    """On a store of two rounds of `recipe`. `trained`: a row that weights were trained on; its story, as JSON, and
-    that of a withdrawal come back."""
+    """On a store of two rounds of `recipe`. `trained`: a row that weights were trained on; its story is returned."""
     name, where = lineage.recipe, ("--store", str(store))
     asked("audit", *where)
     asked("log", *where)

@@ -12,15 +12,14 @@ from typer.testing import CliRunner
 from flows.cli import app
 from flows.console import Console
 from flows.run import run_recipe
-from schemas.tables import TABLES
 from tasks.audit.ancestry import explain
 from tasks.audit.descent import follow
 from tasks.audit.examine import examine_store
 from tasks.store.lineage import open_lineage
-from tasks.store.parquet import read_table
 
 from .damaging import rewrite
 from .faults import ROOT
+from .shipped import rows_of
 
 CHANGES = {
     "data__gold": {
@@ -51,10 +50,6 @@ def shaken(model, folder):
     moved = {name: w + noise.normal(0, 0.009, w.shape).astype(w.dtype) for name, w in weights.items()}
     save_file(moved, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
-
-
-def rows_of(lineage, m, table):
-    return [row for ref in m.tables[table] for row in read_table(lineage.folder, ref, TABLES[table]).to_pylist()]
 
 
 def test_nobody_votes_on_gold_questions_and_the_bands_are_the_rounds_own(golden):

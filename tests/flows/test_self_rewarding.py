@@ -3,18 +3,12 @@
 import os
 
 import pytest
-import tomli_w
 
-from flows.console import Console
-from flows.run import run_recipe
 from schemas.manifest import Score
-from schemas.tables import TABLES
 from tasks.store.lineage import open_lineage
-from tasks.store.parquet import read_table
 
-from ..conftest import changed
 from .killing import LINEAGE, Moment, Victim, command
-from .shipped import every_command_works, shipped
+from .shipped import every_command_works, rows_of, small, two_rounds
 
 SMALL = {
     "name": LINEAGE, "rounds": 1, "data.probe.sample": 20, "propose.target": 40, "propose.prompts_per_wave": 32,
@@ -24,23 +18,18 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    recipe = changed(shipped("self_rewarding"), SMALL)
-    for benchmark in recipe["benchmarks"]:
-        benchmark["sample"] = 100
-    found = tmp_path_factory.mktemp("self_rewarding") / "recipe.toml"
-    found.write_text(tomli_w.dumps(recipe))
-    return found
+def played(tmp_path_factory):
+    return two_rounds(small("self_rewarding", SMALL, sample=100), tmp_path_factory.mktemp("self_rewarding"))
 
 
-@pytest.fixture(scope="module")
-def lineage(path):
-    run_recipe(path, path.parent / "store", 2, Console(to_stderr=True))
-    return open_lineage(path.parent / "store", LINEAGE)
+@pytest.fixture
+def path(played):
+    return played[0]
 
 
-def rows_of(lineage, m, table):
-    return [row for ref in m.tables[table] for row in read_table(lineage.folder, ref, TABLES[table]).to_pylist()]
+@pytest.fixture
+def lineage(played):
+    return played[1]
 
 
 def test_the_champion_grades_each_of_its_attempts_as_often_as_asked(lineage):

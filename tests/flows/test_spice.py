@@ -1,19 +1,12 @@
 """SPICE on the tiny model: two roles of one policy on solved sums, both rewarded and trained in one update."""
 
 import pytest
-import tomli_w
 
-from flows.console import Console
-from flows.run import run_recipe
-from schemas.tables import TABLES
 from tasks.audit.examine import examine_store
 from tasks.novelty.runs import WordRuns
 from tasks.statistics.difficulty import gaussian_of_variance
-from tasks.store.lineage import open_lineage
-from tasks.store.parquet import read_table
 
-from ..conftest import changed
-from .shipped import every_command_works, goes_on_to_the_same, shipped
+from .shipped import every_command_works, goes_on_to_the_same, rows_of, small, two_rounds
 
 SMALL = {
     "pose.documents": 20, "solve.num_samples": 4, "train.policy.waves": 2, "train.policy.steps": 2,
@@ -22,25 +15,9 @@ SMALL = {
 }  # fmt: skip
 
 
-def written(folder):
-    recipe = changed(shipped("spice"), SMALL)
-    for benchmark in recipe["benchmarks"]:
-        benchmark["sample"] = 60
-    path = folder / "spice.toml"
-    path.write_text(tomli_w.dumps(recipe))
-    return path
-
-
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("spice")
-    path = written(folder)
-    run_recipe(path, folder / "store", 2, Console(to_stderr=True))
-    return path, open_lineage(folder / "store", "spice")
-
-
-def rows_of(lineage, m, table):
-    return [row for ref in m.tables[table] for row in read_table(lineage.folder, ref, TABLES[table]).to_pylist()]
+    return two_rounds(small("spice", SMALL, sample=60), tmp_path_factory.mktemp("spice"))
 
 
 def of_wave(lineage, m, shown):

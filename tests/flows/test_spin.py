@@ -1,17 +1,10 @@
 """SPIN on the tiny model: gold against self, the opponents of both rounds, held to champion and base together."""
 
 import pytest
-import tomli_w
 
-from flows.console import Console
-from flows.run import run_recipe
-from schemas.tables import TABLES
 from tasks.audit.examine import examine_store
-from tasks.store.lineage import open_lineage
-from tasks.store.parquet import read_table
 
-from ..conftest import changed
-from .shipped import every_command_works, goes_on_to_the_same, shipped
+from .shipped import every_command_works, goes_on_to_the_same, rows_of, small, two_rounds
 
 SMALL = {
     "data.gold.sample": 60, "train.spin.steps": 4, "train.spin.reference": "mixture", "train.spin.base_share": 0.25,
@@ -21,18 +14,7 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("spin")
-    recipe = changed(shipped("spin"), SMALL)
-    for benchmark in recipe["benchmarks"]:
-        benchmark["sample"] = 100
-    path = folder / "spin.toml"
-    path.write_text(tomli_w.dumps(recipe))
-    run_recipe(path, folder / "store", 2, Console(to_stderr=True))
-    return path, open_lineage(folder / "store", "spin")
-
-
-def rows_of(lineage, m, table):
-    return [row for ref in m.tables[table] for row in read_table(lineage.folder, ref, TABLES[table]).to_pylist()]
+    return two_rounds(small("spin", SMALL, sample=100), tmp_path_factory.mktemp("spin"))
 
 
 def test_a_round_asks_the_gold_questions_and_nothing_else(played):

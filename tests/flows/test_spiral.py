@@ -3,19 +3,14 @@
 from itertools import groupby
 
 import pytest
-import tomli_w
 
-from flows.console import Console
 from flows.recipes import read_recipe
-from flows.run import run_recipe
 from schemas.errors import BadInput
 from schemas.tables import TABLES
 from tasks.audit.examine import examine_store
-from tasks.store.lineage import open_lineage
 from tasks.store.parquet import read_table
 
-from ..conftest import changed
-from .shipped import every_command_works, goes_on_to_the_same, shipped
+from .shipped import every_command_works, goes_on_to_the_same, rows_of, small, two_rounds
 
 SMALL = {
     "play_games.episodes": 256, "play_games.episodes_per_shard": 128, "train.policy.waves": 3,
@@ -24,24 +19,9 @@ SMALL = {
 }  # fmt: skip
 
 
-def small(**changes):
-    recipe = changed(shipped("spiral"), SMALL | changes)
-    for benchmark in recipe["benchmarks"]:
-        benchmark["games"] = 200
-    return recipe
-
-
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("spiral")
-    path = folder / "spiral.toml"
-    path.write_text(tomli_w.dumps(small()))
-    run_recipe(path, folder / "store", 2, Console(to_stderr=True))
-    return path, open_lineage(folder / "store", "spiral")
-
-
-def rows_of(lineage, m, table):
-    return [row for ref in m.tables[table] for row in read_table(lineage.folder, ref, TABLES[table]).to_pylist()]
+    return two_rounds(small("spiral", SMALL, games=200), tmp_path_factory.mktemp("spiral"))
 
 
 def figures_of(lineage, m, shown):
@@ -138,7 +118,7 @@ def test_every_command_works_and_a_turn_is_explained_up_to_its_game(played, tmp_
 )
 def test_what_does_not_go_with_self_play_is_refused(changes, why):
     with pytest.raises(BadInput, match=why):
-        read_recipe(small(**changes))
+        read_recipe(small("spiral", SMALL | changes))
 
 
 @pytest.mark.slow

@@ -89,7 +89,8 @@ def test_a_protected_question_is_found_whatever_else_is_wrong_with_it():
     hit = Hit("exact", "sums", "benchmark_items-1", "1+2", 1.0)
     checks = Answers(equivalence="canonical")
     for posed, cut in ((Posed("1+2", "2"), False), (Posed("1+2", ""), False), (Posed("1+2", "3"), True)):
-        refusal = first_refusal(posing_rules(posed, cut, checks, None, lambda question: hit, lambda question: False))
+        rules = posing_rules(posed, cut, checks, Contamination(), lambda question: hit, lambda question: False)
+        refusal = first_refusal(rules)
         assert refusal.name == "contaminated_exact"
 
 
