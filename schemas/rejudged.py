@@ -60,7 +60,7 @@ class Rejudged(Record):
 
     round_id: str
     recipe: str
-    """Whose [judge] and [select] were taken."""
+    """Whose [vote], [answers] and [select] were taken."""
     attempts: int
     unread: int
     """Attempts whose answers the round has, and whose text it has not."""

@@ -21,7 +21,7 @@ def rejudged_lines(found: Rejudged, store: str, every: bool) -> Iterator[str]:
     """Figures before and after, then the flips of each kind: all of them, or the first few."""
     most = None if every else SHOWN
     yield typer.style(
-        f"{found.round_id}, by the code of now and [judge] and [select] of {plain(found.recipe)}", bold=True
+        f"{found.round_id}, by the code of now and [vote], [answers] and [select] of {plain(found.recipe)}", bold=True
     )
     yield from _figures(found)
     yield from _listed("probe", [_probe(flip) for flip in found.probe], most)
