@@ -14,7 +14,7 @@ from tasks.store.naming import open_round
 def rejudge(
     round: RoundArgument,
     recipe: Annotated[
-        Path | None, typer.Option(help="Take [vote], [answers] and [select] from this recipe, not from the round's own.")
+        Path | None, typer.Option(help="Take [vote], [answers] and [select] from this recipe instead.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every flip, not the first few of a kind.")] = False,
     store: StoreOption = "store",
