@@ -33,11 +33,12 @@ chromium:
 # with the tests on the real vLLM, where its environment is there: make vllm-env
 WITH_VLLM := $(wildcard .venv-vllm/.installed-*)
 
-# one process more than cores: whole nights of real services are waited for
+# one process more than cores: whole nights of real services are waited for.
+# The fuzz plays the same cases each time, so that no run is red by chance; `pytest -m slow tests/tasks` makes new ones.
 test-slow: setup smollm2 debian $(if $(WITH_VLLM),tiny-vllm)
 	@$(if $(WITH_VLLM),true,echo "no .venv-vllm: the tests on the real vLLM are left out; make test-vllm plays them")
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
-	$(BIN)/pytest --numprocesses 3 $(BY_FILE) -m "slow$(if $(WITH_VLLM), or vllm)"
+	$(BIN)/pytest --numprocesses 3 $(BY_FILE) --hypothesis-seed 1 -m "slow$(if $(WITH_VLLM), or vllm)"
 
 # whole rounds of the shipped recipes for real text, on SmolLM2
 test-text: setup smollm2

@@ -1,6 +1,7 @@
 """Phrases: answers in words. Choices, dates, times of day, and words that mean the same."""
 
 import re
+from itertools import pairwise
 from typing import Any
 
 MONTHS = [
@@ -97,7 +98,7 @@ def _figures(form: str) -> list[str]:
 def _telling(form: str) -> list[str]:
     """The words without those that only join others."""
     words = form.split()
-    kept = [word for word, then in zip(words, [*words[1:], ""], strict=True) if not _joins(word, then)]
+    kept = [word for word, then in pairwise([*words, ""]) if not _joins(word, then)]
     return kept or words
 
 

@@ -33,6 +33,7 @@ FAULTS = [  # what a reader once raised at, hung at or grew from; of a pair, the
     ("How =" * 600, "1E300" * 300),
     ("000000000000\xff" * 300, "000000000000℃" * 300),
     ("1E300,1E300", "1E400"),
+    ("AA", 'THE"-'),
     ("", " "),
 ]
 
