@@ -11,6 +11,8 @@ from schemas.games import Games
 from schemas.recipe import AnsweredRows, Recipe
 from schemas.settings import Prompted
 from tasks.cluster import check_ray
+from tasks.engines.chat_template import reads_the_clock, refuse_chance
+from tasks.engines.clients import check_client
 from tasks.engines.vllm_environment import check_vllm
 from tasks.games.openspiel import game_of
 from tasks.prompts import load_prompt
@@ -53,6 +55,8 @@ def preflight(path: Path, store: str | Path) -> Plan:
         try:
             if engine.kind == "vllm":
                 check_vllm(engine, model)
+            if engine.kind == "openai":
+                check_client(engine.url)
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
     for key, section in recipe:
@@ -104,6 +108,7 @@ def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
         raise BadInput(f"{path}: model.path = '{recipe.model.path}': no .safetensors file in {model}")
     try:
         folder_digests(model)
+        refuse_chance(model)
     except BadInput as error:
         raise BadInput(f"{path}: model.path = '{recipe.model.path}': {error}") from error
     return model
@@ -113,6 +118,11 @@ def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model:
     """Raises BadInput where a template that is not there would be needed: the server's is not told."""
     if engine.api == "chat" and engine.model is None and not _has_chat_template(model):
         raise BadInput(f"{path}: engine.api = 'chat', and {model} has no chat template; use api = 'completions'")
+    if engine.api == "chat" and engine.model is None and reads_the_clock(model):
+        raise BadInput(
+            f"{path}: engine.api = 'chat', and the chat template of {model} writes the date: the server's clock "
+            "would decide what is asked; use api = 'completions', with which prompts are written here"
+        )
     if engine.api == "completions" and engine.model is not None and is_chat:
         raise BadInput(
             f"{path}: {key}.prompt is a chat, and the template of engine.model = '{engine.model}' is not here; "
@@ -123,5 +133,5 @@ def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model:
 def _has_chat_template(model: Path) -> bool:
     settings = model / "tokenizer_config.json"
     return (model / "chat_template.jinja").is_file() or (
-        settings.is_file() and "chat_template" in settings.read_text()
+        settings.is_file() and "chat_template" in settings.read_text(encoding="utf-8", errors="replace")
     )
