@@ -1,9 +1,12 @@
-"""Preflight: everything a run needs is read and checked before anything is written or anything heavy is imported."""
+"""Preflight: everything a run needs is read and checked before anything is written."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.asked import asked_of, lengths_of
 from flows.checking import refuse_if_the_checker_errs
+from flows.libraries import load_for_models
 from flows.recipes import load_recipe
 from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
@@ -11,13 +14,16 @@ from schemas.games import Games
 from schemas.recipe import AnsweredRows, Recipe
 from schemas.settings import Prompted
 from tasks.cluster import check_ray
+from tasks.engines.check_model import check_model
+from tasks.engines.model_files import check_files
 from tasks.engines.vllm_environment import check_vllm
 from tasks.games.openspiel import game_of
 from tasks.prompts import load_prompt
 from tasks.sources import Sources, read_sources
+from tasks.store.keys import code_of
 from tasks.store.lineage import open_lineage
 from tasks.store.objects import digest_of, folder_digests
-from tasks.store.place import store_at
+from tasks.store.place import local_cache, store_at
 
 HINTS = {
     "smollm2": "; run `make smollm2` to fetch it",
@@ -92,21 +98,43 @@ def preflight(path: Path, store: str | Path) -> Plan:
                     f"{recipe.name}/{lineage.manifests[-1].round}'s, so scores could not be compared; "
                     f"give the recipe a new name to begin a new lineage"
                 )
+    _check_model_once(path, recipe, folder, model, fixed["base"], sources)
     return Plan(recipe, text, folder, root, model, sources, fixed)
 
 
 def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
     model = folder / recipe.model.path
-    hint = HINTS.get(model.name, "")
-    if not (model / "config.json").is_file():
-        raise BadInput(f"{path}: model.path = '{recipe.model.path}': no config.json in {model}{hint}")
-    if not any(model.glob("*.safetensors")):
-        raise BadInput(f"{path}: model.path = '{recipe.model.path}': no .safetensors file in {model}")
     try:
+        check_files(model)
         folder_digests(model)
     except BadInput as error:
-        raise BadInput(f"{path}: model.path = '{recipe.model.path}': {error}") from error
+        hint = "" if (model / "config.json").is_file() else HINTS.get(model.name, "")
+        raise BadInput(f"{path}: model.path = '{recipe.model.path}': {error}{hint}") from error
     return model
+
+
+def _check_model_once(path: Path, recipe: Recipe, folder: Path, model: Path, base: str, sources: Sources) -> None:
+    """What was checked with the same code, libraries and prompts is not checked again: that takes seconds of
+    imports."""
+    asked, lengths = asked_of(recipe, folder, sources), lengths_of(recipe)
+    decides = {
+        "base": base,
+        "sources": sources.digest,
+        "code": repr(code_of(check_model)),
+        **{each.key: each.digest for each in asked},
+        **{key: str(length) for key, length in lengths.items()},
+    }
+    checked = local_cache() / "checked" / digest_of(decides)
+    if checked.exists():
+        return
+    load_for_models()
+    try:
+        check_model(model, f"model.path = '{recipe.model.path}'", asked, lengths)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    with suppress(OSError):
+        checked.parent.mkdir(parents=True, exist_ok=True)
+        checked.touch()
 
 
 def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model: Path) -> None:
