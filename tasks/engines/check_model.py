@@ -10,7 +10,7 @@ from typing import Any
 from schemas.errors import BadInput
 from tasks.engines.engine import Message
 from tasks.engines.loading import GIVEN, one_line, unlike
-from tasks.engines.model_files import check_files, window_of
+from tasks.engines.model_files import check_files, json_object, window_of
 from tasks.store.tensors import tensors_of
 
 Rendered = str | tuple[Message, ...]
@@ -81,15 +81,17 @@ def _one_line(what: str) -> Iterator[None]:
 
 
 def _config(folder: Path) -> Any:
-    from transformers import AutoConfig
+    import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_MASKED_LM_MAPPING
 
     path = folder / "config.json"
+    kind = str(json_object(path).get("model_type", ""))[:40]
+    if kind not in transformers.CONFIG_MAPPING:
+        raise BadInput(f"{path}: model_type = '{kind}': transformers {transformers.__version__} knows no such model")
     with _one_line(str(path)):
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    kind = str(getattr(config, "model_type", ""))[:40]
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-        raise BadInput(f"{path}: model_type = '{kind}': no causal language model of transformers; take another model")
+        raise BadInput(f"{path}: model_type = '{kind}': not a causal language model; take a decoder-only model")
     if type(config) in MODEL_FOR_MASKED_LM_MAPPING and not getattr(config, "is_decoder", False):
         raise BadInput(f"{path}: model_type = '{kind}' reads in both directions; take a decoder-only model")
     return config
@@ -133,9 +135,12 @@ def _same(folder: Path, *names: str) -> bool:
 
 
 def _tokenizer(folder: Path) -> Any:
+    from tokenizers import __version__
     from transformers import AutoTokenizer
 
-    with _one_line(f"{folder}: the tokenizer cannot be read by the installed transformers"):
+    with _one_line(
+        f"{folder}: the tokenizer cannot be read (by tokenizers {__version__}; a newer one may have saved it)"
+    ):
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.errors import Stopped
 
-SHOWN = 3
+SHOWN = 2
 GIVEN: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}
 """To from_pretrained: say what did not fit, all of it, where it would warn or raise."""
 
@@ -37,7 +37,7 @@ def unlike(info: Mapping[str, Any]) -> str:
     said = [f"{_names(missing)} {_are(missing)} missing"] if missing else []
     said += [f"{_names(left)} {_are(left)} left over"] if left else []
     said += [one_line(text) for text in info["error_msgs"][:1]]
-    return "weights that config.json does not describe: " + "; ".join(said) if said else ""
+    return "the files and config.json differ: " + "; ".join(said) if said else ""
 
 
 def one_line(said: object) -> str:
