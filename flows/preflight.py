@@ -14,7 +14,9 @@ from schemas.games import Games
 from schemas.recipe import AnsweredRows, Recipe
 from schemas.settings import Prompted
 from tasks.cluster import check_ray
+from tasks.engines.chat_template import reads_the_clock, refuse_chance
 from tasks.engines.check_model import check_model
+from tasks.engines.clients import check_client
 from tasks.engines.model_files import check_files
 from tasks.engines.vllm_environment import check_vllm
 from tasks.games.openspiel import game_of
@@ -65,6 +67,8 @@ def preflight(path: Path, store: str | Path) -> Plan:
         try:
             if engine.kind == "vllm":
                 check_vllm(engine, weights)
+            if engine.kind == "openai":
+                check_client(engine.url)
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
     for key, section in recipe:
@@ -118,6 +122,7 @@ def _model_folder(path: Path, key: str, named: str, folder: Path) -> Path:
     try:
         check_files(model)
         folder_digests(model)
+        refuse_chance(model)
     except BadInput as error:
         hint = "" if (model / "config.json").is_file() else HINTS.get(model.name, "")
         raise BadInput(f"{path}: {key}.path = '{named}': {error}{hint}") from error
@@ -159,6 +164,11 @@ def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model:
     """Raises BadInput where a template that is not there would be needed: the server's is not told."""
     if engine.api == "chat" and engine.model is None and not _has_chat_template(model):
         raise BadInput(f"{path}: engine.api = 'chat', and {model} has no chat template; use api = 'completions'")
+    if engine.api == "chat" and engine.model is None and reads_the_clock(model):
+        raise BadInput(
+            f"{path}: engine.api = 'chat', and the chat template of {model} writes the date: the server's clock "
+            "would decide what is asked; use api = 'completions', with which prompts are written here"
+        )
     if engine.api == "completions" and engine.model is not None and is_chat:
         raise BadInput(
             f"{path}: {key}.prompt is a chat, and the template of engine.model = '{engine.model}' is not here; "
@@ -169,5 +179,5 @@ def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model:
 def _has_chat_template(model: Path) -> bool:
     settings = model / "tokenizer_config.json"
     return (model / "chat_template.jinja").is_file() or (
-        settings.is_file() and "chat_template" in settings.read_text()
+        settings.is_file() and "chat_template" in settings.read_text(encoding="utf-8", errors="replace")
     )

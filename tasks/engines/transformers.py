@@ -13,6 +13,7 @@ import torch
 from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
 from schemas.settings import Sampling
+from tasks.engines.chat_template import stop_the_clock
 from tasks.engines.decoding import Row, continues, decode
 from tasks.engines.device import device_and_dtype
 from tasks.engines.engine import Completion, Message, Request, request_order
@@ -168,6 +169,7 @@ def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
     if isinstance(prompt, str):
         return prompt
     messages = [{"role": message.role, "content": message.content} for message in prompt]
+    stop_the_clock()
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     first = tokenizer.bos_token
     added = first is not None and tokenizer("x")["input_ids"][0] == tokenizer.bos_token_id
