@@ -206,7 +206,15 @@ VERIFIED = column(
     "which only says what it serves",
     nullable=True,  # it is in the tables' digests
 )
+UNANSWERED = ("prompt_too_long", "refused", "no_text", "failed")
+"""Why a request has no answer: it is longer than the model or its server takes; the server, its filter or the model
+declined; the answer holds no text; the server fails at this request alone."""
 ENDED = one_of("finish_reason", "stop or length", "stop", "length")
+ENDED_OR_UNANSWERED = one_of(
+    "finish_reason",
+    f"stop or length; or why there is no answer: {', '.join(UNANSWERED)}",
+    *("stop", "length", *UNANSWERED),
+)
 
 
 Stage = TypeVar("Stage", bound=Callable[..., Any])

@@ -16,7 +16,7 @@ from schemas.settings import Sampling
 from tasks.engines.chat_template import stop_the_clock
 from tasks.engines.decoding import Row, continues, decode
 from tasks.engines.device import device_and_dtype
-from tasks.engines.engine import Completion, Message, Request, request_order
+from tasks.engines.engine import Completion, Message, Request, request_order, unanswered
 from tasks.engines.loading import load_causal, one_line
 
 
@@ -96,6 +96,9 @@ class LocalEngine:
                 f"{self.tokenizer.name_or_path}: an empty prompt has no token to go on from; have the recipe's "
                 "prompt template write something, then run again"
             )
+        lengths, longest = encoded["attention_mask"].sum(-1).tolist(), batch[0].sampling.max_tokens
+        if self.window and max(lengths) + longest > self.window:
+            return self._without_the_too_long(batch, prompts, [n + longest <= self.window for n in lengths])
         rows = [(i, sample) for i, r in enumerate(batch) for sample in range(r.first, r.first + r.n)]
         seeds = torch.tensor([_row_seed(batch[i].seed, sample) for i, sample in rows], device=self.model.device)
         with torch.inference_mode():
@@ -116,6 +119,21 @@ class LocalEngine:
             )
             for (i, sample), row, text in zip(rows, decoded, texts, strict=True)
         ]
+
+    @property
+    def window(self) -> int:
+        """The most tokens that the model has positions for; 0 where its config sets no bound."""
+        return max(0, getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or 0)
+
+    def _without_the_too_long(self, batch: list[Request], prompts: list[str], fits: list[bool]) -> list[Completion]:
+        asked = [request for request, fit in zip(batch, fits, strict=True) if fit]
+        problem = f"prompt and max_tokens exceed the {self.window:,} positions of the model"
+        return [
+            completion
+            for request, prompt, fit in zip(batch, prompts, fits, strict=True)
+            if not fit
+            for completion in unanswered(request, prompt, "prompt_too_long", problem)
+        ] + (self._generate_batch(asked) if asked else [])
 
     def _decoded(self, kind: Request, encoded: Any, rows: torch.Tensor, seeds: torch.Tensor) -> list[Row]:
         ids, mask = encoded["input_ids"][rows], encoded["attention_mask"][rows]
