@@ -27,8 +27,10 @@ def asked_of(recipe: Recipe, folder: Path, sources: Sources) -> list[Asked]:
 
 
 def lengths_of(recipe: Recipe) -> dict[str, int]:
-    """The most tokens that a row is trained on with, by the recipe's key."""
-    return {f"train.{method}.max_length": recipe.train.of(method).max_length for method in recipe.train.methods}
+    """The most tokens that a row has in training or in the engine, by the recipe's key."""
+    trained = {f"train.{method}.max_length": recipe.train.of(method).max_length for method in recipe.train.methods}
+    served = {"engine": recipe.engine, "evaluate.engine": recipe.evaluation_engine}
+    return trained | {f"{k}.max_model_len": e.max_model_len for k, e in served.items() if isinstance(e, VllmEngine)}
 
 
 def _asked(recipe: Recipe, key: str, section: Any, prompt: Prompt, sources: Sources) -> Asked:

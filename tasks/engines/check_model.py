@@ -153,6 +153,7 @@ def _check_tokenizer(folder: Path, tokenizer: Any, rows: int) -> None:
             f"{folder}: the tokenizer has token {highest} ({token[:40]!r}), and the embedding {rows} rows; "
             "take the tokenizer that the model was trained with"
         )
+    _check_ends(folder)
     if tokenizer.eos_token_id is None:
         raise BadInput(f"{folder}: the tokenizer has no end token; set eos_token in tokenizer_config.json")
     with _one_line(f"{folder}: the tokenizer cannot read a text"):
@@ -166,6 +167,15 @@ def _check_tokenizer(folder: Path, tokenizer: Any, rows: int) -> None:
             "model would go on after its end; set add_eos_token = false in tokenizer_config.json, or take it out of "
             "tokenizer.json's post_processor"
         )
+
+
+def _check_ends(folder: Path) -> None:
+    """The end tokens that generation heeds beside the tokenizer's own."""
+    path = folder / "generation_config.json"
+    ends = json_object(path).get("eos_token_id") if path.exists() else None
+    for end in ends if isinstance(ends, list) else [] if ends is None else [ends]:
+        if type(end) is not int or end < 0:
+            raise BadInput(f"{path}: eos_token_id = {str(end)[:40]!r}: not a token's id; take the model's own file")
 
 
 def _check_asked(tokenizer: Any, asked: Asked, window: int | None) -> None:

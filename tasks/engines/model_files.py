@@ -87,7 +87,7 @@ def _check_kind(folder: Path, config: dict[str, Any]) -> None:
 
 def _check_shards(folder: Path) -> None:
     """That the files of weights are those that the index names, or the one file."""
-    there = {path.name for path in folder.glob("*.safetensors")}
+    there = {path.name for path in folder.glob("*.safetensors") if path.is_file()}
     index = folder / INDEX
     if not there and not index.exists():
         if pickled := sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES):

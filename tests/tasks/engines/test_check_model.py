@@ -191,6 +191,12 @@ def test_a_tokenizer_that_ends_each_prompt_is_refused(model):
     assert f"the tokenizer ends each prompt with {end!r}" in refused(model)
 
 
+@pytest.mark.parametrize("end", [-1, "x", [1, None], 1.5])
+def test_an_end_of_generation_that_is_no_token_is_refused(model, end):
+    (model / "generation_config.json").write_text(json.dumps({"eos_token_id": end}))
+    assert "generation_config.json: eos_token_id = " in refused(model)
+
+
 def test_a_tokenizer_without_an_end_is_refused(model):
     path = model / "tokenizer_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token": None, "pad_token": None}))
