@@ -248,7 +248,7 @@ def without_privileges():
 
 @pytest.fixture(scope="module")
 def ended():
-    """What a command ends with without the privileges of root: exit code, standard output, line. One process for all."""
+    """Exit code, standard output and line of a command typed without the privileges of root; all in one process."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     child = subprocess.Popen([sys.executable, "-c", TYPED], cwd=ROOT, preexec_fn=without_privileges, **pipes)
 
