@@ -6,6 +6,7 @@ audit looks for, export, and docs/store.md.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
@@ -68,11 +69,11 @@ class Table:
     watched: tuple[str, ...]
     """Columns whose distribution `diff` compares: numbers, and texts by their length."""
 
-    @property
+    @cached_property
     def id_prefix(self) -> str:
         return self.name.rsplit("/", 1)[-1]
 
-    @property
+    @cached_property
     def edges(self) -> tuple[Parent, ...]:
         """What its rows are made of or about; not what they only mention."""
         return tuple(parent for parent in self.parents if parent.relation != "names")

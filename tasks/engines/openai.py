@@ -33,6 +33,7 @@ from tasks.engines.answers import (
     most_bytes,
 )
 from tasks.engines.bodies import PATHS, as_messages, body_of, not_taken, refuse_ignored
+from tasks.engines.clients import client_of
 from tasks.engines.engine import Checkpoint, Completion, Identity, Message, Request, unanswered
 from tasks.engines.identity import differences, identity_of
 from tasks.engines.served import served_name
@@ -76,10 +77,11 @@ def connected(settings: OpenAIEngine) -> Iterator[tuple[asyncio.Runner, httpx.As
     _check_url(settings.url)
     key = _key(settings)
     with asyncio.Runner() as runner:
-        client = httpx.AsyncClient(
+        client = client_of(
+            settings.url,
+            settings.concurrency,
             headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
             timeout=settings.timeout_seconds,
-            limits=httpx.Limits(max_connections=settings.concurrency),
         )
         try:
             yield runner, client

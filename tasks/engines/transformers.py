@@ -13,9 +13,11 @@ import torch
 from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
 from schemas.settings import Sampling
+from tasks.engines.chat_template import stop_the_clock
 from tasks.engines.decoding import Row, continues, decode
 from tasks.engines.device import device_and_dtype
 from tasks.engines.engine import Completion, Message, Request, request_order, unanswered
+from tasks.engines.loading import load_causal, one_line
 
 
 @contextmanager
@@ -30,15 +32,15 @@ def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["L
 
 def _loaded(folder: Path) -> tuple[Any, Any]:
     """Model and tokenizer."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import AutoTokenizer, GenerationConfig
 
     device, dtype = device_and_dtype()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+        model = load_causal(folder, dtype)
         model.to(device).eval()
     except (OSError, ValueError) as error:
-        raise Stopped(f"{folder}: the weights cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise Stopped(f"{folder}: the tokenizer cannot be loaded: {one_line(error)}") from error
     except (MemoryError, RuntimeError) as error:
         if not _is_of_memory(error):
             raise
@@ -185,6 +187,7 @@ def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
     if isinstance(prompt, str):
         return prompt
     messages = [{"role": message.role, "content": message.content} for message in prompt]
+    stop_the_clock()
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     first = tokenizer.bos_token
     added = first is not None and tokenizer("x")["input_ids"][0] == tokenizer.bos_token_id
