@@ -95,6 +95,10 @@ class Console:
         told = [f"{ref.rows:,} {name.rsplit('/', 1)[-1]}" for name, ref in record.tables.items() if name != "dropped"]
         if record.dropped:
             told.append(f"{sum(record.dropped.values()):,} dropped")
+        if lost := record.figures.get("unanswered"):
+            told.append(f"without an answer: {line([lost])}")
+        if truncated := record.figures.get("truncated"):
+            told.append(f"{truncated:,} cut by max_tokens")
         if record.tokens:
             told.append(f"{record.tokens:,} tokens ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
         told += [f"{words(name)}: {line([value])}" for name, value in list(measured(record).items())[:1]]

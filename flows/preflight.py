@@ -1,9 +1,12 @@
-"""Preflight: everything a run needs is read and checked before anything is written or anything heavy is imported."""
+"""Preflight: everything a run needs is read and checked before anything is written."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.asked import asked_of, lengths_of
 from flows.checking import refuse_if_the_checker_errs
+from flows.libraries import load_for_models
 from flows.recipes import load_recipe
 from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
@@ -12,14 +15,17 @@ from schemas.recipe import AnsweredRows, Recipe
 from schemas.settings import Prompted
 from tasks.cluster import check_ray
 from tasks.engines.chat_template import reads_the_clock, refuse_chance
+from tasks.engines.check_model import check_model
 from tasks.engines.clients import check_client
+from tasks.engines.model_files import check_files
 from tasks.engines.vllm_environment import check_vllm
 from tasks.games.openspiel import game_of
 from tasks.prompts import load_prompt
 from tasks.sources import Sources, read_sources
+from tasks.store.keys import code_of
 from tasks.store.lineage import open_lineage
 from tasks.store.objects import digest_of, folder_digests
-from tasks.store.place import store_at
+from tasks.store.place import local_cache, store_at
 
 HINTS = {
     "smollm2": "; run `make smollm2` to fetch it",
@@ -36,6 +42,8 @@ class Plan:
     recipe_folder: Path
     store: Path
     model: Path
+    own_models: dict[str, Path]
+    """Role -> base of the policy that speaks in it with weights of its own."""
     sources: Sources
     fixed: dict[str, str]
     """What may not change within a lineage."""
@@ -50,11 +58,15 @@ def preflight(path: Path, store: str | Path) -> Plan:
             check_ray()
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
-    model = _model_folder(path, recipe, folder)
-    for engine in (recipe.engine, recipe.evaluation_engine):
+    model = _model_folder(path, "model", recipe.model.path, folder)
+    own_models = {
+        role: _model_folder(path, f"models.{role}", own.path, folder) for role, own in recipe.own_models.items()
+    }
+    asked = [(recipe.engine, weights) for weights in (model, *own_models.values())]
+    for engine, weights in (*asked, (recipe.evaluation_engine, model)):
         try:
             if engine.kind == "vllm":
-                check_vllm(engine, model)
+                check_vllm(engine, weights)
             if engine.kind == "openai":
                 check_client(engine.url)
         except BadInput as error:
@@ -62,17 +74,18 @@ def preflight(path: Path, store: str | Path) -> Plan:
     for key, section in recipe:
         if not isinstance(section, Prompted):
             continue
+        weights = own_models.get(section.role, model)
         try:
             if isinstance(section, Games):
                 game_of(section)
             rendered = load_prompt(section.prompt, folder).render(**section.rendered_with)
         except BadInput as error:
             raise BadInput(f"{path}: {key}.{error}") from error
-        if not isinstance(rendered, str) and not _has_chat_template(model):
-            raise BadInput(f"{path}: {key}.prompt is a chat, and {model} has no chat template; use a raw prompt")
+        if not isinstance(rendered, str) and not _has_chat_template(weights):
+            raise BadInput(f"{path}: {key}.prompt is a chat, and {weights} has no chat template; use a raw prompt")
         engine = recipe.evaluation_engine if key == "evaluate" else recipe.engine
         if isinstance(engine, OpenAIEngine):
-            _check_api(path, key, engine, is_chat=not isinstance(rendered, str), model=model)
+            _check_api(path, key, engine, is_chat=not isinstance(rendered, str), model=weights)
     try:
         sources = read_sources(recipe, folder)
         for source in sources.named:
@@ -82,6 +95,7 @@ def preflight(path: Path, store: str | Path) -> Plan:
         raise BadInput(f"{path}: {error}") from error
     fixed = {
         "base": digest_of(folder_digests(model)),
+        **{f"base of the {role}": digest_of(folder_digests(own)) for role, own in own_models.items()},
         "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
         **{name: source.digest for name, source in sources.protected.items()},
         "gate": recipe.gate.model_dump_json(exclude={"approval"}, exclude_defaults=True),
@@ -89,29 +103,61 @@ def preflight(path: Path, store: str | Path) -> Plan:
     root = store_at(store)
     lineage = open_lineage(root, recipe.name)
     if lineage.manifests:
-        for what, value in lineage.manifests[-1].fixed.items():
-            if fixed[what] != value:
+        last = lineage.manifests[-1].fixed
+        for what in last | {what: "" for what in fixed if what.startswith("base")}:
+            if fixed.get(what) != last.get(what):
                 raise BadInput(
                     f"{path}: the {what} differ{'s' if what != 'benchmarks' else ''} from round "
                     f"{recipe.name}/{lineage.manifests[-1].round}'s, so scores could not be compared; "
                     f"give the recipe a new name to begin a new lineage"
                 )
-    return Plan(recipe, text, folder, root, model, sources, fixed)
+    roles = {"model": model} | {f"models.{role}": own for role, own in own_models.items()}
+    for key, weights in roles.items():
+        _check_model_once(path, recipe, folder, key, weights, sources)
+    return Plan(recipe, text, folder, root, model, own_models, sources, fixed)
 
 
-def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
-    model = folder / recipe.model.path
-    hint = HINTS.get(model.name, "")
-    if not (model / "config.json").is_file():
-        raise BadInput(f"{path}: model.path = '{recipe.model.path}': no config.json in {model}{hint}")
-    if not any(model.glob("*.safetensors")):
-        raise BadInput(f"{path}: model.path = '{recipe.model.path}': no .safetensors file in {model}")
+def _model_folder(path: Path, key: str, named: str, folder: Path) -> Path:
+    model = folder / named
     try:
+        check_files(model)
         folder_digests(model)
         refuse_chance(model)
     except BadInput as error:
-        raise BadInput(f"{path}: model.path = '{recipe.model.path}': {error}") from error
+        hint = "" if (model / "config.json").is_file() else HINTS.get(model.name, "")
+        raise BadInput(f"{path}: {key}.path = '{named}': {error}{hint}") from error
     return model
+
+
+def _check_model_once(path: Path, recipe: Recipe, folder: Path, key: str, model: Path, sources: Sources) -> None:
+    """What was checked with the same code, libraries and prompts is not checked again: that takes seconds of
+    imports. `key`: model, or models.<role> of a policy that speaks in that role alone."""
+    _, _, role = key.partition(".")
+    named = recipe.own_models[role].path if role else recipe.model.path
+    asked = [
+        each
+        for each in asked_of(recipe, folder, sources)
+        if each.role == role or (not role and each.role not in recipe.own_models)
+    ]
+    lengths = lengths_of(recipe)
+    decides = {
+        "base": digest_of(folder_digests(model)),
+        "sources": sources.digest,
+        "code": repr(code_of(check_model)),
+        **{each.key: each.digest for each in asked},
+        **{key: str(length) for key, length in lengths.items()},
+    }
+    checked = local_cache() / "checked" / digest_of(decides)
+    if checked.exists():
+        return
+    load_for_models()
+    try:
+        check_model(model, f"{key}.path = '{named}'", asked, lengths)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    with suppress(OSError):
+        checked.parent.mkdir(parents=True, exist_ok=True)
+        checked.touch()
 
 
 def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model: Path) -> None:

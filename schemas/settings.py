@@ -11,6 +11,8 @@ from schemas.section import Count, Pattern, Section, Share
 class Prompted(Section):
     """A stage that asks a model."""
 
+    role: ClassVar[str] = "solver"
+    """Who is asked: a role with weights of its own, if the recipe gives it any."""
     rendered_with: ClassVar[dict[str, Any]] = {"question": "1"}
     """What its template is given, by name: an example, to try the template with before a run."""
 
@@ -199,6 +201,8 @@ class Validate(Section):
 
     max_failing_rows: Share
     """A larger share of a table's rows failing its row-level expectations fails the round."""
+    max_unanswered: Annotated[float, Field(ge=0, le=1, exclude=True)] = 0.25  # looked at as each stage ends
+    """A larger share of what a stage asked for without an answer (refused, too long a prompt) fails the round."""
 
 
 class AnswerLimits(Validate):

@@ -50,6 +50,7 @@ def command(settings: VllmEngine, environment: VllmEnvironment, folder: Path, po
         "max-model-len": settings.max_model_len,
         "logprobs-mode": "raw_logprobs",
         "worker-extension-cls": "selfplay_worker.Weights",
+        "middleware": "selfplay_door.Door",
         "tensor-parallel-size": settings.tensor_parallel_size,
         "data-parallel-size": settings.data_parallel_size,
     }
@@ -64,9 +65,10 @@ def command(settings: VllmEngine, environment: VllmEnvironment, folder: Path, po
     ]
 
 
-def variables(environment: VllmEnvironment) -> dict[str, str]:
-    """What the environment of a run's server says beside this process's own."""
+def variables(environment: VllmEnvironment, key: str) -> dict[str, str]:
+    """What the environment of a run's server says beside this process's own; whoever asks it shows the key."""
     return server_variables(environment) | {
+        "VLLM_API_KEY": key,
         "PYTHONPATH": str(BESIDE),
         "VLLM_SERVER_DEV_MODE": "1",  # the door to other weights
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",

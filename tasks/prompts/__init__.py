@@ -1,10 +1,12 @@
 """The words for the model, one jinja file a role, and the function that fills them in.
 
-A template without blocks is a raw prompt. One with a `user` block (and perhaps a `system` block) is a chat, to which
-the tokenizer's chat template is applied.
+A template without blocks is a raw prompt. One with blocks is a chat, to which the tokenizer's chat template is
+applied: a block a message, in their order, named for its role (`system`, `user`, `assistant`; a second one of a role
+`user_2`). It ends with what the user says.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 HERE = Path(__file__).parent
+CHAT = re.compile(r"(?:system )?(?:user(?:_\d+)? assistant(?:_\d+)? )*user(?:_\d+)?")
+"""Names of a chat's blocks."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,12 @@ class Prompt:
 
         template = _compiled(self.text)
         try:
-            if "user" not in template.blocks:
+            if not template.blocks:
                 return template.render(values)
-            blocks = {name: "".join(block(template.new_context(values))) for name, block in template.blocks.items()}
+            said = [("".join(block(template.new_context(values))), name) for name, block in template.blocks.items()]
         except (TemplateError, TypeError) as error:
             raise BadInput(f"prompt = '{self.name}': {error}; it is given {', '.join(values)}") from error
-        system = (Message("system", blocks["system"].strip()),) if "system" in blocks else ()
-        return (*system, Message("user", blocks["user"].strip()))
+        return tuple(Message(name.partition("_")[0], text.strip()) for text, name in said)
 
 
 @cache  # compiling takes far longer than filling in
@@ -63,10 +66,15 @@ def load_prompt(name: str, beside: Path) -> Prompt:
     path = beside / name if name.endswith(".jinja") else HERE / f"{name}.jinja"
     try:
         text = path.read_text(encoding="utf-8")
-        _compiled(text)
+        blocks = [*_compiled(text).blocks]
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(sorted(p.stem for p in HERE.glob("*.jinja")))
         raise BadInput(f"prompt = '{name}': no such template; there are {known}, or a .jinja path") from error
     except TemplateSyntaxError as error:
         raise BadInput(f"{path}:{error.lineno}: not a valid template: {error.message}") from error
+    if blocks and not CHAT.fullmatch(" ".join(blocks)):
+        raise BadInput(
+            f"{path}: blocks {', '.join(blocks)}: expected system, if any, then user and assistant in turns, "
+            "user last (user, assistant, user_2)"
+        )
     return Prompt(name, text)
