@@ -271,7 +271,7 @@ def without_privileges():
 
 @pytest.fixture(scope="module")
 def ended():
-    """Exit code, standard output and line of a command typed without the privileges of root; all in one process."""
+    """A command's exit code, output and line without the privileges of root; one process for all."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     child = subprocess.Popen([sys.executable, "-c", TYPED], cwd=ROOT, preexec_fn=without_privileges, **pipes)
 
