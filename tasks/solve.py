@@ -59,9 +59,9 @@ def solve(
             completions = _attempted(draft, generator, settings, solver.prompt, shard, stops, progress)
             rows = [
                 {"id": draft.row_id(ATTEMPTS, c.request_id, c.sample), "question_id": c.request_id}
-                | {"sample": c.sample, "num_planned": settings.num_samples, "prompt": c.prompt, "text": c.text}
-                | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason, "checkpoint": solver.model.digest}
+                | {"sample": c.sample, "num_planned": settings.num_samples, "checkpoint": solver.model.digest}
                 | {"verified": generator.identity is None}
+                | c.sampled
                 for c in completions
             ]
             return (rows,)

@@ -13,7 +13,7 @@ from schemas.errors import Stopped
 from tasks.engines.answers import Fault
 from tasks.engines.engine import Completion, Request
 from tasks.engines.openai import ServerEngine
-from tasks.engines.transformers import rendered, texts_of
+from tasks.engines.texts import Asked, asked, said
 
 ENDS = ("stop", "length")  # "abort": the server went down over it
 TOKEN_BYTES = 512  # of an answer: text, id, log-probability
@@ -32,8 +32,8 @@ class Asking(ServerEngine):
     max_model_len: int = 0
 
     async def _complete(self, request: Request) -> list[Completion]:
-        began, prompt = time.monotonic(), rendered(self.tokenizer, request.prompt)
-        ids, longest = self.tokenizer(prompt)["input_ids"], request.sampling.max_tokens
+        began, prompt = time.monotonic(), asked(self.tokenizer, request.prompt)
+        ids, longest = prompt.ids, request.sampling.max_tokens
         if len(ids) + longest > self.max_model_len:
             raise Stopped(
                 f"a prompt of {len(ids)} tokens and max_tokens = {longest} exceed engine.max_model_len = "
@@ -72,19 +72,21 @@ class Asking(ServerEngine):
             raise Down(f"{error.__class__.__name__}: {error}") from error
 
 
-def _completion(tokenizer: Any, request: Request, prompt: str, choice: Answer, seconds: float) -> Completion:
+def _completion(tokenizer: Any, request: Request, prompt: Asked, choice: Answer, seconds: float) -> Completion:
     ids = tuple(choice["token_ids"])
-    [text] = texts_of(tokenizer, [ids], request.sampling.stop)
+    [(text, same)] = said(tokenizer, [prompt], [ids], [choice["finish_reason"] == "stop"], request.sampling.stop)
     return Completion(
         request_id=request.id,
         sample=request.first + choice["index"],
-        prompt=prompt,
+        prompt=prompt.text,
         text=text,
         num_tokens=len(ids),
         finish_reason=choice["finish_reason"],
         seconds=seconds,
         token_ids=ids,
         logprobs=tuple(choice["logprobs"]["token_logprobs"]) if request.logprobs else None,
+        prompt_ids=prompt.told and tuple(prompt.told),
+        same_tokens=same,
     )
 
 

@@ -29,6 +29,9 @@ class Said(NamedTuple):
     text: str
     num_tokens: int
     finish_reason: str
+    prompt_ids: tuple[int, ...] | None = None
+    token_ids: tuple[int, ...] | None = None
+    same_tokens: bool | None = None
 
 
 class Turn(NamedTuple):
@@ -84,7 +87,7 @@ def by_model(generator: Engine, prompt: Prompt, settings: Games, game: Game) -> 
             Request(one.match, rendered(prompt, settings, game, one.state), settings.sampling, one.noise)
             for one in asked
         ]
-        return [Said(c.prompt, c.text, c.num_tokens, c.finish_reason) for c in completed(generator, requests)]
+        return [Said(**c.sampled) for c in completed(generator, requests)]
 
     return moves
 
