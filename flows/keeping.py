@@ -44,7 +44,7 @@ def withdraw_round(store: str, name: str, reason: str, note: Note) -> LineageRec
         lineage, found = open_round(store, name)
         _check_withdrawal(lineage, found, reason)
         marked = [found, *descendants(lineage.manifests, found.round)]
-        checkpoints = dict.fromkeys(m.candidate.digest for m in marked if m.candidate)
+        checkpoints = dict.fromkeys(ref.digest for m in marked for ref in m.trained)
         rounds = [m.round for m in marked]
         return add_record(lineage.folder, "withdraw", found.round, reason, rounds, checkpoints)
 

@@ -41,7 +41,7 @@ def learn(r: Round[Any], rows: StageRecord) -> None:
         train, settings=settings.of_round(r.number), model=r.champion,
         base=r.weights("base" if "base" in settings.references else None), **_rows(r, validated.tables["dropped"]),
     )  # fmt: skip
-    promote(r, [trained], stood, answers_of)
+    promote(r, CheckpointRef(digest=trained.figures["checkpoint"]), [trained], stood, answers_of)
     play_controls(r, answers_of)
 
 
@@ -76,12 +76,13 @@ def standing(r: Round[Any], answers: Answering) -> Standing:
     return Standing(*(record.tables["evaluations"] for record in stood))
 
 
-def promote(r: Round[Any], trained: Sequence[StageRecord], stood: Standing, answers: Answering) -> None:
+def promote(
+    r: Round[Any], candidate: CheckpointRef, trained: Sequence[StageRecord], stood: Standing, answers: Answering
+) -> None:
     """The candidate on the benchmarks, the gate, and the sealed benchmark if all else is in favour.
 
-    `trained`: the round's trainings, the last of which made the candidate.
+    `trained`: the round's trainings.
     """
-    candidate = CheckpointRef(digest=trained[-1].figures["checkpoint"])
     after = answers(r, "candidate", candidate, "").tables["evaluations"]
     logged = [ref for record in trained for ref in record.tables.values()]
     scored = checked(r, (*logged, *stood, after), "scores")

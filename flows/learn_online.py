@@ -2,8 +2,8 @@
 came of it. The alarms look at all waves together, and the gate sees the last policy."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
@@ -26,7 +26,9 @@ class Wave:
     """From 1."""
     of: int
     policy: CheckpointRef
-    """The weights of this moment."""
+    """The weights of this moment, of the policy that the benchmarks measure."""
+    own: dict[str, CheckpointRef] = field(default_factory=dict)
+    """Role -> those of the policy that speaks in it alone."""
 
     @property
     def label(self) -> str:
@@ -46,15 +48,21 @@ class Wave:
             if table in record.tables and before & {*shown.split(".")}
         )
 
+    def weights_of(self, role: str) -> CheckpointRef:
+        """Who speaks in a role at this moment."""
+        return self.own.get(role, self.policy)
+
     def play(self, stage: Stage, *given: Given, label: str = "", **named: Any) -> StageRecord:
         """Play a stage for this wave: what is asked is asked of its policy, and valued by it. `label` tells two plays
-        of a stage in one wave apart."""
+        of a stage in one wave apart; that of a role (`proposer`) has its policy value what is its own."""
         r, policy = self.round, self.round.recipe.train.policy
         section = r.section(stage.__name__)
-        own: dict[str, Any] = {"model": self.policy, "reference": r.weights(policy.reference), "wave": self.share}
-        own |= {name: r.role(section).by(self.policy) for name in roles_of(stage)}
-        own |= {"settings": policy} if section is None else {}
-        mine = {name: value for name, value in own.items() if name in inspect.signature(stage).parameters}
+        ambient: dict[str, Any] = {
+            "model": self.weights_of(label), "reference": r.weights(policy.reference, label), "wave": self.share,
+        }  # fmt: skip
+        ambient |= {name: r.role(section).by(self.weights_of(name)) for name in roles_of(stage)}
+        ambient |= {"settings": policy} if section is None else {}
+        mine = {name: value for name, value in ambient.items() if name in inspect.signature(stage).parameters}
         shown = f"{self.label}.{label}" if label else self.label
         return r.play(stage, *given, label=shown, **mine | named)
 
@@ -80,13 +88,16 @@ class OnlineRecipe(Recipe):
 
 
 def learn_online(
-    r: Round[Any], play_wave: Callable[[Wave], StageRecord | Sequence[StageRecord]], answers: Answering = answers_of
+    r: Round[Any],
+    play_wave: Callable[[Wave], StageRecord | Mapping[str, StageRecord]],
+    answers: Answering = answers_of,
 ) -> None:
     """Train on what each wave wrote, then decide about the last policy. Waves end early where validation fails or the
     recipe's [train.stop] ends training.
 
-    `play_wave`: plays a wave's stages; the records of those whose rows are trained on. `answers`: how
-    a checkpoint answers the benchmarks.
+    `play_wave`: plays a wave's stages; the record of the rows that are trained on, or role -> the record of its own.
+    Roles of one policy are trained together, in one update; those with weights of their own (`r.own`) by themselves,
+    and they become champions where the measured policy does. `answers`: how a checkpoint answers the benchmarks.
     """
     settings = r.recipe.train.policy
     assert settings is not None, "the recipe's class has looked"
@@ -95,11 +106,12 @@ def learn_online(
     asked = [ref for ref in before if ref not in brought]
     stood = standing(r, answers)
     waves, probed, trainings = list[TableRef](), list[TableRef](), list[StageRecord]()
-    policy, left = r.champion, dict[str, Any]()
+    policy, own = r.champion, {role: weights.champion for role, weights in r.own.items()}
+    left: dict[str, dict[str, Any]] = {role: {} for role in ("", *own)}
     for number in range(1, settings.waves + 1):
-        wave, known = Wave(r, number, settings.waves, policy), len(written(r))
+        wave, known = Wave(r, number, settings.waves, policy, own), len(written(r))
         built = play_wave(wave)
-        rows = [built] if isinstance(built, StageRecord) else list(built)
+        rows = {"": built} if isinstance(built, StageRecord) else built
         made = written(r)[known:]
         probed += of_the_probe(made)
         looked_at = before if number == 1 else asked  # what the user brought is looked at once
@@ -107,23 +119,28 @@ def learn_online(
         waves += [*made, validated.tables["dropped"]]
         if not validated.figures["passed"]:
             break
-        trainings.append(_trained(r, wave, rows, validated, left))
-        left = trainings[-1].figures
-        policy = CheckpointRef(digest=left["checkpoint"])
-        if "stopped" in left:
+        for role in left:
+            of_the_policy = [record for by, record in rows.items() if (by if by in own else "") == role]
+            trainings.append(_trained(r, wave, role, of_the_policy, validated, left[role]))
+            left[role] = trainings[-1].figures
+        policy, *others = (CheckpointRef(digest=figures["checkpoint"]) for figures in left.values())
+        own = dict(zip(own, others, strict=True))
+        if any("stopped" in figures for figures in left.values()):
             break
     watched(r, [*before, *waves])
     stop_if_invalid(validated.figures)
-    promote(r, trainings, stood, answers)
+    promote(r, policy, trainings, stood, answers)
 
 
 def _trained(
-    r: Round[Any], wave: Wave, rows: list[StageRecord], validated: StageRecord, left: dict[str, Any]
+    r: Round[Any], wave: Wave, role: str, rows: list[StageRecord], validated: StageRecord, left: dict[str, Any]
 ) -> StageRecord:
-    """One wave's training, which goes on where the one before left off: with its adapter, or its moments."""
+    """One wave's training of one policy, which goes on where the one before left off: with its adapter, or its
+    moments."""
     named = {"adapter": "checkpoint_adapter"} if r.recipe.train.lora else {"moments": "moments"}
     given: dict[str, Any] = {name: CheckpointRef(digest=left[figure]) for name, figure in named.items() if left}
     for table in r.recipe.train.reads:
         refs = tuple(record.tables[table] for record in rows)
         given[table] = ValidRows(tables=refs, dropped=(validated.tables["dropped"],))
-    return r.play(train, label=wave.label, model=wave.policy, base=None, wave=wave.number, **given)
+    label = f"{wave.label}.{role}" if role else wave.label
+    return r.play(train, label=label, model=wave.weights_of(role), base=None, wave=wave.number, **given)

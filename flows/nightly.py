@@ -46,7 +46,8 @@ def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, co
     recipe, spending = plan.recipe, Spending(plan.recipe.budget)
     with console.stage("audit"):
         refuse_damage(open_lineage(plan.store, recipe.name), console.progress("audit"))
-    keep_checkpoint(plan.store / "objects", plan.model)
+    for model in (plan.model, *plan.own_models.values()):
+        keep_checkpoint(plan.store / "objects", model)
     for last in open_lineage(plan.store, recipe.name).manifests[-1:]:  # killed right after its manifest was written
         remove_strays(plan.store / recipe.name / f"round-{last.round:04d}", last)
     published: list[Manifest] = []

@@ -9,7 +9,7 @@ from flows.methods import METHODS
 from flows.preflight import Plan
 from flows.round import Player, Round, Stage, Work
 from schemas.errors import ValidationFailed
-from schemas.manifest import CheckpointRef, StageRecord, TableRef
+from schemas.manifest import CheckpointRef, OwnWeights, StageRecord, TableRef
 from tasks.store.lineage import Lineage
 
 AWAITED = "awaits "  # in place of a digest that a stage before has still to make
@@ -67,6 +67,7 @@ class Planner:
 def next_round(plan: Plan, lineage: Lineage, player: Player) -> Round[Any]:
     """The round that follows the last published one, on the champion of that moment."""
     base = CheckpointRef(digest=plan.fixed["base"])
+    bases = {role: CheckpointRef(digest=plan.fixed[f"base of the {role}"]) for role in plan.own_models}
     return Round(
         recipe=plan.recipe,
         recipe_folder=plan.recipe_folder,
@@ -75,6 +76,7 @@ def next_round(plan: Plan, lineage: Lineage, player: Player) -> Round[Any]:
         number=lineage.next_round,
         base=base,
         champion=lineage.champion(base),
+        own={role: OwnWeights(base=of, champion=lineage.champion(of, role)) for role, of in bases.items()},
         player=player,
     )
 

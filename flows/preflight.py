@@ -34,6 +34,8 @@ class Plan:
     recipe_folder: Path
     store: Path
     model: Path
+    own_models: dict[str, Path]
+    """Role -> base of the policy that speaks in it with weights of its own."""
     sources: Sources
     fixed: dict[str, str]
     """What may not change within a lineage."""
@@ -48,27 +50,32 @@ def preflight(path: Path, store: str | Path) -> Plan:
             check_ray()
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
-    model = _model_folder(path, recipe, folder)
-    for engine in (recipe.engine, recipe.evaluation_engine):
+    model = _model_folder(path, "model", recipe.model.path, folder)
+    own_models = {
+        role: _model_folder(path, f"models.{role}", own.path, folder) for role, own in recipe.own_models.items()
+    }
+    asked = [(recipe.engine, weights) for weights in (model, *own_models.values())]
+    for engine, weights in (*asked, (recipe.evaluation_engine, model)):
         try:
             if engine.kind == "vllm":
-                check_vllm(engine, model)
+                check_vllm(engine, weights)
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
     for key, section in recipe:
         if not isinstance(section, Prompted):
             continue
+        weights = own_models.get(section.role, model)
         try:
             if isinstance(section, Games):
                 game_of(section)
             rendered = load_prompt(section.prompt, folder).render(**section.rendered_with)
         except BadInput as error:
             raise BadInput(f"{path}: {key}.{error}") from error
-        if not isinstance(rendered, str) and not _has_chat_template(model):
-            raise BadInput(f"{path}: {key}.prompt is a chat, and {model} has no chat template; use a raw prompt")
+        if not isinstance(rendered, str) and not _has_chat_template(weights):
+            raise BadInput(f"{path}: {key}.prompt is a chat, and {weights} has no chat template; use a raw prompt")
         engine = recipe.evaluation_engine if key == "evaluate" else recipe.engine
         if isinstance(engine, OpenAIEngine):
-            _check_api(path, key, engine, is_chat=not isinstance(rendered, str), model=model)
+            _check_api(path, key, engine, is_chat=not isinstance(rendered, str), model=weights)
     try:
         sources = read_sources(recipe, folder)
         for source in sources.named:
@@ -78,6 +85,7 @@ def preflight(path: Path, store: str | Path) -> Plan:
         raise BadInput(f"{path}: {error}") from error
     fixed = {
         "base": digest_of(folder_digests(model)),
+        **{f"base of the {role}": digest_of(folder_digests(own)) for role, own in own_models.items()},
         "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
         **{name: source.digest for name, source in sources.protected.items()},
         "gate": recipe.gate.model_dump_json(exclude={"approval"}, exclude_defaults=True),
@@ -85,27 +93,28 @@ def preflight(path: Path, store: str | Path) -> Plan:
     root = store_at(store)
     lineage = open_lineage(root, recipe.name)
     if lineage.manifests:
-        for what, value in lineage.manifests[-1].fixed.items():
-            if fixed[what] != value:
+        last = lineage.manifests[-1].fixed
+        for what in last | {what: "" for what in fixed if what.startswith("base")}:
+            if fixed.get(what) != last.get(what):
                 raise BadInput(
                     f"{path}: the {what} differ{'s' if what != 'benchmarks' else ''} from round "
                     f"{recipe.name}/{lineage.manifests[-1].round}'s, so scores could not be compared; "
                     f"give the recipe a new name to begin a new lineage"
                 )
-    return Plan(recipe, text, folder, root, model, sources, fixed)
+    return Plan(recipe, text, folder, root, model, own_models, sources, fixed)
 
 
-def _model_folder(path: Path, recipe: Recipe, folder: Path) -> Path:
-    model = folder / recipe.model.path
+def _model_folder(path: Path, key: str, named: str, folder: Path) -> Path:
+    model = folder / named
     hint = HINTS.get(model.name, "")
     if not (model / "config.json").is_file():
-        raise BadInput(f"{path}: model.path = '{recipe.model.path}': no config.json in {model}{hint}")
+        raise BadInput(f"{path}: {key}.path = '{named}': no config.json in {model}{hint}")
     if not any(model.glob("*.safetensors")):
-        raise BadInput(f"{path}: model.path = '{recipe.model.path}': no .safetensors file in {model}")
+        raise BadInput(f"{path}: {key}.path = '{named}': no .safetensors file in {model}")
     try:
         folder_digests(model)
     except BadInput as error:
-        raise BadInput(f"{path}: model.path = '{recipe.model.path}': {error}") from error
+        raise BadInput(f"{path}: {key}.path = '{named}': {error}") from error
     return model
 
 

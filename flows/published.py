@@ -28,6 +28,7 @@ def manifest_of(
         built_on=sorted(round.built_on),
         base=round.base,
         champion=round.champion,
+        own=round.own,
         fixed=plan.fixed,
         stages={shown: record.key for shown, record in round.records.items()},
         tables=_tables({shown: record for shown, record in round.records.items() if not is_control(shown)}),

@@ -10,7 +10,7 @@ from flows.beside import Rows
 from flows.bound import Given, bound, roles_of
 from schemas.alarms import Measured
 from schemas.engines import OpenAIEngine
-from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef, Teacher, ValidRows
+from schemas.manifest import CheckpointRef, Manifest, OwnWeights, StageRecord, TableRef, Teacher, ValidRows
 from schemas.recipe import Recipe
 from schemas.settings import Solve
 from tasks.collect import collect
@@ -38,6 +38,8 @@ class Round(Generic[R]):
     champion: CheckpointRef
     player: "Player"
     """What plays a stage (flows/stage.py), or only says what would be played (flows/plan.py)."""
+    own: dict[str, OwnWeights] = field(default_factory=dict)
+    """Role -> the policy that speaks in it with weights of its own, if the recipe has any."""
     records: dict[str, StageRecord] = field(default_factory=dict)
     plays: dict[str, tuple[Stage, dict[str, Any]]] = field(default_factory=dict)
     """Each stage as it was played, with what it was given."""
@@ -62,13 +64,16 @@ class Round(Generic[R]):
         """The recipe's section of a stage; None for one that the method's recipe has not."""
         return getattr(self.recipe, stage, None)
 
-    def role(self, section: Any) -> Role:
-        """Who is asked by a stage: the recipe's engine, the section's prompt, and the champion or a teacher."""
-        return Role(self.recipe.engine, self.prompt(section.prompt), self.author)
+    def role(self, section: Any, name: str = "") -> Role:
+        """Who is asked by a stage: the recipe's engine, the section's prompt, and the champion or a teacher.
+        `name`: of a role that may have weights of its own."""
+        author = self.own[name].champion if name in self.own else self.author
+        return Role(self.recipe.engine, self.prompt(section.prompt), author)
 
-    def weights(self, name: str | None) -> CheckpointRef | None:
-        """The base or the champion, by name."""
-        return {"base": self.base, "champion": self.champion}[name] if name else None
+    def weights(self, name: str | None, role: str = "") -> CheckpointRef | None:
+        """The base or the champion, by name: of the policy that speaks in a role."""
+        of = self.own.get(role, self)
+        return {"base": of.base, "champion": of.champion}[name] if name else None
 
     @property
     def author(self) -> CheckpointRef | Teacher:
@@ -91,7 +96,7 @@ class Round(Generic[R]):
         section = self.section(stage.__name__)
         ambient = {"round": self.number, "checks": self.recipe.answers, "protection": self.recipe.contamination}
         ambient |= {"settings": section} if section is not None else {}
-        ambient |= {name: self.role(section) for name in roles_of(stage) if name not in named}
+        ambient |= {name: self.role(section, name) for name in roles_of(stage) if name not in named}
         inputs = bound(stage, given, named, ambient)
         record = self.player(self, stage, shown, beside, inputs)
         self.records[shown] = record

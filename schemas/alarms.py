@@ -48,6 +48,9 @@ class Alarms(Section):
     length_drift: AlarmRule = AlarmRule(threshold=0.5, level="warning")
     """How far the mean length of attempts is from its median over earlier rounds: one minus the shorter over the
     longer; 0.5 is twice as long, or half."""
+    other_tokens: AlarmRule = AlarmRule(threshold=0.5, level="warning")
+    """Share of the attempts whose text, encoded anew, gives other tokens than were sampled: so would the texts whose
+    tokens nobody told, such as a teacher's answers and gold solutions."""
     dropped: AlarmRule = AlarmRule(threshold=0.5, level="warning")
     """Share of a table's rows that were dropped for one reason; those beyond a target or a cap, and those
     that differ in nothing to learn from, do not count."""

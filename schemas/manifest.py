@@ -42,6 +42,14 @@ class CheckpointRef(Record):
     """SHA-256 over the names and digests of the folder's files; the folder is objects/<digest>."""
 
 
+class OwnWeights(Record):
+    """Of a policy with weights of its own, beside the one that the benchmarks measure."""
+
+    base: CheckpointRef
+    champion: CheckpointRef
+    """When the round began."""
+
+
 class Teacher(Record):
     """Another's model behind a URL, by what the recipe says it is: nobody here has its weights."""
 
@@ -168,6 +176,10 @@ class Manifest(Record):
     """What the round trained; null if validation stopped it."""
     adapter: CheckpointRef | None = None
     """With train.lora: what it learned, before that was merged into the champion's weights to be the candidate."""
+    own: dict[str, OwnWeights] = Field(default_factory=dict)
+    """Role -> the policy that speaks in it with weights of its own, if any does."""
+    own_candidates: dict[str, CheckpointRef] = Field(default_factory=dict)
+    """Role -> what the round trained of that policy. It is champion where the candidate is: one gate decides."""
     fixed: dict[str, str]
     """What may not change within a lineage: digests of base, benchmarks and gate."""
     stages: dict[str, str]
@@ -212,6 +224,16 @@ class Manifest(Record):
     """SHA-256 of all else in the file."""
     weights_dropped: bool = False
     """Never in the file: read from the lineage's records."""
+
+    @property
+    def begun_with(self) -> tuple[CheckpointRef, ...]:
+        """Base and champion, of every policy."""
+        return (self.base, self.champion, *(ref for own in self.own.values() for ref in (own.base, own.champion)))
+
+    @property
+    def trained(self) -> tuple[CheckpointRef, ...]:
+        """What the round trained, of every policy."""
+        return tuple(filter(None, (self.candidate, *self.own_candidates.values())))
 
     @property
     def written(self) -> list[TableRef]:

@@ -12,6 +12,7 @@ from schemas.settings import Prompted, Sampling
 class Pose(Prompted):
     """A raw prompt's last line, if it is left open, is the beginning of what is written."""
 
+    role = "proposer"
     rendered_with: ClassVar[dict[str, Any]] = {"document": "1+1=2"}
 
     documents: Count

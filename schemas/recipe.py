@@ -17,6 +17,13 @@ class Model(Section):
     """Folder of the base model in transformers' layout, relative to the recipe."""
 
 
+class OwnModels(Section):
+    """Bases of policies with weights of their own, each by the role that it alone speaks in; [model] speaks in the
+    others, and is the one that the benchmarks measure."""
+
+    proposer: Model | None = None
+
+
 class Rows(Section):
     path: str
     """JSONL, CSV or Parquet file, or a `datasets` folder, relative to the recipe."""
@@ -150,6 +157,11 @@ class Recipe(Section):
         if self.train.base_samples:
             raise ValueError("engine.model does not go with regularizer = 'base_samples', which asks the base")
         return self
+
+    @property
+    def own_models(self) -> dict[str, Model]:
+        """Role -> base of the policy that speaks in it alone; empty where one policy speaks in all."""
+        return {role: model for role, model in getattr(self, "models", ()) if model}
 
     @property
     def is_taught(self) -> bool:

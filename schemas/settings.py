@@ -11,6 +11,8 @@ from schemas.section import Count, Pattern, Section, Share
 class Prompted(Section):
     """A stage that asks a model."""
 
+    role: ClassVar[str] = "solver"
+    """Who is asked: a role with weights of its own, if the recipe gives it any."""
     rendered_with: ClassVar[dict[str, Any]] = {"question": "1"}
     """What its template is given, by name: an example, to try the template with before a run."""
 

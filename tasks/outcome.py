@@ -9,7 +9,7 @@ from schemas.controls import CONTROLS, is_control
 from schemas.gate import GateResult
 from schemas.manifest import CheckpointRef, Score, StageRecord
 from tasks.figures import measured
-from tasks.waves import plays_of
+from tasks.waves import plays_of, roles_trained
 
 Figures = Mapping[str, Mapping[str, Any]]  # stage as it was played -> its figures
 
@@ -26,6 +26,7 @@ def outcome(records: Mapping[str, StageRecord]) -> dict[str, Any]:
         dropped.update({} if is_control(shown) else record.dropped)
     return {
         "candidate": CheckpointRef(digest=trained["checkpoint"]) if "checkpoint" in trained else None,
+        "own_candidates": _own_candidates(figures) if "checkpoint" in trained else {},
         "adapter": CheckpointRef(digest=trained["checkpoint_adapter"]) if "checkpoint_adapter" in trained else None,
         "figures": _measured(records),
         "dropped": dict(dropped),
@@ -59,9 +60,15 @@ def _trained(figures: Figures) -> Mapping[str, Any]:
     return figures[plays[-1]] if plays and not failed else {}
 
 
+def _own_candidates(figures: Figures) -> dict[str, CheckpointRef]:
+    """Role -> what was trained last of the policy that speaks in it with weights of its own."""
+    last = {role: plays_of("train", figures, role)[-1] for role in roles_trained(figures)}
+    return {role: CheckpointRef(digest=figures[shown]["checkpoint"]) for role, shown in last.items()}
+
+
 def _trained_on(figures: Figures) -> dict[str, int]:
     rows: Counter[str] = Counter()
-    for shown in plays_of("train", figures):
+    for shown in (play for role in ("", *roles_trained(figures)) for play in plays_of("train", figures, role)):
         rows.update(figures[shown].get("training_rows", {}))
     return dict(rows)
 

@@ -105,10 +105,7 @@ def _wave(
     with engine_of_stage(draft, proposer) as generator:
         completions = completed(generator, requests, progress)
         verified = generator.identity is None
-    return [
-        {"id": c.request_id, "verified": verified, **shown[c.request_id], **c.sampled}
-        for c in completions
-    ]
+    return [{"id": c.request_id, "verified": verified, **shown[c.request_id], **c.sampled} for c in completions]
 
 
 def _fewshots(settings: Settings, seed_pool: Pool, own_pool: Pool, choice: random.Random) -> Pool:

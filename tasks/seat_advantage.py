@@ -65,9 +65,7 @@ def seat_advantage(
     whole, refused = usable(moved, policy.max_length)
     too_long = [length(turn) for turn, reason in refused if reason == "too_long"]
     refuse_too_many("policy", TURNS.name, too_long, len(moved), policy.max_length)
-    dropped = [
-        draft.refused(turn["id"], TURNS, reason, length(turn), policy.max_length) for turn, reason in refused
-    ]
+    dropped = [draft.refused(turn["id"], TURNS, reason, length(turn), policy.max_length) for turn, reason in refused]
     dropped += [draft.refused(turn["id"], TURNS, "no_advantage", 0.0) for turn in whole if turn["advantage"] == 0]
     rows = [turn for turn in whole if turn["advantage"] != 0]
     rows = with_log_probs(draft, policy, weights, reference, rows)

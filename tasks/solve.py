@@ -1,7 +1,7 @@
 """Solve: the model answers each question many times. Probe questions are mixed in blind."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from schemas.attempts import ATTEMPTS
@@ -40,7 +40,8 @@ def solve(
     New and probe questions stand in one order, by the hash of their texts, so that nothing tells them apart. With
     `stops_for`, how questions will be selected, a question is sampled no further than the selection and its
     label need; what is not selected, probe rows among it, may get another label than from all attempts. With
-    `wave`, only the questions of that wave are asked.
+    `wave`, only the questions of that wave are asked. The figure `other_tokens`: how many attempts' texts, encoded
+    anew, give other tokens than were sampled.
     """
     asked = [
         (row["id"], text)
@@ -52,6 +53,7 @@ def solve(
     size = settings.questions_per_shard
     shards = [asked[i : i + size] for i in range(0, len(asked), size)]
     made = truncated = 0
+    same: Counter[bool | None] = Counter()
     stops = (checks, stops_for) if stops_for else None
     with engine_of_stage(draft, solver) as generator:
 
@@ -73,8 +75,11 @@ def solve(
         ):  # fmt: skip
             made += len(rows)
             truncated += sum(row["finish_reason"] == "length" for row in rows)
+            same.update(row["same_tokens"] for row in rows)
     total = len(asked) * settings.num_samples
-    return {"attempts": made, "truncated": truncated} | ({"attempts_saved": total - made} if stops_for else {})
+    figures = {"attempts": made, "truncated": truncated} | ({"attempts_saved": total - made} if stops_for else {})
+    known = same[True] + same[False]
+    return figures | ({"other_tokens": same[False] / known} if known else {})
 
 
 def _attempted(

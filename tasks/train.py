@@ -33,7 +33,6 @@ from tasks.training.resume import Place, is_finished, keep, newest_whole, step_o
 from tasks.training.trainer import Phase, collapse, out_of_memory_named
 from tasks.training.weights import load_tokenizer
 
-
 TEXTS = {"sft_examples": ("completion",), "preference_pairs": ("chosen", "rejected")}
 """What is learned from, or against, of a row; advantages are tokens already."""
 
@@ -64,8 +63,8 @@ def train(
     adapter: CheckpointRef | None = None,
     wave: int = 1,
 ) -> dict[str, Any]:
-    """Write `train_steps`, `reference_logps` where a loss has a reference, `dropped` rows, longer than max_length, and
-    the candidate, whose digest is the figure `checkpoint`.
+    """Write `train_steps`, `reference_logps` where a loss has a reference, `dropped` rows (those longer than
+    max_length), and the candidate, whose digest is the figure `checkpoint`.
 
     `base`: the lineage's first weights, for a loss that refers to them. Tables of earlier rounds may stand beside
     this round's. With `stretches` the weights at the end of
@@ -118,8 +117,8 @@ def _adapter(draft: Draft, finished: list[Path], model: CheckpointRef, before: C
 def _rows(
     draft: Draft, settings: Settings, tables: dict[str, ValidRows | None], model: CheckpointRef
 ) -> tuple[dict[str, pa.Table], dict[str, list[dict[str, Any]]], dict[str, int]]:
-    """Each method's rows, at least one, as tokens; those dropped, longer than its max_length; and how many have a text
-    that was encoded anew."""
+    """Each method's rows, at least one, as tokens; those dropped, longer than its max_length; and how many hold a
+    text that was encoded anew."""
     rows: dict[str, pa.Table] = {m: _kept(draft, tables[READS[m]]) for m in settings.methods}
     for method in settings.methods:
         if len(rows[method]) == 0:
@@ -134,9 +133,13 @@ def _rows(
         read, most = READS[method], settings.of(method).max_length
         texts = (*TEXTS[read], *((TEXT,) if TEXT in rows[method].column_names else ()))
         found = encoded(rows[method], tokenizer, texts, most)
-        refuse_too_many(method, read, [length for _, length in found.too_long], len(rows[method]), most)
+        refuse_too_many(method, read, [*found.too_long.values()], len(rows[method]), most)
+        ids = rows[method]["id"]
+        dropped[method] = [
+            draft.refused(ids[place].as_py(), read, "too_long", length, most)
+            for place, length in found.too_long.items()
+        ]
         rows[method] = found.rows
-        dropped[method] = [draft.refused(row_id, read, "too_long", length, most) for row_id, length in found.too_long]
         fresh |= {method: found.anew} if found.anew else {}
     return rows, dropped, fresh
 

@@ -1,7 +1,6 @@
 """A round, and rows of its tables."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import typer
 
@@ -112,9 +111,13 @@ def _validation(m: Manifest) -> Iterator[str]:
 
 
 def _weights(m: Manifest) -> Iterator[str]:
-    weights: dict[str, Any] = {"base": m.base, "champion": m.champion, "candidate": m.candidate}
-    for role, ref in weights.items():
-        gone = "  dropped, by a record" if role == "candidate" and m.weights_dropped else ""
-        yield f"{role:<12}{f'objects/{ref.digest}' if ref else 'none'}{gone}"
+    weights = [("base", "", m.base), ("champion", "", m.champion), ("candidate", "", m.candidate)]
+    for role, own in m.own.items():
+        weights += [("base", role, own.base), ("champion", role, own.champion)]
+        weights += [("candidate", role, m.own_candidates.get(role))]
+    for what, role, ref in weights:
+        gone = "  dropped, by a record" if what == "candidate" and m.weights_dropped else ""
+        of = f"  of the {plain(role)}" if role else ""
+        yield f"{what:<12}{f'objects/{ref.digest}' if ref else 'none'}{of}{gone}"
     if m.trained_on:
         yield f"{'trained on':<12}{counted(m.trained_on)} rows"

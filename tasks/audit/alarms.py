@@ -120,6 +120,11 @@ def length_drift(attempts: pa.Table, earlier: Earlier) -> Finding:
     return Finding("above", words, 1 - shorter / longer if longer else 0.0, {"mean_tokens": now})
 
 
+def other_tokens(attempts: pa.Table) -> Finding:
+    words = "attempts whose text, encoded anew, gives other tokens than were sampled"
+    return Finding("above", words, figures.other_tokens_share(attempts))
+
+
 def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
     passed = (CAPPED, *NO_SIGNAL)
     counted = figures.drop_shares(dropped, ids)
@@ -131,7 +136,7 @@ def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
 Watch = Callable[..., Finding]
 ALARMS: tuple[Watch, ...] = (  # in the order of the recipe's section
     vote_precision, reward_hacking, judge_precision, judge_persuaded, unanimous, answer_entropy, same_answer,
-    read_from_prose, distinct_2, near_duplicates, length_drift, dropped,
+    read_from_prose, distinct_2, near_duplicates, length_drift, other_tokens, dropped,
 )  # fmt: skip
 
 

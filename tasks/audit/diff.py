@@ -67,6 +67,8 @@ def _of_the_round(m: Manifest) -> dict[str, Any]:
         "base": m.base.digest,
         "champion": m.champion.digest,
         "candidate": m.candidate.digest if m.candidate else None,
+        **{f"champion of the {role}": own.champion.digest for role, own in m.own.items()},
+        **{f"candidate of the {role}": own.digest for role, own in m.own_candidates.items()},
         "inputs": m.inputs.get("digest"),
         **{f"trained on, {method}": rows for method, rows in m.trained_on.items()},
         "device": m.device,

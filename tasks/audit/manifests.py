@@ -56,6 +56,9 @@ def _of_the_lineage(opened: Opened) -> Iterator[tuple[str, str]]:
     if (then.champion(m.base), parent) != (m.champion, m.parent):
         expected = f"{then.champion(m.base).digest[:16]}..., of {parent or 'the base model'}"
         yield f"champion {expected}", f"{m.champion.digest[:16]}..., of {m.parent or 'the base model'}"
+    for role, own in m.own.items():
+        if (champion := then.champion(own.base, role)) != own.champion:
+            yield f"champion of the {role} {champion.digest[:16]}...", f"{own.champion.digest[:16]}..."
     if before and m.fixed != before[-1].fixed:
         yield "fixed, as the round before has it", "another base, benchmark, probe or gate"
     if unknown := set(m.built_on) - {e.round for e in then.manifests if e.decision in ("promoted", "held")}:

@@ -68,7 +68,7 @@ def _known(opened: Opened) -> set[str]:
     m = opened.manifest
     rounds = [e for e in opened.lineage.manifests if e.round <= m.round]
     tables = {ref.digest for e in rounds for ref in e.written}
-    weights = {ref.digest for ref in (m.base, m.champion, m.candidate) if ref}
+    weights = {ref.digest for ref in (*m.begun_with, *m.trained)}
     return tables | weights | {m.inputs.get("digest", "")}
 
 

@@ -66,6 +66,6 @@ def _of_its_lists(lineage: Lineage, record: LineageRecord, then: dict[int, Manif
     if not marked <= {record.round, *heirs} or (standing and marked != {record.round, *heirs}):
         expected = f"rounds = {sorted({record.round, *heirs})}: the round and what descends from it"
         yield expected, f"rounds = {sorted(marked)}"
-    trained = {m.candidate.digest for number, m in then.items() if number in marked and m.candidate}
+    trained = {ref.digest for number, m in then.items() if number in marked for ref in m.trained}
     if set(record.checkpoints) != trained:
         yield f"checkpoints: the {len(trained)} that those rounds trained", f"{len(record.checkpoints)}, or others"

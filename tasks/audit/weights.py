@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.controls import is_control
 from schemas.errors import Damaged
-from schemas.manifest import Manifest, StageRecord, TableRef
+from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef
 from schemas.training import READS, READS_BESIDE
 from tasks.audit.rows import Placed, Rows
 from tasks.store.lineage import Lineage
@@ -40,12 +40,14 @@ def stage_played(rows: Rows, m: Manifest, shown: str) -> dict[str, Any]:
 
 def checkpoint(lineage: Lineage, digest: str) -> dict[str, Any]:
     """What the lineage knows of weights: the round that made them, if one did, its decision, and their scores."""
-    maker = next((m for m in lineage.manifests if m.candidate and m.candidate.digest == digest), None)
-    base = next((m for m in lineage.manifests if m.base.digest == digest), None)
+    weights = CheckpointRef(digest=digest)
+    maker = next((m for m in lineage.manifests if weights in m.trained), None)
+    base = next((m for m in lineage.manifests if weights in (m.base, *(own.base for own in m.own.values()))), None)
     role, known = ("base", base) if base else ("candidate", maker)
+    measured = known if known and weights in (known.base, known.candidate) else None
     scores = {
         name: roles[role].model_dump(mode="json")
-        for name, roles in (known.scores if known else {}).items()
+        for name, roles in (measured.scores if measured else {}).items()
         if role in roles
     }
     made = None if base else maker
@@ -57,7 +59,11 @@ def checkpoint(lineage: Lineage, digest: str) -> dict[str, Any]:
         "reason": made.reason if made else None,
         "weights_dropped": made.weights_dropped if made else False,
         "scores": scores,
-        "champion_in": [f"{m.recipe}/{m.round}" for m in lineage.manifests if m.champion.digest == digest],
+        "champion_in": [
+            f"{m.recipe}/{m.round}"
+            for m in lineage.manifests
+            if weights in (m.champion, *(own.champion for own in m.own.values()))
+        ],
     }
 
 
@@ -68,13 +74,14 @@ def trained_on(rows: Rows, ref: TableRef, since: Manifest) -> list[dict[str, Any
     for m in rows.lineage.manifests:
         if m.round < since.round or m.candidate is None:
             continue
-        for shown in plays_of("train", m.stages):
+        made = {"": m.candidate, **m.own_candidates}
+        for shown, left in ((shown, made[role]) for role in made for shown in plays_of("train", m.stages, role)):
             record = _marker(rows, m, shown)
             for method in record.figures["training_rows"]:
                 reads = ref.table in (READS[method], READS_BESIDE.get(method))
                 if reads and ref.digest in record.inputs.get(ref.table, ()):
                     trained = {"round": f"{m.recipe}/{m.round}", "stage": shown, "method": method}
-                    found.append(trained | {"checkpoint": m.candidate.digest})
+                    found.append(trained | {"checkpoint": left.digest})
     return found
 
 
@@ -83,7 +90,9 @@ def left_by(rows: Rows, placed: Placed) -> list[str]:
     m = placed.round
     shown = {key: shown for shown, key in m.stages.items() if not is_control(shown)}.get(placed.key)
     record = rows.record(m, shown) if shown and m.candidate and not placed.table.parents else None
-    return [m.candidate.digest] if record and m.candidate and "checkpoint" in record.figures else []
+    if not (record and m.candidate and "checkpoint" in record.figures):
+        return []
+    return [m.own_candidates.get((shown or "").rpartition(".")[2], m.candidate).digest]
 
 
 def _marker(rows: Rows, m: Manifest, shown: str) -> StageRecord:

@@ -26,7 +26,8 @@ class Checkpoint:
 class Message:
     """One turn of a chat."""
 
-    role: Literal["system", "user"]
+    role: str
+    """system, user or assistant."""
     content: str
 
 

@@ -188,7 +188,7 @@ class ServerEngine:
                     seconds=time.monotonic() - began,
                     token_ids=ids,
                     logprobs=choice.logprobs,
-                    prompt_ids=prompt.told and tuple(prompt.told),
+                    prompt_ids=prompt.told,
                     same_tokens=same,
                 )
             )
@@ -202,7 +202,7 @@ class ServerEngine:
 
     def _sent(self, prompt: Asked) -> str | list[int]:
         """As ids where the text alone would be read as others; another's model has ids of its own."""
-        return prompt.told if prompt.told and self.settings.model is None else prompt.text
+        return list(prompt.told) if prompt.told and self.settings.model is None else prompt.text
 
     def _read(
         self, choice: Choice, prompt: Asked, request: Request

@@ -16,6 +16,7 @@ from tasks.engines.engine import Message, Text
 Prompt = str | tuple[Message, ...]
 
 MARK = "\ue000"  # for private use: between two of these stands what is no text of a row's
+BYTE = re.compile("<0x[0-9A-F]{2}>")  # SentencePiece's, for what no other token holds
 BEFORE = 8  # tokens of the prompt that a completion is decoded after: more than a character has bytes
 
 
@@ -24,7 +25,7 @@ class Asked(NamedTuple):
 
     text: str
     ids: list[int]
-    told: list[int] | None
+    told: tuple[int, ...] | None
     """The same ids, where the text alone would be read as others: a row spells a control token."""
 
 
@@ -65,7 +66,7 @@ def asked(tokenizer: Any, prompt: Prompt) -> Asked:
     for control, stand_in in hidden.items():
         whole = whole.replace(stand_in, control)
     ids = _twin(tokenizer).encode(whole).ids
-    return Asked(text, ids, ids if ids != plain else None)
+    return Asked(text, ids, tuple(ids) if ids != plain else None)
 
 
 def said(
@@ -76,9 +77,7 @@ def said(
     stop: tuple[str, ...],
 ) -> list[Said]:
     """What completions say, read after their prompts and without the end token, up to a character of `stop`."""
-    ends = [
-        whole and (not stop or _is_control(tokenizer, ids[-1])) for ids, whole in zip(rows, ended, strict=True)
-    ]
+    ends = [whole and (not stop or _is_control(tokenizer, ids[-1])) for ids, whole in zip(rows, ended, strict=True)]
     bodies = [list(ids[:-1] if end else ids) for ids, end in zip(rows, ends, strict=True)]
     before = [prompt.ids[-BEFORE:] for prompt in prompts]
     tails = _decoded(tokenizer, before)
@@ -98,9 +97,7 @@ def said(
     ]
 
 
-def anew(
-    tokenizer: Any, prompts: Sequence[tuple[str, Sequence[int]]], texts: Sequence[str]
-) -> list[list[int]]:
+def anew(tokenizer: Any, prompts: Sequence[tuple[str, Sequence[int]]], texts: Sequence[str]) -> list[list[int]]:
     """Tokens of completions that nobody told, each read after its prompt (text and tokens); no end token is added."""
     if not texts:
         return []
@@ -150,7 +147,10 @@ def _controls(tokenizer: Any) -> tuple[str, ...]:
     those that its chat template writes. The longest first."""
     added = tokenizer.added_tokens_decoder.values()
     template = str(tokenizer.chat_template or "")
-    found = {token.content for token in added if token.special or (token.content in template and token.content.strip())}
+    found = {
+        token.content for token in added if token.special or (token.content in template and token.content.strip())
+    }
+    found = {content for content in found if not BYTE.fullmatch(content)}
     return tuple(sorted(found, key=lambda content: (-len(content), content)))
 
 

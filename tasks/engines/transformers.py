@@ -115,11 +115,10 @@ class LocalEngine:
                 seconds=seconds,
                 token_ids=tuple(row.tokens),
                 logprobs=tuple(row.logprobs) if batch[0].logprobs else None,
-                prompt_ids=ids and tuple(ids),
+                prompt_ids=prompts[i].told,
                 same_tokens=same,
             )
             for (i, sample), row, (text, same) in zip(rows, decoded, read, strict=True)
-            for ids in [prompts[i].told]
         ]
 
     def _padded(self, prompts: list[Asked]) -> dict[str, torch.Tensor]:

@@ -85,7 +85,7 @@ def _completion(tokenizer: Any, request: Request, prompt: Asked, choice: Answer,
         seconds=seconds,
         token_ids=ids,
         logprobs=tuple(choice["logprobs"]["token_logprobs"]) if request.logprobs else None,
-        prompt_ids=prompt.told and tuple(prompt.told),
+        prompt_ids=prompt.told,
         same_tokens=same,
     )
 

@@ -1,7 +1,8 @@
 """The words for the model, one jinja file a role, and the function that fills them in.
 
-A template without blocks is a raw prompt. One with a `user` block (and perhaps a `system` block) is a chat, to which
-the tokenizer's chat template is applied.
+A template without blocks is a raw prompt. One with blocks is a chat, to which the tokenizer's chat template is
+applied: a block a message, in their order, named for its role (`system`, `user`, `assistant`; a second one of a role
+`user_2`). It ends with what the user says.
 """
 
 import hashlib
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 OPEN, CLOSE = "\ue001", "\ue002"  # for private use: around each value, while it is looked where values stand
+CHAT = re.compile(r"(?:system )?(?:user(?:_\d+)? assistant(?:_\d+)? )*user(?:_\d+)?")
+"""Names of a chat's blocks."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,12 @@ class Prompt:
 
         template = _compiled(self.text)
         try:
-            if "user" not in template.blocks:
+            if not template.blocks:
                 return _with_rows(template.render(values), _compiled(self.text, marks=True).render(values))
-            blocks = {name: "".join(block(template.new_context(values))) for name, block in template.blocks.items()}
+            said = [("".join(block(template.new_context(values))), name) for name, block in template.blocks.items()]
         except (TemplateError, TypeError) as error:
             raise BadInput(f"prompt = '{self.name}': {error}; it is given {', '.join(values)}") from error
-        system = (Message("system", blocks["system"].strip()),) if "system" in blocks else ()
-        return (*system, Message("user", blocks["user"].strip()))
+        return tuple(Message(name.partition("_")[0], text.strip()) for text, name in said)
 
 
 @cache  # compiling takes far longer than filling in
@@ -80,14 +82,20 @@ def _with_rows(plain: str, marked: str) -> Text:
 def load_prompt(name: str, beside: Path) -> Prompt:
     """A template by its name in this folder, or by its path from the recipe's folder. Raises BadInput."""
     from jinja2 import Environment, TemplateSyntaxError
+    from jinja2.nodes import Block
 
     path = beside / name if name.endswith(".jinja") else HERE / f"{name}.jinja"
     try:
         text = path.read_text(encoding="utf-8")
-        Environment(autoescape=False).parse(text)
+        blocks = [block.name for block in Environment(autoescape=False).parse(text).find_all(Block)]
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(sorted(p.stem for p in HERE.glob("*.jinja")))
         raise BadInput(f"prompt = '{name}': no such template; there are {known}, or a .jinja path") from error
     except TemplateSyntaxError as error:
         raise BadInput(f"{path}:{error.lineno}: not a valid template: {error.message}") from error
+    if blocks and not CHAT.fullmatch(" ".join(blocks)):
+        raise BadInput(
+            f"{path}: blocks {', '.join(blocks)}: expected system, if any, then user and assistant in turns, "
+            "user last (user, assistant, user_2)"
+        )
     return Prompt(name, text)

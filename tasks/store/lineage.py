@@ -18,7 +18,7 @@ from tasks.store.objects import checkpoint_folder, create_once, whole_file
 from tasks.store.place import contents_of, local_twin, on_disk, store_at
 from tasks.store.records import as_recorded, record_chain
 
-STORE_FORMAT = 5  # 4 had no token ids, 3 had figures of one method in manifests, 2 rows whose ids held the code that wrote them
+STORE_FORMAT = 5  # 4 had no token ids, 3 had figures of one method, 2 rows whose ids held the code that wrote them
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,11 @@ class Lineage:
         """The last promoted round; None while the base model is champion."""
         return next((m for m in reversed(self.manifests) if m.decision == "promoted"), None)
 
-    def champion(self, base: CheckpointRef) -> CheckpointRef:
+    def champion(self, base: CheckpointRef, role: str = "") -> CheckpointRef:
+        """`role`: of the policy that speaks in it with weights of its own."""
         promoted = self.champion_round
-        return promoted.candidate if promoted and promoted.candidate else base
+        found = promoted and (promoted.own_candidates.get(role) if role else promoted.candidate)
+        return found or base
 
     @property
     def held_since_champion(self) -> list[Manifest]:
@@ -78,7 +80,7 @@ class Lineage:
     @property
     def dropped_weights(self) -> frozenset[str]:
         """Digests of the candidates, and their adapters, that a record dropped."""
-        dropped = [ref for m in self.manifests if m.weights_dropped for ref in (m.candidate, m.adapter)]
+        dropped = [ref for m in self.manifests if m.weights_dropped for ref in (*m.trained, m.adapter)]
         return frozenset(ref.digest for ref in dropped if ref)
 
     def round_folder(self, number: int) -> Path:

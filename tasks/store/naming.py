@@ -1,5 +1,5 @@
 """How a user names a round: `recipe/3`, or a bare `3` where the store has one recipe. And weights: a round's,
-`recipe/champion`, `recipe/base`."""
+`recipe/champion`, `recipe/base`; of a role with weights of its own, `recipe/3/proposer`."""
 
 import re
 from pathlib import Path
@@ -27,18 +27,26 @@ def open_checkpoint(store: Path | str, name: str) -> tuple[Lineage, Manifest, Ch
 
     Raises BadInput for a round without weights, or a name that is none.
     """
-    recipe, slash, last = name.rpartition("/")
+    round, slash, role = name.rpartition("/")
+    if not (slash and role.isalpha() and role not in ("base", "champion")):
+        round, role = name, ""
+    recipe, slash, last = round.rpartition("/")
     if last not in ("base", "champion"):
-        lineage, m = open_round(store, name)
-        if m.candidate is None or m.weights_dropped:
-            why = "a record dropped them" if m.candidate else m.reason
+        lineage, m = open_round(store, round)
+        made = m.own_candidates.get(role) if role else m.candidate
+        if made is None or m.weights_dropped:
+            why = "a record dropped them" if made else f"none of a {role} alone" if role and m.candidate else m.reason
             raise BadInput(f"{name}: it has no weights: {why}")
-        return lineage, m, m.candidate
+        return lineage, m, made
     if not slash:
         recipe = _only_lineage(existing_store(store), last).recipe
     lineage, first = open_round(store, f"{recipe}/1")
-    made = lineage.champion_round if last == "champion" else None
-    return (lineage, made, made.candidate) if made and made.candidate else (lineage, first, first.base)
+    if role and role not in first.own:
+        raise BadInput(f"{name}: it has no weights: none of a {role} alone")
+    base = first.own[role].base if role else first.base
+    champion = lineage.champion(base, role)
+    promoted = lineage.champion_round if last == "champion" else None
+    return (lineage, promoted, champion) if promoted else (lineage, first, base)
 
 
 def parts_of(name: str) -> tuple[str, int]:

@@ -28,8 +28,8 @@ def needed_weights(rounds: Iterable[Manifest]) -> dict[str, Manifest]:
     adapter that no record dropped. What one round dropped, another may need."""
     needed: dict[str, Manifest] = {}
     for m in rounds:
-        trained = () if m.weights_dropped else (m.candidate, m.adapter)
-        for checkpoint in (m.base, m.champion, *trained):
+        trained = () if m.weights_dropped else (*m.trained, m.adapter)
+        for checkpoint in (*m.begun_with, *trained):
             if checkpoint:
                 needed.setdefault(checkpoint.digest, m)
     return needed

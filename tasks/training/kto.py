@@ -40,8 +40,8 @@ def train_kto(phase: Phase, rows: pa.Table, settings: Kto) -> Path:
 
 
 def _trainer(phase: Phase) -> Any:
-    """TRL's trainer, on rows that are tokens already. The first of several processes leaves what the reference says in a file for all; TRL would look
-    for it in a folder of each one's own."""
+    """TRL's trainer, on rows that are tokens already. The first of several processes leaves what the reference says
+    in a file for all; TRL would look for it in a folder of each one's own."""
     from trl import KTOTrainer
 
     class OfTokens(KTOTrainer):

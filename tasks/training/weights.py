@@ -39,16 +39,15 @@ def peft_config(lora: Lora | None) -> Any:
 
 
 def save(model: Any, source: Path, target: Path) -> None:
-    """Write the weights as safetensors, adapters merged, in the source's number format; beside them the source's
-    tokenizer files, unchanged."""
+    """Write the weights as safetensors, adapters merged, in float32 whatever the source's number format: rounded to
+    bfloat16, 93% of an update at a rate of 5e-7 were lost. Engines generate in the format of their device. Beside
+    them lie the source's tokenizer files, unchanged."""
     import torch
-    from transformers import AutoConfig
 
     if hasattr(model, "merge_and_unload"):
         model = model.merge_and_unload()
-    kept = AutoConfig.from_pretrained(source, local_files_only=True).dtype or torch.float32
     model.config.use_cache = True  # trainers turn it off with gradient checkpointing
-    model.to(device="cpu", dtype=kept).save_pretrained(target)
+    model.to(device="cpu", dtype=torch.float32).save_pretrained(target)
     for path in source.iterdir():
         of_the_tokenizer = path.suffix in (".json", ".jinja", ".model", ".txt") and "index" not in path.name
         if of_the_tokenizer and path.name != "object.json" and not (target / path.name).exists():

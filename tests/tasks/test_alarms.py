@@ -22,7 +22,7 @@ from tasks.vote import vote
 
 COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),
-    *("read_from_prose", "distinct_2", "near_duplicates", "length_drift", "dropped"),
+    *("read_from_prose", "distinct_2", "near_duplicates", "length_drift", "other_tokens", "dropped"),
 ]
 
 
@@ -45,6 +45,7 @@ def attempt(number, sample, tokens=30, text="#7"):
     return {
         "id": f"attempts-{number:05}-{sample:02}", "question_id": f"q{number}", "sample": sample, "num_planned": 8,
         "prompt": "p", "text": text, "num_tokens": tokens, "finish_reason": "stop", "checkpoint": "c",
+        "same_tokens": tokens != 3,
     }  # fmt: skip
 
 

@@ -37,6 +37,25 @@ def test_a_template_with_blocks_is_a_chat_and_one_without_is_raw(tmp_path):
     assert load_prompt("raw.jinja", tmp_path).render(question="1") == "1=\n"
 
 
+def test_a_chat_may_hold_what_the_assistant_said_before(tmp_path):
+    (tmp_path / "turns.jinja").write_text(
+        "{% block user %}{{ question }}{% endblock %}{% block assistant %}3{% endblock %}"
+        "{% block user_2 %}Is {% if question %}it{% endif %} right?{% endblock %}"
+    )
+    rendered = load_prompt("turns.jinja", tmp_path).render(question="1+1")
+    assert rendered == (Message("user", "1+1"), Message("assistant", "3"), Message("user", "Is it right?"))
+
+
+@pytest.mark.parametrize(
+    "blocks", [["assistant"], ["user", "assistant"], ["user", "user_2"], ["user", "system"], ["tool"]]
+)
+def test_blocks_that_are_no_chat_are_refused(tmp_path, blocks):
+    text = "".join(f"{{% block {name} %}}{{{{ question }}}}{{% endblock %}}" for name in blocks)
+    (tmp_path / "bad.jinja").write_text(text)
+    with pytest.raises(BadInput, match=f"blocks {', '.join(blocks)}: expected"):
+        load_prompt("bad.jinja", tmp_path)
+
+
 def test_model_text_is_a_value_and_never_a_template(tmp_path):
     (tmp_path / "raw.jinja").write_text("{{ question }}")
     hostile = "{{ ''.__class__.__mro__ }}{% include '/etc/passwd' %}<script>"
