@@ -35,8 +35,7 @@ def as_messages(prompt: str | tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def body_of(request: Request, model: str, prompt: str | list[int], api: str, owner: str) -> dict[str, Any]:
-    """`prompt`: the request's, as text or as token ids. To vLLM everything is said, since its defaults may be those of
-    the model."""
+    """`prompt`: the request's, as text or ids. To vLLM everything is said: its defaults may be the model's own."""
     sampling, chat = request.sampling, api == "chat"
     body = sampling.model_dump(include=OFFICIAL)
     body |= {"model": model, "n": request.n, "seed": (request.seed + request.first) % 2**31}
