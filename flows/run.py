@@ -45,7 +45,7 @@ def _nightly() -> Callable[..., list[str]]:
 
 def _on_the_users_server(*arguments: object) -> list[str]:
     """Raises Stopped if the server failed the flow: others name their faults themselves."""
-    from httpx import HTTPError
+    from httpx import HTTPError, HTTPStatusError
     from prefect.settings import PREFECT_API_URL
 
     from flows.deployed import nightly
@@ -53,6 +53,11 @@ def _on_the_users_server(*arguments: object) -> list[str]:
     try:
         played: list[str] = nightly(*arguments)
     except HTTPError as error:
+        if isinstance(error, HTTPStatusError) and error.response.status_code == 401:
+            raise Stopped(
+                f"PREFECT_API_URL = {PREFECT_API_URL.value()}: it asks for a password; set PREFECT_API_AUTH_STRING "
+                "(of selfplay up's server: the line in PREFECT_HOME/services/secret), then run again"
+            ) from error
         raise Stopped(
             f"Prefect's server at {PREFECT_API_URL.value()}: {error.__class__.__name__}: {error}; rounds that were "
             "published stay, run again to go on"

@@ -7,6 +7,7 @@ follows on a killed one, or on a reboot, mends what is missing.
 import fcntl
 import os
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -17,14 +18,16 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel
 
+from flows import secret
 from flows.environment import ROOT
 from flows.processes import FLOW_RUN, MARK, Started, end, flow_runs, living, marked, start, workers
 from flows.register import DEPLOYMENTS, POOL, check_webhook
-from flows.status import bury_orphans, heard_of_worker, is_healthy, until
+from flows.status import Server, bury_orphans, heard_of_worker, is_healthy, until
 from schemas.errors import BadInput, Locked, Stopped
 from tasks.store.place import store_at
 
 PORT = 4200
+SECRET = "secret"
 FLOW_RUN_SECONDS = 15.0  # to leave what it has; the store needs none of it
 SERVICE_SECONDS = 5.0  # Prefect's workers ignore SIGTERM for minutes
 
@@ -57,6 +60,8 @@ def up(port: int | None, store: str | None, webhook: str | None, say: Say, prefe
     with _alone():
         state = _read() or State(token=secrets.token_hex(8), port=port or PORT)
         state.store = str(store_at(store)) if store else state.store
+        if not _path(SECRET).exists():  # removed, or what is up is older than secrets: it starts anew with one
+            end([*marked(state.mark("server")), *workers(state.mark("worker"))], SERVICE_SECONDS)
         server, worker = (living(started, state.mark(role)) for role, started in _roles(state))
         if server and port not in (None, state.port):
             raise BadInput(f"up already, at {state.url}; selfplay down first, to move it to --port {port}")
@@ -64,10 +69,10 @@ def up(port: int | None, store: str | None, webhook: str | None, say: Say, prefe
         if not server:
             state.port = port or state.port
             _start_server(state)
-        until(lambda: is_healthy(state.url), _log("server"), living(state.server, state.mark("server")))
+        until(lambda: is_healthy(_asked(state)), _log("server"), living(state.server, state.mark("server")))
         if not worker:
             end(workers(state.mark("worker")), SERVICE_SECONDS)  # started, but not written down
-            bury_orphans(state.url, say)
+            bury_orphans(_asked(state), say)
         _register(state, prefect_file, webhook)
         if not worker:
             _start_worker(state)
@@ -113,13 +118,13 @@ def _start_server(state: State) -> None:
 
 def _start_worker(state: State) -> None:
     name = socket.gethostname()
-    before = heard_of_worker(state.url, name)
+    before = heard_of_worker(_asked(state), name)
     named = ["--pool", POOL, "--type", "process", "--name", name]
     command = [sys.executable, "-m", "prefect", "worker", "start", *named]
     state.worker = start(command, _environment(state), state.mark("worker"), _log("worker"))
     _write(state)
     worker = living(state.worker, state.mark("worker"))
-    until(lambda: heard_of_worker(state.url, name) != before, _log("worker"), worker)
+    until(lambda: heard_of_worker(_asked(state), name) != before, _log("worker"), worker)
 
 
 def _register(state: State, prefect_file: Path, webhook: str | None) -> None:
@@ -135,6 +140,7 @@ def _register(state: State, prefect_file: Path, webhook: str | None) -> None:
 
 def _environment(state: State) -> dict[str, str]:
     """What the server, the worker and the runs see. The worker's own environment holds no webhook."""
+    asked = _asked(state)
     database = f"sqlite+aiosqlite:///{_path('prefect.db')}"  # not the one of `selfplay run`'s own servers
     passed = {
         k: v for k, v in os.environ.items() if k not in ("SELFPLAY_WEBHOOK_URL", "SELFPLAY_STORE", FLOW_RUN, MARK)
@@ -148,7 +154,12 @@ def _environment(state: State) -> dict[str, str]:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         "PREFECT_LOGGING_LEVEL": "INFO",
+        **secret.settings(asked.secret, asked.url),
     }  # fmt: skip
+
+
+def _asked(state: State) -> Server:
+    return Server(state.url, secret.kept_secret(_path(SECRET)))
 
 
 def _tell(state: State, prefect_file: Path, say: Say) -> None:
@@ -157,8 +168,9 @@ def _tell(state: State, prefect_file: Path, say: Say) -> None:
     for deployment in yaml.safe_load(prefect_file.read_text())["deployments"]:
         when = ", ".join(f"{s.get('cron')} {s.get('timezone', '')}" for s in deployment.get("schedules", []))
         say(f"runs     {deployment['name']:<13} {when:<17} {deployment['entrypoint']}")
-    say(f"next: open {state.url}    or play one now:")
-    say(f"  PREFECT_API_URL={state.url}/api {sys.executable} -m prefect deployment run nightly/nightly --watch")
+    say(f"next: open {state.url}; it asks once for a password: the line in {_path(SECRET)}    or play one now:")
+    asked = f'PREFECT_API_URL={state.url}/api PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(_path(SECRET)))})"'
+    say(f"  {asked} {sys.executable} -m prefect deployment run nightly/nightly --watch")
     say("end it all: selfplay down")
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from tasks.engines.chat_template import stop_the_clock
 from tasks.engines.engine import Message, Text
 
 Prompt = str | tuple[Message, ...]
@@ -43,6 +44,7 @@ def rendered(tokenizer: Any, prompt: Prompt) -> str:
     if isinstance(prompt, str):
         return prompt
     messages = [{"role": message.role, "content": message.content} for message in prompt]
+    stop_the_clock()
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     first = tokenizer.bos_token
     added = first is not None and tokenizer("x")["input_ids"][0] == tokenizer.bos_token_id
@@ -128,6 +130,7 @@ def _chat_end(tokenizer: Any) -> dict[str, int]:
 
     if not tokenizer.chat_template:
         return {}
+    stop_the_clock()
     user, answer = {"role": "user", "content": "x"}, {"role": "assistant", "content": MARK}
     try:
         alone, opened, answered = (

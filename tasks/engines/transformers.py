@@ -15,7 +15,8 @@ from schemas.errors import Stopped
 from schemas.settings import Sampling
 from tasks.engines.decoding import Row, continues, decode
 from tasks.engines.device import device_and_dtype
-from tasks.engines.engine import Completion, Request, request_order
+from tasks.engines.engine import Completion, Request, request_order, unanswered
+from tasks.engines.loading import load_causal, one_line
 from tasks.engines.texts import Asked, asked, said
 
 
@@ -31,15 +32,15 @@ def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["L
 
 def _loaded(folder: Path) -> tuple[Any, Any]:
     """Model and tokenizer."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import AutoTokenizer, GenerationConfig
 
     device, dtype = device_and_dtype()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+        model = load_causal(folder, dtype)
         model.to(device).eval()
     except (OSError, ValueError) as error:
-        raise Stopped(f"{folder}: the weights cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise Stopped(f"{folder}: the tokenizer cannot be loaded: {one_line(error)}") from error
     except (MemoryError, RuntimeError) as error:
         if not _is_of_memory(error):
             raise
@@ -94,6 +95,10 @@ class LocalEngine:
                 f"{self.tokenizer.name_or_path}: an empty prompt has no token to go on from; have the recipe's "
                 "prompt template write something, then run again"
             )
+        longest = batch[0].sampling.max_tokens
+        fits = [not self.window or len(prompt.ids) + longest <= self.window for prompt in prompts]
+        if not all(fits):
+            return self._without_the_too_long(batch, prompts, fits)
         encoded = self._padded(prompts)
         rows = [(i, sample) for i, r in enumerate(batch) for sample in range(r.first, r.first + r.n)]
         seeds = torch.tensor([_row_seed(batch[i].seed, sample) for i, sample in rows], device=self.model.device)
@@ -120,6 +125,21 @@ class LocalEngine:
             )
             for (i, sample), row, (text, same) in zip(rows, decoded, read, strict=True)
         ]
+
+    @property
+    def window(self) -> int:
+        """The most tokens that the model has positions for; 0 where its config sets no bound."""
+        return max(0, getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or 0)
+
+    def _without_the_too_long(self, batch: list[Request], prompts: list[Asked], fits: list[bool]) -> list[Completion]:
+        fitting = [request for request, fit in zip(batch, fits, strict=True) if fit]
+        problem = f"prompt and max_tokens exceed the {self.window:,} positions of the model"
+        return [
+            completion
+            for request, prompt, fit in zip(batch, prompts, fits, strict=True)
+            if not fit
+            for completion in unanswered(request, prompt.text, "prompt_too_long", problem)
+        ] + (self._generate_batch(fitting) if fitting else [])
 
     def _padded(self, prompts: list[Asked]) -> dict[str, torch.Tensor]:
         """On the left: each goes on at the right."""

@@ -5,6 +5,7 @@ One server plays all stages: other weights of the same architecture take the pla
 
 import asyncio
 import json
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,8 @@ class ChildEngine:
     rank: int = 0
     """Of the largest adapter that the server has room for."""
     tokenizer: Any = field(default=None, repr=False)
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    """The server answers nobody without it: a web page or another user of this machine would find its port."""
     identity: None = None
 
     def hold(self, checkpoint: Checkpoint) -> None:
@@ -104,7 +107,7 @@ class ChildEngine:
         model = _name(self.adapter) if self.adapter else NAME
         with asyncio.Runner() as runner:
             limits = httpx.Limits(max_connections=settings.concurrency)
-            client = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False, verify=False)
+            client = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False, verify=False, headers=self._key)
             longest = self.settings.max_model_len
             asking = Asking(runner, client, settings, model, self.tokenizer, max_model_len=longest)
             tasks: Tasks = runner.run(asking.begun(requests))
@@ -130,7 +133,7 @@ class ChildEngine:
         self.end()
         self.server = start(
             lambda port: command(self.settings, self.environment, weights.folder, port, rank),
-            variables(self.environment), self.logs / "vllm", "vllm",
+            variables(self.environment, self.key), self.logs / "vllm", "vllm",
         )  # fmt: skip
         self.rank = rank
         try:
@@ -175,9 +178,8 @@ class ChildEngine:
 
     def _tell(self, path: str, body: Answer | None = None) -> Answer:
         """Raises Down unless the server did as it was told."""
-        assert self.server is not None
         try:
-            said = httpx.post(self.server.url + path, json=body, timeout=SWAP_SECONDS, trust_env=False, verify=False)
+            said = self._asked("POST", path, body, SWAP_SECONDS)
         except httpx.HTTPError as error:
             raise Down(f"{path}: {error.__class__.__name__}: {error}") from error
         if said.status_code != 200:
@@ -188,22 +190,30 @@ class ChildEngine:
             return {}
 
     def _is_healthy(self) -> bool:
-        assert self.server is not None
         try:
-            return httpx.get(f"{self.server.url}/health", timeout=5, trust_env=False, verify=False).status_code == 200
+            return self._asked("GET", "/health", None, 5.0).status_code == 200
         except httpx.HTTPError:
             return False
 
     def _is_well(self) -> bool:
         """Whether it gives a token."""
-        assert self.server is not None
         asked = {"model": NAME, "prompt": [0], "max_tokens": 1, "temperature": 0.0}
-        url = f"{self.server.url}/v1/completions"
         try:
-            said = httpx.post(url, json=asked, timeout=PROBE_SECONDS, trust_env=False, verify=False)
+            said = self._asked("POST", "/v1/completions", asked, PROBE_SECONDS)
         except httpx.HTTPError:
             return False
         return said.status_code == 200 and "choices" in said.text
+
+    def _asked(self, method: str, path: str, body: Answer | None, seconds: float) -> httpx.Response:
+        assert self.server is not None
+        url = self.server.url + path
+        return httpx.request(
+            method, url, json=body, timeout=seconds, trust_env=False, verify=False, headers=self._key
+        )
+
+    @property
+    def _key(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
 
     def _words(self) -> str:
         assert self.server is not None

@@ -37,8 +37,9 @@ def server_command(
 
 
 def server_variables(environment: VllmEnvironment) -> dict[str, str]:
-    """What any server's environment says: nothing is fetched, nothing is told to others."""
-    told = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    """What any server's environment says: nothing is fetched, nothing is told to others,
+    files are UTF-8."""
+    told = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUTF8": "1"}
     # on a CPU the first request for log-probabilities would compile C++ for half a minute
     return told if environment.on_gpu else told | {"TORCH_COMPILE_DISABLE": "1"}
 
@@ -49,6 +50,7 @@ def command(settings: VllmEngine, environment: VllmEnvironment, folder: Path, po
         "max-model-len": settings.max_model_len,
         "logprobs-mode": "raw_logprobs",
         "worker-extension-cls": "selfplay_worker.Weights",
+        "middleware": "selfplay_door.Door",
         "tensor-parallel-size": settings.tensor_parallel_size,
         "data-parallel-size": settings.data_parallel_size,
     }
@@ -63,9 +65,10 @@ def command(settings: VllmEngine, environment: VllmEnvironment, folder: Path, po
     ]
 
 
-def variables(environment: VllmEnvironment) -> dict[str, str]:
-    """What the environment of a run's server says beside this process's own."""
+def variables(environment: VllmEnvironment, key: str) -> dict[str, str]:
+    """What the environment of a run's server says beside this process's own; whoever asks it shows the key."""
     return server_variables(environment) | {
+        "VLLM_API_KEY": key,
         "PYTHONPATH": str(BESIDE),
         "VLLM_SERVER_DEV_MODE": "1",  # the door to other weights
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",

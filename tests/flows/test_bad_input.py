@@ -1,7 +1,7 @@
 """Whatever a user points a command at by mistake: one clear line, exit 2, and nothing changed."""
 
 import ctypes
-import os
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -227,17 +227,39 @@ def test_a_round_that_cannot_be_approved(store, rounds, refused):
         assert "nothing to approve" in refused("approve", name, "--store", str(store))
 
 
+TYPED = """
+import io, json, sys
+from contextlib import redirect_stdout
+from flows import main
+
+for typed in sys.stdin:
+    sys.argv = ["selfplay", *json.loads(typed)]
+    with redirect_stdout(io.StringIO()) as out:
+        line, code = main._ended()
+    print(json.dumps([code, out.getvalue(), line]), flush=True)
+"""
+
+
 def without_privileges():
     """In the child: root reads and writes what its files' modes forbid; not without these capabilities."""
     for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
-def ended(*typed):
-    command = [sys.executable, "-c", "from flows.main import main; main()", *typed]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, preexec_fn=without_privileges, env=os.environ
-    )
+@pytest.fixture(scope="module")
+def ended():
+    """Exit code, standard output and line of a command typed without the privileges of root; all in one process."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    child = subprocess.Popen([sys.executable, "-c", TYPED], cwd=ROOT, preexec_fn=without_privileges, **pipes)
+
+    def end(*typed):
+        child.stdin.write(json.dumps(typed) + "\n")
+        child.stdin.flush()
+        return json.loads(child.stdout.readline())
+
+    yield end
+    child.kill()
+    child.wait()
 
 
 @pytest.fixture
@@ -273,17 +295,18 @@ def forbid():
         ("run", "small.toml", 0o000),
     ],
 )
-def test_no_permission(store, tmp_path, arguments, forbid, command, place, mode):
+def test_no_permission(store, tmp_path, arguments, forbid, ended, command, place, mode):
     if place == "out":
         (tmp_path / "out").mkdir()
     typed = arguments(command, store)
     before = snapshot(tmp_path)
     forbid(tmp_path / place, mode)
-    done = ended(*typed)
+    code, out, line = ended(*typed)
     (tmp_path / place).chmod(before[tmp_path / place][0] if place != "." else 0o700)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
-    assert "permission" in done.stderr.lower() or "cannot be read (PermissionError)" in done.stderr
-    assert str(tmp_path / place) in done.stderr
+    assert (code, out) == (2, ""), line
+    assert line == " ".join(line.split())
+    assert "permission" in line.lower() or "cannot be read (PermissionError)" in line
+    assert str(tmp_path / place) in line
     assert snapshot(tmp_path) == before
 
 
@@ -297,9 +320,9 @@ def test_a_permission_that_is_lost_under_way_is_no_bad_input_but_a_stop(tmp_path
         run_recipe(write_recipe(), tmp_path / "store", 1, Console())
 
 
-def test_a_store_that_may_only_be_read_is_read(store, arguments, forbid):
+def test_a_store_that_may_only_be_read_is_read(store, arguments, forbid, ended):
     for folder in (store, store / "small", store / "small/round-0001", store / "objects"):
         forbid(folder, 0o555)
     for command in ("log", "gc", "plan", "export"):
-        done = ended(*arguments(command, store))
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        code, _, line = ended(*arguments(command, store))
+        assert (code, line) == (0, "")

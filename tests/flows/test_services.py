@@ -10,6 +10,7 @@ import pytest
 from flows import services
 from flows.processes import Started, living, start
 from flows.register import check_webhook
+from flows.secret import kept_secret
 from flows.services import State, down, up
 from schemas.errors import BadInput, Locked, Stopped
 
@@ -24,6 +25,7 @@ def written(home, **roles):
     home.mkdir(parents=True, exist_ok=True)
     state = State(token="t", port=4567, **roles)
     (home / "state.json").write_text(state.model_dump_json())
+    kept_secret(home / "secret")
     return state
 
 
@@ -85,6 +87,34 @@ def test_a_server_that_is_up_is_not_moved_to_another_port(home):
     down(lambda line: None)
 
 
+def test_a_server_that_was_started_without_a_secret_is_ended_and_starts_anew_with_one(home, monkeypatch):
+    server = sleeper(home, "server-t")
+    written(home, server=server)
+    (home / "secret").unlink()
+    monkeypatch.setattr(services.sys, "executable", "/bin/false")
+    with pytest.raises(Stopped, match=r"did not start"):
+        up(_free_port(), None, None, lambda line: None)
+    assert living(server, "server-t") is None
+    assert (home / "secret").exists()
+    down(lambda line: None)
+
+
+def test_a_secret_is_made_once_for_its_user_alone_and_refused_where_others_may_read_it(tmp_path):
+    path = tmp_path / "secret"
+    made = kept_secret(path)
+    assert (made, path.stat().st_mode & 0o777) == (kept_secret(path), 0o600)
+    assert len(made) > 40
+    path.chmod(0o640)
+    with pytest.raises(BadInput, match="others may read this secret; selfplay down, remove the file"):
+        kept_secret(path)
+    (tmp_path / "link").symlink_to(path)
+    with pytest.raises(BadInput, match="others may read"):
+        kept_secret(tmp_path / "link")
+    (tmp_path / "empty").touch(0o600)
+    with pytest.raises(BadInput, match="empty"):
+        kept_secret(tmp_path / "empty")
+
+
 def test_a_server_that_dies_at_once_is_one_line_with_its_log(home, monkeypatch):
     monkeypatch.setattr(services.sys, "executable", "/bin/false")
     with pytest.raises(Stopped, match=r"did not start; see .*server\.log"):
@@ -107,6 +137,7 @@ def test_a_webhook_that_is_no_address_is_refused_without_repeating_it(home, url)
 
 def test_what_the_services_see_listens_on_loopback_and_holds_no_webhook(home, monkeypatch):
     monkeypatch.setenv("SELFPLAY_WEBHOOK_URL", "https://hooks.example.org/secret")
+    written(home)
     environment = services._environment(State(token="t", port=4567))
     assert environment["PREFECT_API_URL"] == "http://127.0.0.1:4567/api"
     assert environment["PREFECT_SERVER_API_HOST"] == "127.0.0.1"

@@ -151,9 +151,10 @@ def by_url(played, model, settings, folder):
 
         def named(port, weights=weights, name=name):
             words = command(settings, vllm_environment(), weights, port)
+            words = [word for word in words if word not in ("--middleware", "selfplay_door.Door")]  # a user's own
             return [name if word == NAME else word for word in words]
 
-        child = server.start(named, variables(vllm_environment()), folder)
+        child = server.start(named, variables(vllm_environment(), ""), folder)
         try:
             server.wait_for(child, lambda url=child.url: answers(url), lambda *_: None, "vLLM")
             code, said = played(f"{child.url}/v1")

@@ -41,10 +41,16 @@ class Api(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        self.answer(200, {})
+        self.answer(200 if self.is_known() else 401, {})
+
+    def is_known(self):
+        """As the door in front of vLLM has it: no path without the key."""
+        return self.headers["Authorization"] == f"Bearer {os.environ['VLLM_API_KEY']}"
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"null")
+        if not self.is_known():
+            return self.answer(401, {})
         probe = self.path == "/v1/completions" and body["prompt"] == [0]
         with self.server.lock:
             if not probe:

@@ -15,6 +15,7 @@ def test_the_command_says_what_the_recipe_says(fake):
         f"--model {TINY}", "--port 1234", "--host 127.0.0.1", "--dtype float32", "--tensor-parallel-size 2",
         "--data-parallel-size 3", "--no-enable-prefix-caching", "--kv-cache-memory-bytes 536870912",
         "--load-format safetensors", "--enforce-eager", "--no-enable-chunked-prefill", "--max-model-len 64",
+        "--middleware selfplay_door.Door",
     ):  # fmt: skip
         assert option in words
     fake.install({"vllm": "0.32.0"})
