@@ -241,7 +241,7 @@ class ServerEngine:
         prompt in this one's place: then it is not the prompt."""
         if self.is_well:
             return
-        asked = replace(request, prompt=SMALLEST, n=1)
+        asked = replace(request, prompt=SMALLEST)
         try:
             await self._choices(asked, self._written(SMALLEST), tries=1)
         except Fault as fault:

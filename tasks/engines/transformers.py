@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tasks.engines.decoding import Row, continues, decode
 from tasks.engines.device import device_and_dtype
 from tasks.engines.engine import Completion, Request, request_order, unanswered
 from tasks.engines.loading import load_causal, one_line
+from tasks.engines.model_files import window_of
 from tasks.engines.texts import Asked, asked, said
 
 
@@ -126,10 +128,10 @@ class LocalEngine:
             for (i, sample), row, (text, same) in zip(rows, decoded, read, strict=True)
         ]
 
-    @property
+    @cached_property
     def window(self) -> int:
         """The most tokens that the model has positions for; 0 where its config sets no bound."""
-        return max(0, getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or 0)
+        return window_of(self.model.config.to_dict()) or 0
 
     def _without_the_too_long(self, batch: list[Request], prompts: list[Asked], fits: list[bool]) -> list[Completion]:
         fitting = [request for request, fit in zip(batch, fits, strict=True) if fit]

@@ -61,7 +61,7 @@ class Asking(ServerEngine):
             except Fault as fault:
                 if fault.may_pass or fault.reason is None:
                     raise
-                await self._answered(body | {"prompt": ids[:1], "n": 1}, most)  # else it is not the prompt
+                await self._answered(body | {"prompt": ids[:1]}, most)  # else it is not the prompt
                 return unanswered(request, prompt.text, fault.reason, str(fault))
             seconds = time.monotonic() - began
             choices = sorted(answer["choices"], key=lambda choice: choice["index"])

@@ -169,6 +169,29 @@ def test_a_path_where_no_store_can_be(tmp_path, arguments, refused, command):
         assert line in refused(*arguments(command, place))
 
 
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"model__path": "nowhere"}, "model.path = 'nowhere': no config.json in"),
+        ({"propose__prompt": "nothing"}, "propose.prompt = 'nothing': no such template; there are"),
+        (
+            {"propose__prompt": "solve_math"},
+            "propose.prompt = 'solve_math': 'question' is undefined; it is given fewshots",
+        ),
+        ({"solve__prompt": "solve_math"}, "solve.prompt is a chat, and"),
+        ({"data__probe__path": "gone.csv"}, "data.probe.path = 'gone.csv': no such file"),
+        ({"method": "unheard-of"}, "method = 'unheard-of': expected one of self_rewarding, serl"),
+    ],
+)
+def test_what_the_recipe_names_is_checked_before_anything_is_written(tmp_path, refused, write_recipe, changes, line):
+    assert line in refused("run", str(write_recipe(**changes)), "--store", str(tmp_path / "store"))
+
+
+def test_a_flag_that_cannot_be_used(refused):
+    for arguments in (["run", "x.toml", "--rounds", "none"], ["run"], ["unknown"], ["log", "--since", "1"]):
+        refused(*arguments)
+
+
 def test_joining_where_nothing_can_be_joined(tmp_path, refused):
     assert refused("join", "1", "--store", str(tmp_path / "nowhere")).startswith(
         f"{tmp_path}/nowhere: no folder is there"
@@ -248,7 +271,7 @@ def without_privileges():
 
 @pytest.fixture(scope="module")
 def ended():
-    """Exit code, standard output and line of a command typed without the privileges of root; all in one process."""
+    """A command's exit code, output and line without the privileges of root; one process for all."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     child = subprocess.Popen([sys.executable, "-c", TYPED], cwd=ROOT, preexec_fn=without_privileges, **pipes)
 
