@@ -107,8 +107,7 @@ def _wave(
         completions = completed(generator, requests, progress)
         verified = generator.identity is None
     rows = [
-        {"id": c.request_id, "prompt": c.prompt, "text": c.text, "num_tokens": c.num_tokens}
-        | {"finish_reason": c.finish_reason, "verified": verified, **shown[c.request_id]}
+        {"id": c.request_id, "verified": verified, **shown[c.request_id], **c.sampled}
         for c in completions
         if c.is_answer
     ]

@@ -18,7 +18,7 @@ from tasks.store.objects import checkpoint_folder, create_once, whole_file
 from tasks.store.place import contents_of, local_twin, on_disk, store_at
 from tasks.store.records import as_recorded, record_chain
 
-STORE_FORMAT = 4  # 3 had figures of one method in manifests, 2 rows whose ids held the code that wrote them
+STORE_FORMAT = 5  # 4 had no token ids, 3 had figures of one method, 2 rows whose ids held the code that wrote them
 
 
 @dataclass(frozen=True)
