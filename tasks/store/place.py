@@ -59,6 +59,14 @@ def check_writable(folder: Path) -> None:
         raise BadInput(f"{folder}: no permission to write in {home}")
 
 
+def check_cache() -> None:
+    """Raises BadInput unless this machine's cache can be written, naming the variables that say where it is."""
+    try:
+        check_writable(local_cache())
+    except (BadInput, Stopped) as error:
+        raise BadInput(f"{error}; a store in a bucket needs a cache: set HOME or SELFPLAY_CACHE") from error
+
+
 def refuse_inside(folder: Path, store: Path) -> None:
     """Raises BadInput for a folder inside a store: nothing but rounds and records is written there."""
     if on_disk(store) and Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(store)):
