@@ -18,7 +18,7 @@ from tasks.vote import vote_ahead
 for _ in range(verify.NUM_WORKERS - 1):
     verify._idle.get()
 checks = Answers(equivalence="math", timeout_seconds=5.0)
-beside = Beside(partial(vote_ahead, Vote(), checks, Path(sys.argv[1])))
+beside = Beside(partial(vote_ahead, Vote(), checks))
 for part in range(4):
     rows = []
     for question in range(5 * part, 5 * part + 5):
