@@ -37,7 +37,7 @@ def audit(
         examined = examine_store(store, round, console.progress("audit"))
     counts = {"rounds": examined.rounds, "files": examined.files, "checkpoints": examined.objects}
     looked, differing = dict[str, int](), list[Difference]()
-    if again and not examined.damage:  # what is damaged is named; nothing can be held against it
+    if again:
         with console.stage("recheck"):
             looked, differing = recheck(store, round, again, console.progress("recheck"))
     if as_json_object:

@@ -4,10 +4,12 @@ cache, and held against what was published."""
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schemas.errors import Damaged
 from schemas.manifest import Manifest, StageRecord
 from schemas.settings import Answers, Contamination, Novelty, Vote
 from schemas.table import UNANSWERED
@@ -42,18 +44,17 @@ class Difference:
 def recheck(
     store: Path | str, only: str, count: int, report: Report = lambda done, total, unit: None
 ) -> tuple[dict[str, int], list[Difference]]:
-    """How many of each kind were decided anew, at most `count` a round, drawn by chance; and those that differ.
-
-    Raises Damaged for a file that is not what was written.
-    """
+    """How many of each kind were decided anew, at most `count` a stage, drawn by chance; and those that differ. A
+    round is not looked at beyond a file that is not what was written."""
     looked, differing = Counter[str](), list[Difference]()
     _, rounds = chosen_rounds(existing_store(store), only)
     for done, (lineage, m) in enumerate(rounds):
         report(done, len(rounds), "rounds")
-        for kind, row, published, anew in _Round(lineage, m, count).decided():
-            looked[kind] += 1
-            if published != anew:
-                differing.append(Difference(f"{m.recipe}/{m.round}", kind, row, str(published), str(anew)))
+        with suppress(Damaged):  # the audit names it, and nothing can be held against it
+            for kind, row, published, anew in _Round(lineage, m, count).decided():
+                looked[kind] += 1
+                if published != anew:
+                    differing.append(Difference(f"{m.recipe}/{m.round}", kind, row, str(published), str(anew)))
     return dict(sorted(looked.items())), differing
 
 
