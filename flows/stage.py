@@ -178,6 +178,7 @@ def _marked(
         dropped=draft.dropped(),
         seconds=float(f"{seconds:.3f}"),
         tokens=draft.tokens,
+        caches=draft.caches,
     )
     return _mark(round, record)
 

@@ -93,6 +93,8 @@ class StageRecord(Record):
     """Tokens generated, by all runs that worked on it."""
     reused_from: str | None = None
     """The earlier round whose equal stage was copied here."""
+    caches: dict[str, str] = Field(default_factory=dict)
+    """File of the lineage's cache that holds what the stage decided -> SHA-256."""
 
     @property
     def objects(self) -> set[str]:
@@ -204,6 +206,8 @@ class Manifest(Record):
     """`validate` (the data, before training) and `validate.scores` (after evaluation): passed, failures, tables."""
     alarms: list[Alarm] = Field(default_factory=list)
     """Those raised, holds first. What was measured, raised or not, stands in the figures of the stage `alarms`."""
+    caches: dict[str, str] = Field(default_factory=dict)
+    """File that its stages left in the lineage's cache -> SHA-256: others are never read."""
     seconds: dict[str, float]
     tokens: dict[str, int]
     started: str

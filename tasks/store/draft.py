@@ -15,6 +15,7 @@ from schemas.engines import LOCAL, Executor
 from schemas.manifest import CheckpointRef, TableRef, Teacher, ValidRows
 from schemas.table import Table
 from schemas.tables import TABLES
+from tasks.store.caches import Cache
 from tasks.store.identity import random_seed, row_id, valid
 from tasks.store.lineage import Lineage
 from tasks.store.objects import create_once, write_whole
@@ -53,6 +54,8 @@ class Draft:
     """Called with the place, such as "shard 3 of 12", at which the stage goes on after an earlier run."""
     executor: Executor = LOCAL
     """Where the stage's shards are worked on. It is in no key: what is written stays the same."""
+    caches: dict[str, str] = field(default_factory=dict)
+    """Files that the stage left in the lineage's cache, with their SHA-256."""
     tokens: int = 0
     written: set[str] = field(default_factory=set)
     _found_parts: int = 0
@@ -66,6 +69,10 @@ class Draft:
     def kept(self) -> Path:
         """Where a stage keeps what it would resume from beside its parts, until it is whole: training, mostly."""
         return self.folder / "training" / self.key
+
+    @property
+    def cache(self) -> Cache:
+        return Cache(self.lineage.cache, self.lineage.sealed_caches, self.caches.__setitem__)
 
     @property
     def scratch(self) -> Path:

@@ -57,6 +57,11 @@ class Lineage:
         """What only saves time, and can be deleted at any moment: always on this machine."""
         return local_twin(self.folder) / "cache"
 
+    @cached_property
+    def sealed_caches(self) -> frozenset[str]:
+        """SHA-256 of the cache's files that published rounds name."""
+        return frozenset(digest for m in self.published for digest in m.caches.values())
+
     @property
     def next_round(self) -> int:
         return self.manifests[-1].round + 1 if self.manifests else 1
