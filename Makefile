@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
+# tests start a hundred processes, and without bytecode each compiles all of it anew: a second
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: setup quickstart test test-slow test-text test-vllm lint bench bench-methods smollm2 vllm-env tiny-vllm chromium debian
 
 setup: $(STAMP)

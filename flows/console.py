@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from flows.environment import is_plain
 from schemas.alarms import Alarm
 from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, Score, StageRecord
@@ -34,7 +35,9 @@ class Console:
     """Where a run speaks. Model text never goes through here unescaped: only names and figures do."""
 
     def __init__(self, *, to_stderr: bool = False) -> None:
-        self.rich = Rich(stderr=to_stderr, highlight=False, soft_wrap=True)
+        self.rich = Rich(
+            stderr=to_stderr, highlight=False, soft_wrap=True, force_terminal=False if is_plain() else None
+        )
         if not self.rich.is_terminal:
             self.rich.width = 200  # a log has no width to fit
         self._bar: Progress | None = None
@@ -92,6 +95,10 @@ class Console:
         told = [f"{ref.rows:,} {name.rsplit('/', 1)[-1]}" for name, ref in record.tables.items() if name != "dropped"]
         if record.dropped:
             told.append(f"{sum(record.dropped.values()):,} dropped")
+        if lost := record.figures.get("unanswered"):
+            told.append(f"without an answer: {line([lost])}")
+        if truncated := record.figures.get("truncated"):
+            told.append(f"{truncated:,} cut by max_tokens")
         if record.tokens:
             told.append(f"{record.tokens:,} tokens ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
         told += [f"{words(name)}: {line([value])}" for name, value in list(measured(record).items())[:1]]

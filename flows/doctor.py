@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.environment import ROOT
+from flows.libraries import load_for_models
 from schemas.errors import BadInput
+from tasks.engines.check_model import check_model
 from tasks.engines.vllm_environment import vllm_environment
+from tasks.store.objects import digest_of, folder_digests
 
 LIBRARIES = (
     "prefect",
@@ -47,6 +50,21 @@ def examine() -> list[Finding]:
         _tiny_model(),
         _smollm2(),
         _disk(),
+    ]
+
+
+def examine_model(folder: Path) -> list[Finding]:
+    """What a base model is, once it is whole. Raises BadInput, as a run would, with what to do."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; give the folder of a base model")
+    load_for_models()
+    checked = check_model(folder, "MODEL")
+    digest = digest_of(folder_digests(folder))
+    return [
+        Finding("weights", True, f"{checked.architecture}, {checked.parameters:,} parameters, every tensor is there"),
+        Finding("tokenizer", True, f"{checked.tokens:,} tokens, each has a row of the embedding"),
+        Finding("window", True, f"{checked.window:,} positions" if checked.window else "not bound to positions"),
+        Finding("digest", True, digest),
     ]
 
 

@@ -165,7 +165,8 @@ def _digest(value: Any) -> Any:
     if isinstance(value, ValidRows):
         return value.digests
     if isinstance(value, OpenAIEngine):  # where the server stands changes nothing, nor how many requests wait for it
-        return value.model_dump(include={"kind", "api", "model", "revision"}, exclude_none=True)
+        told = value.model_dump(include={"kind", "api", "model", "revision"}, exclude_none=True)
+        return told | ({"leave_out": sorted(value.leave_out)} if value.leave_out else {})
     if isinstance(value, VllmEngine):
         return decides(value)
     if isinstance(value, BaseModel):

@@ -39,7 +39,8 @@ def learn(r: Round[Any], rows: StageRecord) -> None:
     stood = standing(r, answers_of)
     trained = r.play(
         train, settings=settings.of_round(r.number), model=r.champion,
-        base=r.weights("base" if "base" in settings.references else None), **_rows(r, validated.tables["dropped"]),
+        base=r.weights("base" if "base" in settings.references else None),
+        **_rows(r, rows, validated.tables["dropped"]),
     )  # fmt: skip
     promote(r, CheckpointRef(digest=trained.figures["checkpoint"]), [trained], stood, answers_of)
     play_controls(r, answers_of)
@@ -109,10 +110,11 @@ def _confirm(
     )  # fmt: skip
 
 
-def _rows(r: Round[Any], dropped: TableRef) -> dict[str, Any]:
-    """The round's own valid rows, and those of the earlier rounds that the recipe trains on again."""
+def _rows(r: Round[Any], rows: StageRecord, dropped: TableRef) -> dict[str, Any]:
+    """The round's own valid rows, with what is read beside them, and those of the earlier rounds that the recipe
+    trains on again."""
     settings, found = r.recipe.train, dict[str, ValidRows]()
-    made = {ref.table: ref for ref in written(r)}
+    made = {ref.table: ref for ref in written(r)} | rows.tables
     for table in (*dict.fromkeys(settings.reads), *settings.reads_beside):
         earlier = r.again(table, held=settings.use_held_rounds, previous=settings.previous_of(table))
         found[table] = ValidRows(tables=(*earlier.tables, made[table]), dropped=(*earlier.dropped, dropped))

@@ -6,6 +6,7 @@ nothing. What has not unwound in GRACE_SECONDS, a long call into a library say, 
 
 import atexit
 import errno
+import locale
 import logging
 import os
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from flows.environment import QUIET
+from flows.environment import QUIET, is_plain
 from schemas.errors import FactoryError, Stopped
 
 GRACE_SECONDS = 5.0
@@ -34,6 +35,7 @@ _leaving = threading.Lock()  # never given back: of two threads that would end t
 
 def main() -> None:
     """Run the command; every end that a user can act on is one line and an exit code."""
+    _read_utf8()
     _listen()
     try:
         line, code = _ended()
@@ -46,6 +48,14 @@ def main() -> None:
             atexit._run_exitfuncs()  # libraries' temporary folders
         _leave_by_signal()
     _leave(line, code)
+
+
+def _read_utf8() -> None:
+    """Begin again in UTF-8 mode where the locale says otherwise: libraries read files as it says."""
+    set_otherwise = os.environ.pop("PYTHONIOENCODING", None)
+    reads_utf8 = sys.flags.utf8_mode or locale.getencoding().lower() in ("utf-8", "utf8")
+    if not reads_utf8 or (set_otherwise and not sys.flags.ignore_environment):
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _listen() -> None:
@@ -93,7 +103,7 @@ def _ended() -> tuple[str, int]:
     try:
         from flows.cli import app
 
-        return "", int(app(standalone_mode=False) or 0)
+        return "", int(app(standalone_mode=False, color=False if is_plain() else None) or 0)
     except FactoryError as error:
         return str(error), error.exit_code
     except SystemExit as ended:  # nobody reads our output any more: typer's own end
@@ -132,7 +142,7 @@ def _kept(text: str) -> str:
     path = Path(os.environ.get("PREFECT_HOME", QUIET["PREFECT_HOME"])) / "last-error.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         return f"its traceback could not be kept: {error}; its last words: {text.splitlines()[-1][:300]}"
     return f"its traceback is in {path}"
@@ -142,7 +152,7 @@ def _leave_by_signal() -> NoReturn:
     """Without the interpreter's own end: it would wait for threads, and other signals would hit it."""
     _leaving.acquire()
     line, code = ENDS[signal.Signals(_came[0])] if _came else ENDS[signal.SIGTERM]
-    if os.isatty(2):
+    if os.isatty(2) and not is_plain():
         _say("\x1b[?25h")  # a live bar hides the cursor
     _say(f"selfplay: {line}; {GO_ON}\n")
     os._exit(code)

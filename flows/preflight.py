@@ -1,9 +1,12 @@
-"""Preflight: everything a run needs is read and checked before anything is written or anything heavy is imported."""
+"""Preflight: everything a run needs is read and checked before anything is written."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.asked import asked_of, lengths_of
 from flows.checking import refuse_if_the_checker_errs
+from flows.libraries import load_for_models
 from flows.recipes import load_recipe
 from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
@@ -11,13 +14,18 @@ from schemas.games import Games
 from schemas.recipe import AnsweredRows, Recipe
 from schemas.settings import Prompted
 from tasks.cluster import check_ray
+from tasks.engines.chat_template import reads_the_clock, refuse_chance
+from tasks.engines.check_model import check_model
+from tasks.engines.clients import check_client
+from tasks.engines.model_files import check_files
 from tasks.engines.vllm_environment import check_vllm
 from tasks.games.openspiel import game_of
 from tasks.prompts import load_prompt
 from tasks.sources import Sources, read_sources
+from tasks.store.keys import code_of
 from tasks.store.lineage import open_lineage
 from tasks.store.objects import digest_of, folder_digests
-from tasks.store.place import store_at
+from tasks.store.place import local_cache, store_at
 
 HINTS = {
     "smollm2": "; run `make smollm2` to fetch it",
@@ -59,6 +67,8 @@ def preflight(path: Path, store: str | Path) -> Plan:
         try:
             if engine.kind == "vllm":
                 check_vllm(engine, weights)
+            if engine.kind == "openai":
+                check_client(engine.url)
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
     for key, section in recipe:
@@ -101,27 +111,64 @@ def preflight(path: Path, store: str | Path) -> Plan:
                     f"{recipe.name}/{lineage.manifests[-1].round}'s, so scores could not be compared; "
                     f"give the recipe a new name to begin a new lineage"
                 )
+    roles = {"model": model} | {f"models.{role}": own for role, own in own_models.items()}
+    for key, weights in roles.items():
+        _check_model_once(path, recipe, folder, key, weights, sources)
     return Plan(recipe, text, folder, root, model, own_models, sources, fixed)
 
 
 def _model_folder(path: Path, key: str, named: str, folder: Path) -> Path:
     model = folder / named
-    hint = HINTS.get(model.name, "")
-    if not (model / "config.json").is_file():
-        raise BadInput(f"{path}: {key}.path = '{named}': no config.json in {model}{hint}")
-    if not any(model.glob("*.safetensors")):
-        raise BadInput(f"{path}: {key}.path = '{named}': no .safetensors file in {model}")
     try:
+        check_files(model)
         folder_digests(model)
+        refuse_chance(model)
     except BadInput as error:
-        raise BadInput(f"{path}: {key}.path = '{named}': {error}") from error
+        hint = "" if (model / "config.json").is_file() else HINTS.get(model.name, "")
+        raise BadInput(f"{path}: {key}.path = '{named}': {error}{hint}") from error
     return model
+
+
+def _check_model_once(path: Path, recipe: Recipe, folder: Path, key: str, model: Path, sources: Sources) -> None:
+    """What was checked with the same code, libraries and prompts is not checked again: that takes seconds of
+    imports. `key`: model, or models.<role> of a policy that speaks in that role alone."""
+    _, _, role = key.partition(".")
+    named = recipe.own_models[role].path if role else recipe.model.path
+    asked = [
+        each
+        for each in asked_of(recipe, folder, sources)
+        if each.role == role or (not role and each.role not in recipe.own_models)
+    ]
+    lengths = lengths_of(recipe)
+    decides = {
+        "base": digest_of(folder_digests(model)),
+        "sources": sources.digest,
+        "code": repr(code_of(check_model)),
+        **{each.key: each.digest for each in asked},
+        **{key: str(length) for key, length in lengths.items()},
+    }
+    checked = local_cache() / "checked" / digest_of(decides)
+    if checked.exists():
+        return
+    load_for_models()
+    try:
+        check_model(model, f"{key}.path = '{named}'", asked, lengths)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    with suppress(OSError):
+        checked.parent.mkdir(parents=True, exist_ok=True)
+        checked.touch()
 
 
 def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model: Path) -> None:
     """Raises BadInput where a template that is not there would be needed: the server's is not told."""
     if engine.api == "chat" and engine.model is None and not _has_chat_template(model):
         raise BadInput(f"{path}: engine.api = 'chat', and {model} has no chat template; use api = 'completions'")
+    if engine.api == "chat" and engine.model is None and reads_the_clock(model):
+        raise BadInput(
+            f"{path}: engine.api = 'chat', and the chat template of {model} writes the date: the server's clock "
+            "would decide what is asked; use api = 'completions', with which prompts are written here"
+        )
     if engine.api == "completions" and engine.model is not None and is_chat:
         raise BadInput(
             f"{path}: {key}.prompt is a chat, and the template of engine.model = '{engine.model}' is not here; "
@@ -132,5 +179,5 @@ def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model:
 def _has_chat_template(model: Path) -> bool:
     settings = model / "tokenizer_config.json"
     return (model / "chat_template.jinja").is_file() or (
-        settings.is_file() and "chat_template" in settings.read_text()
+        settings.is_file() and "chat_template" in settings.read_text(encoding="utf-8", errors="replace")
     )

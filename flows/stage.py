@@ -22,6 +22,7 @@ from schemas.errors import BudgetSpent, Damaged, FactoryError
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from schemas.settings import Budget
 from tasks.engines import make_room
+from tasks.engines.staged import unanswered
 from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.listing import files_below
@@ -129,6 +130,8 @@ class Stages:
             # on a cluster, the judge has more cores than this machine could work ahead with
             with _worked_beside(draft, None if on_a_cluster else beside) as figures_beside:
                 figures = stage(draft, **inputs) | figures_beside()
+            if asks and (lost := unanswered(draft, round.recipe.validation.max_unanswered)):
+                figures["unanswered"] = lost
             if asks and draft.server:
                 figures["server"] = draft.server
             self.lock.prove()

@@ -48,6 +48,11 @@ class Alarms(Section):
     length_drift: AlarmRule = AlarmRule(threshold=0.5, level="warning")
     """How far the mean length of attempts is from its median over earlier rounds: one minus the shorter over the
     longer; 0.5 is twice as long, or half."""
+    truncated: AlarmRule = AlarmRule(threshold=0.5, level="warning")
+    """Share of the attempts that max_tokens cut off: they never vote, and are not trained on as examples or pairs."""
+    unanswered: AlarmRule = AlarmRule(threshold=0.02, level="warning")
+    """Share of a table's rows that are missing because their request was refused, too long, or came back empty: what
+    is left is what the server likes. Above validation.max_unanswered the stage fails the round."""
     dropped: AlarmRule = AlarmRule(threshold=0.5, level="warning")
     """Share of a table's rows that were dropped for one reason; those beyond a target or a cap, and those
     that differ in nothing to learn from, do not count."""

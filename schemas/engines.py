@@ -36,11 +36,20 @@ class OpenAIEngine(Section):
     """Longest wait for one request."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key, if the server wants one."""
+    renamed: dict[Literal["max_tokens", "seed", "stop", "presence_penalty", "logprobs"], ModelName] = Field(
+        default_factory=dict
+    )
+    """What the server calls a parameter of the API by another name: { max_tokens = "max_completion_tokens" }."""
+    leave_out: tuple[Literal["seed", "n"], ...] = ()
+    """What the server does not take: seed (its samples are then not to be had again), or n (samples are asked for one
+    by one)."""
 
     @model_validator(mode="after")
     def another_model_has_a_revision(self) -> Self:
         if (self.model is None) != (self.revision is None):
             raise ValueError("model and revision go together: name both, or neither to ask the champion itself")
+        if "seed" in self.renamed and "seed" in self.leave_out:
+            raise ValueError("renamed and leave_out both name seed")
         return self
 
 

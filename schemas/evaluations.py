@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import ENDED, VERIFIED, column, count, parent, table, text
+from schemas.table import ENDED_OR_UNANSWERED, VERIFIED, column, count, parent, table, text
 
 EVALUATIONS = table(
     "evaluations",
@@ -15,9 +15,14 @@ EVALUATIONS = table(
     column("text", pa.string(), "the completion"),
     column("answer", pa.string(), "the final answer read from it", nullable=True),
     text("reference", "the true answer"),
-    column("correct", pa.bool_(), "whether they are equal; null if the check was undecided", nullable=True),
-    count("num_tokens", "tokens of the completion"),
-    ENDED,
+    column(
+        "correct",
+        pa.bool_(),
+        "whether they are equal; null if the check was undecided; false without an answer, whoever was asked",
+        nullable=True,
+    ),
+    count("num_tokens", "tokens of the completion; 0 without an answer", least=0),
+    ENDED_OR_UNANSWERED,
     VERIFIED,
     later="comparisons with the same weights in later rounds",
 )

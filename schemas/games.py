@@ -45,6 +45,8 @@ class RunningMean(Section):
 
 
 class EvaluateGames(Section):
+    engine: ClassVar[None] = None  # candidate and base play each other: by the recipe's engine
+
     games_per_shard: Count
     """Games of a benchmark that are played side by side and written together."""
     samples_per_state: Count

@@ -2,14 +2,27 @@
 
 import pyarrow as pa
 
-from schemas.table import ENDED, VERIFIED, about, between, column, count, limited, mean, names, parent, table, text
+from schemas.table import (
+    ENDED_OR_UNANSWERED,
+    VERIFIED,
+    about,
+    between,
+    column,
+    count,
+    limited,
+    mean,
+    names,
+    parent,
+    table,
+    text,
+)
 
 _GRADING = (
     column("sample", pa.int32(), "grading of this answer, from 0"),
     text("prompt", "the prompt as the judge saw it"),
     column("text", pa.string(), "the completion"),
-    count("num_tokens", "tokens of the completion"),
-    ENDED,
+    count("num_tokens", "tokens of the completion; 0 without an answer", least=0),
+    ENDED_OR_UNANSWERED,
     column("grade", pa.float64(), "from 0 to the scale; null if none could be read", nullable=True),
     column("checkpoint", pa.string(), "digest of the weights that judged; MODEL@REVISION of a teacher"),
     VERIFIED,

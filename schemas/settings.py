@@ -201,6 +201,8 @@ class Validate(Section):
 
     max_failing_rows: Share
     """A larger share of a table's rows failing its row-level expectations fails the round."""
+    max_unanswered: Annotated[float, Field(ge=0, le=1, exclude=True)] = 0.25  # looked at as each stage ends
+    """A larger share of what a stage asked for without an answer (refused, too long a prompt) fails the round."""
 
 
 class AnswerLimits(Validate):

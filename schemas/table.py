@@ -6,6 +6,7 @@ audit looks for, export, and docs/store.md.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
@@ -68,11 +69,11 @@ class Table:
     watched: tuple[str, ...]
     """Columns whose distribution `diff` compares: numbers, and texts by their length."""
 
-    @property
+    @cached_property
     def id_prefix(self) -> str:
         return self.name.rsplit("/", 1)[-1]
 
-    @property
+    @cached_property
     def edges(self) -> tuple[Parent, ...]:
         """What its rows are made of or about; not what they only mention."""
         return tuple(parent for parent in self.parents if parent.relation != "names")
@@ -206,7 +207,15 @@ VERIFIED = column(
     "which only says what it serves",
     nullable=True,  # it is in the tables' digests
 )
+UNANSWERED = ("prompt_too_long", "refused", "no_text", "failed")
+"""Why a request has no answer: it is longer than the model or its server takes; the server, its filter or the model
+declined; the answer holds no text; the server fails at this request alone."""
 ENDED = one_of("finish_reason", "stop or length", "stop", "length")
+ENDED_OR_UNANSWERED = one_of(
+    "finish_reason",
+    f"stop or length; or why there is no answer: {', '.join(UNANSWERED)}",
+    *("stop", "length", *UNANSWERED),
+)
 
 
 Stage = TypeVar("Stage", bound=Callable[..., Any])

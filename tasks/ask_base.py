@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.base_samples import BASE_SAMPLES
+from schemas.dropped import DROPPED
 from schemas.manifest import TableRef
 from schemas.settings import Solve as Settings
 from schemas.table import writes
 from schemas.work import Work, of_rows
 from tasks.engines import Request, calls_at_once, completed
-from tasks.engines.staged import engine_of_stage
+from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
@@ -17,14 +18,14 @@ from tasks.store.shards import Progress, each_shard
 Row = dict[str, Any]
 
 
-@writes(BASE_SAMPLES)
+@writes(BASE_SAMPLES, DROPPED)
 def ask_base(draft: Draft, *, settings: Settings, solver: Role, selections: TableRef) -> dict[str, Any]:
     """Write `base_samples`: an answer a question, sampled as attempts are, a shard of questions at a time."""
     asked, size = draft.read(selections).to_pylist(), settings.questions_per_shard
     shards = [asked[first : first + size] for first in range(0, max(1, len(asked)), size)]
     with engine_of_stage(draft, solver) as generator:
 
-        def answers(shard: list[Row], progress: Progress) -> tuple[list[Row]]:
+        def answers(shard: list[Row], progress: Progress) -> tuple[list[Row], list[Row]]:
             requests = [
                 Request(
                     row["question_id"], solver.prompt.render(question=row["question"]), settings.sampling,
@@ -38,11 +39,16 @@ def ask_base(draft: Draft, *, settings: Settings, solver: Role, selections: Tabl
                 | {"text": c.text, "num_tokens": c.num_tokens, "finish_reason": c.finish_reason}
                 | {"checkpoint": solver.model.digest, "verified": generator.identity is None}
                 for c in (made[row["question_id"]] for row in shard)  # in their order, whichever ended first
+                if c.is_answer
             ]
-            return (rows,)
+            lost = without_answer(
+                draft, BASE_SAMPLES, [*made.values()],
+                lambda c: (draft.row_id(BASE_SAMPLES, c.request_id), [c.request_id]),
+            )  # fmt: skip
+            return lost, rows
 
         for _ in each_shard(
-            draft, (BASE_SAMPLES,), shards, answers, unit="answers of the base", size=len,
+            draft, (DROPPED, BASE_SAMPLES), shards, answers, unit="answers of the base", size=len,
             workers=calls_at_once(solver.engine, draft.executor),
         ):  # fmt: skip
             pass

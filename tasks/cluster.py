@@ -16,11 +16,15 @@ from typing import Any, TypeVar
 
 from schemas.engines import RayExecutor
 from schemas.errors import BadInput, FactoryError, Stopped
+from tasks.environment import take_out
 from tasks.store.code import PROJECT, ROOT
 
 TRIES = 4  # of one piece of work, each on another worker
 DECIDING = ("torch", "transformers", "tokenizers", "math-verify", "sympy", "latex2sympy2_extended")
-GIVEN = ("HF_HUB_OFFLINE", "TOKENIZERS_PARALLELISM", "TRANSFORMERS_NO_ADVISORY_WARNINGS", "TRANSFORMERS_VERBOSITY")
+GIVEN = (
+    *("HF_HUB_OFFLINE", "PYTHONUTF8", "TOKENIZERS_PARALLELISM"),
+    *("TRANSFORMERS_NO_ADVISORY_WARNINGS", "TRANSFORMERS_VERBOSITY"),
+)
 EVERY_SECONDS = 0.2
 LOOPBACK = ("127.", "localhost:")
 Result = TypeVar("Result")
@@ -138,7 +142,8 @@ def alike() -> dict[str, str]:
 
 
 def check_alike(wanted: dict[str, str]) -> None:
-    """Raises Stopped, on a worker, for what it has otherwise."""
+    """Raises Stopped, on a worker, for what it has otherwise. Its node's own shell decides nothing."""
+    take_out(os.environ)
     here = alike()
     if differing := [
         f"{name} {here[name]} instead of {wanted[name]}" for name in wanted if here[name] != wanted[name]

@@ -35,7 +35,8 @@ def evaluate(
     sealed: str = "",
 ) -> dict[str, Any]:
     """Write `evaluations`; the figure `scores` holds a Score a benchmark. Sealed benchmarks are not touched, unless
-    one is named: then it alone is, greedy, and the reading is noted.
+    one is named: then it alone is, greedy, and the reading is noted. An item without an answer counts as wrong, for
+    every checkpoint alike: left out, it would make a score of the items that a server likes.
 
     Greedy on every item; num_samples samples on the sampled_items whose questions hash smallest.
     """
@@ -102,7 +103,7 @@ def answered(
         for item in items
     ]
     completions = completed(generator, requests, progress)
-    answers = [answer_of(c.text, checks).text for c in completions]
+    answers = [answer_of(c.text, checks).text if c.is_answer else None for c in completions]
     outcomes = compare(
         [(item_of[c.request_id]["reference"], a or "") for c, a in zip(completions, answers, strict=True)]
     )
@@ -110,10 +111,14 @@ def answered(
         {"benchmark": item_of[c.request_id]["benchmark"], "item_id": c.request_id}
         | {"greedy": sampling.temperature == 0.0, "sample": c.sample, "text": c.text, "answer": answer}
         | {"reference": item_of[c.request_id]["reference"]}
-        | {"correct": None if outcome is Outcome.UNDECIDED else outcome is Outcome.EQUAL}
+        | {"correct": _is_correct(outcome) if c.is_answer else False}
         | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason}
         for c, answer, outcome in zip(completions, answers, outcomes, strict=True)
     ]
+
+
+def _is_correct(outcome: Outcome) -> bool | None:
+    return None if outcome is Outcome.UNDECIDED else outcome is Outcome.EQUAL
 
 
 def _noise(question: str) -> int:

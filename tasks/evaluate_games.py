@@ -101,11 +101,11 @@ def _match(state: Any, item: Row, opponent: str) -> Match:
 
 
 def _row(draft: Draft, item: Row, match: Match) -> Row:
-    answer = outcome_of(match.returns[seat_of(item)])
+    answer, last = outcome_of(match.returns[seat_of(item)]), match.turns[-1].said.finish_reason
     return {
         "id": draft.row_id(EVALUATIONS, item["id"], True, 0), "benchmark": item["benchmark"], "item_id": item["id"],
         "greedy": True, "sample": 0, "text": "\n".join(f"{turn.seat}: {turn.said.text}" for turn in match.turns),
-        "answer": answer, "reference": item["reference"], "correct": answer == WON,
+        "answer": answer, "reference": item["reference"], "correct": answer == WON and match.ended != "unanswered",
         "num_tokens": sum(turn.said.num_tokens for turn in match.turns),
-        "finish_reason": "length" if match.ended == "turn_limit" else "stop",
+        "finish_reason": {"turn_limit": "length", "unanswered": last}.get(match.ended, "stop"),
     }  # fmt: skip

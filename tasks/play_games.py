@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from schemas.dropped import DROPPED
 from schemas.episodes import EPISODES
 from schemas.games import Games
 from schemas.rewards import REWARDS
 from schemas.settings import Answers
-from schemas.table import writes
+from schemas.table import Table, writes
 from schemas.turns import TURNS
 from schemas.work import Work, of_rows
 from tasks.engines import calls_at_once
@@ -21,7 +22,7 @@ from tasks.store.shards import Progress, each_shard
 from tasks.waves import Wave
 
 Row = dict[str, Any]
-TABLES = (EPISODES, REWARDS, TURNS)
+TABLES = (DROPPED, EPISODES, REWARDS, TURNS)
 
 
 @writes(*TABLES)
@@ -30,7 +31,8 @@ def play_games(
 ) -> dict[str, Any]:
     """Write `episodes`, their `turns`, and `rewards`: of each turn the return of its seat.
 
-    `round` and `wave` make other games of other rounds and waves, by the same weights too.
+    `round` and `wave` make other games of other rounds and waves, by the same weights too. A game in which a request
+    has no answer is void: its last turn is `dropped`, and nothing of it is written.
     """
     game, number_of_wave = game_of(settings), wave[0] if wave else 0
     size = settings.episodes_per_shard
@@ -51,16 +53,19 @@ def play_games(
                 for number in numbers
             ]
             play_out(game, settings, checks, matches, {"self": player}, progress)
+            void = [draft.refused(*_last(draft, match)) for match in matches if match.ended == "unanswered"]
+            played = [pair for pair in zip(numbers, matches, strict=True) if pair[1].ended != "unanswered"]
             by = {"checkpoint": solver.model.digest, "verified": generator.identity is None}
-            moved = [row for match in matches for row in _turns(draft, match, by)]
-            returns = {match.id: match.returns for match in matches}
+            moved = [row for _, match in played for row in _turns(draft, match, by)]
+            returns = {match.id: match.returns for _, match in played}
             return (
-                [_episode(settings, solver, *pair) for pair in zip(numbers, matches, strict=True)],
+                void,
+                [_episode(settings, solver, *pair) for pair in played],
                 [_reward(draft, turn, returns[turn["episode_id"]]) for turn in moved],
                 moved,
             )
 
-        for of_episodes, _, of_turns in each_shard(
+        for _, of_episodes, _, of_turns in each_shard(
             draft, TABLES, shards, play, unit="games", size=len, workers=calls_at_once(solver.engine, draft.executor)
         ):
             episodes += of_episodes
@@ -68,9 +73,9 @@ def play_games(
     seats = range(game.seats)
     return {
         "ended": dict(sorted(Counter(row["ended"] for row in episodes).items())),
-        "illegal": turns[False] / turns.total(),
+        "illegal": turns[False] / max(1, turns.total()),
         "mean_returns": {
-            f"seat_{seat}": sum(row["returns"][seat] for row in episodes) / len(episodes) for seat in seats
+            f"seat_{seat}": sum(row["returns"][seat] for row in episodes) / max(1, len(episodes)) for seat in seats
         },
     }
 
@@ -85,6 +90,13 @@ def _episode(settings: Games, solver: Role, number: int, match: Match) -> Row:
         "seats": [solver.model.digest] * len(match.seats), "returns": list(match.returns), "ended": match.ended,
         "turns": len(match.turns),
     }  # fmt: skip
+
+
+def _last(draft: Draft, match: Match) -> tuple[str, Table, str, None, None, str]:
+    """The turn that nobody made, as a row that was refused."""
+    turn = match.turns[-1]
+    row_id = draft.row_id(TURNS, match.id, turn.number)
+    return row_id, TURNS, turn.said.finish_reason, None, None, turn.said.problem
 
 
 def _turns(draft: Draft, match: Match, by: Row) -> list[Row]:

@@ -16,7 +16,7 @@ from schemas.table import writes
 from schemas.work import Work, of_rows
 from tasks.answers.canonical import stated
 from tasks.engines import Engine, Request, calls_at_once, completed
-from tasks.engines.staged import engine_of_stage
+from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.novelty.contamination import Hit, ProtectedTexts, protected_texts
 from tasks.novelty.copies import ExactIndex
 from tasks.prompts import Prompt
@@ -59,11 +59,11 @@ def pose(
     proposals: list[Row] = []
     with engine_of_stage(draft, proposer) as generator:
 
-        def proposed(shard: list[Document], progress: Progress) -> tuple[list[Row]]:
-            return (_proposed(draft, generator, settings, proposer.prompt, shard, wave, progress),)
+        def proposed(shard: list[Document], progress: Progress) -> tuple[list[Row], list[Row]]:
+            return _proposed(draft, generator, settings, proposer.prompt, shard, wave, progress)
 
-        for (rows,) in each_shard(
-            draft, (PROPOSALS,), shards, proposed, unit="proposals",
+        for _, rows in each_shard(
+            draft, (DROPPED, PROPOSALS), shards, proposed, unit="proposals",
             size=lambda shard: len(shard) * settings.num_samples,
             workers=calls_at_once(proposer.engine, draft.executor),
         ):  # fmt: skip
@@ -78,7 +78,7 @@ def pose(
     draft.write(QUESTIONS, admission.questions)
     draft.write(ANSWER_KEYS, admission.keys)
     draft.write(CONTAMINATION, admission.hits)
-    draft.write(DROPPED, admission.dropped)
+    draft.write(DROPPED, admission.dropped, part=len(shards))  # behind what each shard lost
     return {"proposals": len(proposals), "questions": len(admission.questions)}
 
 
@@ -103,7 +103,8 @@ def _proposed(
     shard: list[Document],
     wave: Wave | None,
     progress: Progress,
-) -> list[Row]:
+) -> tuple[list[Row], list[Row]]:
+    """A shard's proposals; before them those that have no answer."""
     place_of = {document["id"]: place for place, document in shard}
     requests = [
         Request(
@@ -112,13 +113,19 @@ def _proposed(
         )
         for _, document in shard
     ]  # fmt: skip
-    return [
+    completions = completed(generator, requests, progress)
+    rows = [
         {"id": draft.row_id(PROPOSALS, c.request_id, c.sample), "shown_ids": [c.request_id]}
         | {"wave": wave[0] - 1 if wave else 0, "prompt_index": place_of[c.request_id], "prompt": c.prompt}
         | {"text": c.text, "num_tokens": c.num_tokens, "finish_reason": c.finish_reason}
         | {"verified": generator.identity is None}
-        for c in completed(generator, requests, progress)
+        for c in completions
+        if c.is_answer
     ]
+    lost = without_answer(
+        draft, PROPOSALS, completions, lambda c: (draft.row_id(PROPOSALS, c.request_id, c.sample), [c.request_id])
+    )
+    return lost, rows
 
 
 def _opening(prompt: Prompt, document: str) -> str:

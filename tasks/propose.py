@@ -19,7 +19,7 @@ from schemas.settings import Propose as Settings
 from schemas.table import writes
 from schemas.work import Work, of_rows
 from tasks.engines import Request, completed
-from tasks.engines.staged import engine_of_stage
+from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.novelty.copies import ExactIndex
 from tasks.novelty.index import NoveltyIndex
 from tasks.reading.blocks import levelled
@@ -58,14 +58,15 @@ def propose(
 
     admission = Admission(draft, settings, known)
     for wave in range(settings.max_waves):
-        rows = draft.part(PROPOSALS, wave, partial(_wave, draft, settings, proposer, seed_pool, own_pool, wave))
+        make = partial(_wave, draft, settings, proposer, seed_pool, own_pool, wave)
+        _, rows = draft.parts((DROPPED, PROPOSALS), wave, make)
         for proposal in sorted(rows, key=lambda row: row["prompt_index"]):
             admission.admit(proposal)
         draft.report(min(len(admission.questions), settings.target), settings.target, "questions")
         if len(admission.questions) >= settings.target:
             break
     written = draft.write(QUESTIONS, admission.questions)
-    draft.write(DROPPED, admission.dropped)
+    draft.write(DROPPED, admission.dropped, part=settings.max_waves)  # behind what each wave lost
     admission.keep_index(logical_digest(written))
     return {"proposed": admission.num_parsed, "waves": wave + 1}
 
@@ -86,9 +87,9 @@ def _wave(
     seed_pool: Pool,
     own_pool: Pool,
     wave: int,
-) -> list[dict[str, Any]]:
-    """One wave of prompts, each with few-shots of its own, sampled once."""
-    requests, shown = [], {}
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """One wave of prompts, each with few-shots of its own, sampled once; before it those that have no answer."""
+    requests, shown = [], dict[str, dict[str, Any]]()
     for index in range(settings.prompts_per_wave):
         fewshots = _fewshots(settings, seed_pool, own_pool, random.Random(draft.random_seed("fewshots", wave, index)))
         row_id = draft.row_id(PROPOSALS, wave, index)
@@ -105,11 +106,14 @@ def _wave(
     with engine_of_stage(draft, proposer) as generator:
         completions = completed(generator, requests, progress)
         verified = generator.identity is None
-    return [
+    rows = [
         {"id": c.request_id, "prompt": c.prompt, "text": c.text, "num_tokens": c.num_tokens}
         | {"finish_reason": c.finish_reason, "verified": verified, **shown[c.request_id]}
         for c in completions
+        if c.is_answer
     ]
+    lost = without_answer(draft, PROPOSALS, completions, lambda c: (c.request_id, shown[c.request_id]["shown_ids"]))
+    return lost, rows
 
 
 def _fewshots(settings: Settings, seed_pool: Pool, own_pool: Pool, choice: random.Random) -> Pool:

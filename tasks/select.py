@@ -32,8 +32,8 @@ def select(
 ) -> dict[str, Any]:
     """Write `selections`, `contamination` hits and `dropped` questions; the band is inclusive at both ends.
 
-    Ties and votes without a valid answer give no label. Beyond the caps, those admitted last are dropped.
-    With `wave`, only the questions of that wave were asked.
+    Ties and votes without a valid answer give no label, nor does a question without any attempt. Beyond the caps,
+    those admitted last are dropped. With `wave`, only the questions of that wave were asked.
     """
     verdict_of = {row["question_id"]: row for row in draft.read(verdicts).to_pylist()}
     known = ((ref.table.rpartition("/")[2], draft.read(ref).to_pylist()) for ref in (probe, benchmark_items))
@@ -44,10 +44,13 @@ def select(
     admission = Admission(settings, protection)
     asked = [row for row in draft.read(questions).to_pylist() if in_wave(row["question"], wave)]
     for question in sorted(asked, key=lambda row: row["position"]):
-        verdict = verdict_of[question["id"]]
         hit = protected.find(question["question"])
         if hit:  # reported for every question, in the band or not
             hits.append(hit.row(draft.row_id(CONTAMINATION, question["id"]), question["id"]))
+        verdict = verdict_of.get(question["id"])
+        if verdict is None:
+            dropped.append(draft.refused(question["id"], QUESTIONS, "unanswered", text=question["question"]))
+            continue
         touches = (hit.reason, hit.score, hit.limit(protection)) if hit else ADMITTED
         if (refusal := admission.admit(verdict, touches)) != ADMITTED:
             dropped.append(draft.refused(question["id"], QUESTIONS, *refusal, question["question"]))

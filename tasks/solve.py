@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import Any
 
 from schemas.attempts import ATTEMPTS
+from schemas.dropped import DROPPED
 from schemas.manifest import TableRef, ValidRows
 from schemas.settings import Answers, Select
 from schemas.settings import Solve as Settings
@@ -12,7 +13,7 @@ from schemas.table import writes
 from tasks.answers.canonical import answer_of, usable_answer
 from tasks.checks.stopping import Stopping
 from tasks.engines import Completion, Engine, Request, calls_at_once, completed
-from tasks.engines.staged import engine_of_stage
+from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.prompts import Prompt
 from tasks.roles import Role
 from tasks.store.draft import Draft
@@ -22,7 +23,7 @@ from tasks.waves import Wave, in_wave
 Question = tuple[str, str]  # row id, text
 
 
-@writes(ATTEMPTS)
+@writes(ATTEMPTS, DROPPED)
 def solve(
     draft: Draft,
     *,
@@ -35,7 +36,8 @@ def solve(
     stops_for: Select | None = None,
     wave: Wave | None = None,
 ) -> dict[str, Any]:
-    """Write `attempts`: num_samples a question, a shard of questions at a time. Gold rows may stand for questions.
+    """Write `attempts`: num_samples a question, a shard of questions at a time, but for those that have no answer
+    (`dropped`). Gold rows may stand for questions.
 
     New and probe questions stand in one order, by the hash of their texts, so that nothing tells them apart. With
     `stops_for`, how questions will be selected, a question is sampled no further than the selection and its
@@ -51,11 +53,11 @@ def solve(
     asked.sort(key=lambda question: hashlib.sha256(question[1].encode()).digest())
     size = settings.questions_per_shard
     shards = [asked[i : i + size] for i in range(0, len(asked), size)]
-    made = truncated = 0
+    made = lost = truncated = 0
     stops = (checks, stops_for) if stops_for else None
     with engine_of_stage(draft, solver) as generator:
 
-        def attempt(shard: list[Question], progress: Progress) -> tuple[list[dict[str, Any]]]:
+        def attempt(shard: list[Question], progress: Progress) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             completions = _attempted(draft, generator, settings, solver.prompt, shard, stops, progress)
             rows = [
                 {"id": draft.row_id(ATTEMPTS, c.request_id, c.sample), "question_id": c.request_id}
@@ -63,18 +65,23 @@ def solve(
                 | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason, "checkpoint": solver.model.digest}
                 | {"verified": generator.identity is None}
                 for c in completions
+                if c.is_answer
             ]
-            return (rows,)
+            refused = without_answer(
+                draft, ATTEMPTS, completions,
+                lambda c: (draft.row_id(ATTEMPTS, c.request_id, c.sample), [c.request_id]),
+            )  # fmt: skip
+            return refused, rows
 
-        for (rows,) in each_shard(
-            draft, (ATTEMPTS,), shards, attempt, unit="attempts",
+        for refused, rows in each_shard(
+            draft, (DROPPED, ATTEMPTS), shards, attempt, unit="attempts",
             size=lambda shard: len(shard) * settings.num_samples,
             workers=calls_at_once(solver.engine, draft.executor),
         ):  # fmt: skip
-            made += len(rows)
+            made, lost = made + len(rows), lost + len(refused)
             truncated += sum(row["finish_reason"] == "length" for row in rows)
     total = len(asked) * settings.num_samples
-    return {"attempts": made, "truncated": truncated} | ({"attempts_saved": total - made} if stops_for else {})
+    return {"attempts": made, "truncated": truncated} | ({"attempts_saved": total - made - lost} if stops_for else {})
 
 
 def _attempted(

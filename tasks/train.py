@@ -165,9 +165,11 @@ def _finished(
                 marks=marks if method == settings.methods[-1] else (),
                 keep_weights=lambda folder: _kept_weights(draft, folder).digest,
             )
+            gc.freeze()  # what is searched for cycles, by the trainer and at its end, is what came after this
             with out_of_memory_named(method):
                 folder = _trained(draft, phase, rows[method], settings, start)
-            gc.collect()  # a trainer is full of cycles; the next one needs its memory
+            gc.collect()  # a trainer is full of them; the next one needs its memory
+            gc.unfreeze()
         finished.append(folder)
         source, before = folder / "weights", before + step_of(folder)
     return finished

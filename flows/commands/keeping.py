@@ -7,6 +7,7 @@ import typer
 
 from flows.commands.options import JsonOption, StoreOption
 from flows.console import Console
+from flows.lines.plain import typed
 
 
 def approve(
@@ -48,4 +49,4 @@ def gc(
     if not found:
         console.note(f"nothing to remove in {store} (untouched for {grace_days:g} days)")
     elif not remove:
-        console.note(f"{total / 1e6:,.1f} MB; remove it: selfplay gc --store {store} --remove")
+        console.note(f"{total / 1e6:,.1f} MB; remove it: selfplay gc --store {typed(store)} --remove")

@@ -8,6 +8,7 @@ import typer
 
 from flows.commands.options import JsonOption, RecipeArgument, StoreOption, entry, folder_of
 from flows.console import NAME, Console
+from flows.lines.plain import typed
 from tasks.store.lineage import Lineage, open_lineage
 
 if TYPE_CHECKING:
@@ -33,9 +34,9 @@ def run(
         typer.echo(json.dumps([entry(m, store) for m in played], indent=2))
     elif played:
         console.rounds_table(played)
-        last = played[-1]
+        last, at = played[-1], f"--store {typed(store)}"
         console.note(f"\nround {last.recipe}/{last.round} lies in {folder_of(last, store)}")
-        console.note(f"next: selfplay log --store {store}    or: selfplay run {recipe} --store {store}")
+        console.note(f"next: selfplay log {at}    or: selfplay run {typed(recipe)} {at}")
     if played and played[-1].decision == "failed":
         raise typer.Exit(1)
 
@@ -66,7 +67,7 @@ def plan(
         console.note(f"  {stage.stage:<{NAME}} {stage.state:<8} {stage.why}")
     for line in unusable_lines({source.key: source.unusable for source in ready.sources.named}):
         console.note(f"rows that could not be used: {line}")
-    console.note(f"play it: selfplay run {recipe} --store {store}")
+    console.note(f"play it: selfplay run {typed(recipe)} --store {typed(store)}")
 
 
 def _estimate(ready: "Plan", lineage: Lineage, planned: "list[Planned]", as_json: bool) -> None:

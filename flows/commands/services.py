@@ -1,6 +1,7 @@
 """up, down and doctor: this machine."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,11 +33,16 @@ def down() -> None:
     end_services(Console().note)
 
 
-def doctor(as_json_object: JsonOption = False) -> None:
+def doctor(
+    model: Annotated[
+        Path | None, typer.Argument(help="A base model's folder: whether its weights and tokenizer are whole.")
+    ] = None,
+    as_json_object: JsonOption = False,
+) -> None:
     """What is installed, which engine and device would be used, what is missing and the command that mends it."""
-    from flows.doctor import examine
+    from flows.doctor import examine, examine_model
 
-    findings = examine()
+    findings = examine_model(model) if model else examine()
     if as_json_object:
         typer.echo(json.dumps([finding.__dict__ for finding in findings], indent=2))
     else:

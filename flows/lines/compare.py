@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from flows.comparing import Compared
-from flows.lines.plain import counted, plain, sampled, worded
+from flows.lines.plain import counted, plain, sampled, typed, worded
 from tasks.audit.comparison import could_show, short_of_a_gain
 
 
@@ -24,4 +24,4 @@ def comparison_lines(store: str, a: str, b: str, compared: Compared) -> Iterator
     why = "; ".join(short) if found.p_value <= gate.level and short else could_show(found)
     yield f"p = {found.p_value:.2g} ({found.test}): {verdict}; {why}"
     if "base" not in (a.rpartition("/")[2], b.rpartition("/")[2]):
-        yield f"next: selfplay diff {before} {after} --store {plain(store)}"
+        yield f"next: selfplay diff {typed(a)} {typed(b)} --store {typed(store)}"

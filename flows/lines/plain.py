@@ -1,5 +1,6 @@
 """Text that may come from a model or a user, made fit for a terminal, and how figures are written."""
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,11 @@ def plain(text: str, most: int = 200) -> str:
 
 def escaped(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def typed(text: object) -> str:
+    """A word of a command that a user may paste into a shell."""
+    return shlex.quote(escaped(str(text)))
 
 
 def paragraph(text: str) -> Iterator[str]:

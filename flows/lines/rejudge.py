@@ -6,7 +6,7 @@ from itertools import islice
 
 import typer
 
-from flows.lines.plain import counted, plain, worded
+from flows.lines.plain import counted, plain, typed, worded
 from schemas.diff import Label
 from schemas.manifest import Score
 from schemas.rejudged import AnswerFlip, LabelFlip, ProbeFlip, Reading, Rejudged, SelectionFlip
@@ -101,7 +101,7 @@ def _label(label: Label) -> str:
 
 
 def _next(found: Rejudged, store: str) -> str:
-    at = f"--store {plain(store)}"
+    at = f"--store {typed(store)}"
     labels = _by_weight([flip for flip in found.labels if flip.change != "respelled"])
     if flips := [flip.question_id for flip in labels] + [flip.question_id for flip in found.probe]:
         return (

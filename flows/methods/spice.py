@@ -46,7 +46,7 @@ def spice(r: Round[SpiceRecipe]) -> None:
         posed = w.play(pose, r.brought)
         attempts = w.play(solve, posed, wave=None)  # its questions are the wave's already
         checked = w.play(check, posed, attempts)
-        earned = w.play(reward_proposer, posed, attempts, checked)
+        earned = w.play(reward_proposer, posed, attempts, checked, dropped=posed.tables["dropped"])
         return {
             "solver": w.play(advantage, checked, samples=attempts.tables["attempts"]),
             "proposer": w.play(advantage, earned, samples=posed.tables["proposals"], label="proposer"),

@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 
 from flows.learn_online import OnlineRecipe, Wave, learn_online
 from flows.round import Round
-from schemas.engines import AnyEngine
 from schemas.games import EvaluateGames, GameBenchmark, Games, RunningMean
 from schemas.manifest import CheckpointRef, StageRecord
 from schemas.settings import Contamination, PolicyLimits
@@ -31,39 +30,31 @@ class SpiralRecipe(OnlineRecipe):
     evaluate: EvaluateGames  # type: ignore[assignment]
 
     @model_validator(mode="after")
-    def a_move_is_a_word_and_a_reward_the_games(self) -> Self:
-        if self.contamination != Contamination():
-            raise ValueError("contamination does not go with method = 'spiral': no text of the user's is trained on")
-        if self.answers.equivalence != "canonical":
-            raise ValueError("answers.equivalence: a move is a word: 'canonical'")
-        if self.train.policy and self.train.policy.kl == "reward":
-            raise ValueError("train.policy.kl = 'reward': the reward is the game's; expected 'loss', or none")
+    def nothing_is_ignored(self) -> Self:
+        policy = self.train.policy
+        for wrong, why in (
+            (self.contamination != Contamination(), "contamination: no text of the user's is trained on"),
+            (self.answers.equivalence != "canonical", "answers.equivalence: a move is a word: 'canonical'"),
+            (policy and policy.kl == "reward", "train.policy.kl = 'reward': the reward is the game's"),
+            (self.engine.kind == "openai", "engine.kind = 'openai': two play each other; a server has one"),
+        ):
+            if wrong:
+                raise ValueError(f"{why} (method = 'spiral')")
         return self
-
-    @model_validator(mode="after")
-    def another_model_stands_for_nobody(self) -> Self:
-        if self.engine.kind == "openai":
-            raise ValueError("engine.kind = 'openai': candidate and frozen base play each other; a server has one")
-        return self
-
-    @property
-    def evaluation_engine(self) -> AnyEngine:
-        return self.engine
 
 
 def spiral(r: Round[SpiralRecipe]) -> None:
     """One round, top to bottom."""
 
     def wave(w: Wave) -> StageRecord:
-        """Games of the policy of that moment against itself."""
         games = w.play(play_games)
         return w.play(seat_advantage, games, policy=r.recipe.train.policy, earlier=w.earlier("episodes"))
 
     def answers(r: Round[SpiralRecipe], label: str, checkpoint: CheckpointRef, sealed: str) -> StageRecord:
-        player = r.role(r.recipe.play_games).by(checkpoint)
+        games = r.recipe.play_games
         return r.play(
-            evaluate, r.brought, label=label, games=r.recipe.play_games, benchmarks=r.recipe.benchmarks,
-            solver=player, base=r.base, sealed=sealed,
+            evaluate, r.brought, label=label, games=games, benchmarks=r.recipe.benchmarks,
+            solver=r.role(games).by(checkpoint), base=r.base, sealed=sealed,
         )  # fmt: skip
 
     learn_online(r, wave, answers)

@@ -5,6 +5,7 @@ is in what they say.
 """
 
 import inspect
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist, median
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.manifest import Score
+from schemas.table import UNANSWERED
 from schemas.tables import TABLES
 from tasks.audit import figures
 from tasks.checks.grading import persuaded, precision
@@ -120,6 +122,19 @@ def length_drift(attempts: pa.Table, earlier: Earlier) -> Finding:
     return Finding("above", words, 1 - shorter / longer if longer else 0.0, {"mean_tokens": now})
 
 
+def truncated(attempts: pa.Table) -> Finding:
+    return Finding("above", "attempts cut off by max_tokens", figures.truncated_share(attempts))
+
+
+def unanswered(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
+    shares: dict[str, float] = defaultdict(float)
+    for reason, share in figures.drop_shares(dropped, ids).items():
+        table, _, why = reason.rpartition(".")
+        shares[table] += share * (why in UNANSWERED)
+    most, table = max(((share, table) for table, share in shares.items()), default=(None, ""))
+    return Finding("above", f"requests without an answer ({table})", most)
+
+
 def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
     passed = (CAPPED, *NO_SIGNAL)
     counted = figures.drop_shares(dropped, ids)
@@ -131,7 +146,7 @@ def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
 Watch = Callable[..., Finding]
 ALARMS: tuple[Watch, ...] = (  # in the order of the recipe's section
     vote_precision, reward_hacking, judge_precision, judge_persuaded, unanimous, answer_entropy, same_answer,
-    read_from_prose, distinct_2, near_duplicates, length_drift, dropped,
+    read_from_prose, distinct_2, near_duplicates, length_drift, truncated, unanswered, dropped,
 )  # fmt: skip
 
 

@@ -77,6 +77,11 @@ def mean_length(attempts: pa.Table) -> float | None:
     return _mean(attempts["num_tokens"])
 
 
+def truncated_share(attempts: pa.Table) -> float | None:
+    """Attempts that max_tokens cut off."""
+    return _mean(pc.cast(pc.equal(attempts["finish_reason"], "length"), pa.float64()))
+
+
 def near_duplicate_share(texts: pa.ChunkedArray, dropped: pa.Table) -> float | None:
     """Questions that were not new among all that admission held against the seeds and every earlier question: by
     ROUGE-L above the recipe's threshold (Self-Instruct, Wang et al. 2023, arXiv 2212.10560), or by equality; and

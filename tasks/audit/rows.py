@@ -204,6 +204,8 @@ class _Part:
         self.size = len(content)
         self._file = pq.ParquetFile(pa.BufferReader(content))
         self._columns: dict[str, pa.Array] = {}
+        self._batches: list[pa.RecordBatch] = []
+        """All of a small file's rows, once one was asked for."""
 
     def column(self, name: str) -> pa.Array:
         if name not in self._columns:
@@ -223,7 +225,7 @@ class _Part:
     def rows(self, places: list[int]) -> Iterator[Row]:
         """A batch at a time: a part may hold far more text than anyone asked for."""
         begin = taken = 0
-        for batch in self._file.iter_batches(BATCH_ROWS, use_threads=False) if places else ():
+        for batch in self._unpacked() if places else ():
             end = begin + len(batch)
             until = bisect_left(places, end)
             for place in places[taken:until]:
@@ -231,6 +233,14 @@ class _Part:
             begin, taken = end, until
             if taken == len(places):
                 return
+
+    def _unpacked(self) -> Iterable[pa.RecordBatch]:
+        batches = self._batches or self._file.iter_batches(BATCH_ROWS, use_threads=False)
+        if self._batches or self._file.metadata.num_rows > BATCH_ROWS:
+            return batches
+        self._batches = [*batches]
+        self.size += sum(batch.nbytes for batch in self._batches)
+        return self._batches
 
 
 def strings(values: Iterable[str]) -> pa.Array:

@@ -31,7 +31,8 @@ class Suites:
     def failing_rows(self, table: str, expected: Sequence[Expectation], rows: pa.Table) -> dict[str, str]:
         """Row id -> the first expectation it fails."""
         failing: dict[str, str] = {}
-        if len(rows):
+        passed = {"result_format": "BOOLEAN_ONLY"}  # in half the time, and most tables do
+        if len(rows) and not all(result["success"] for result in self._results(table, rows, expected, passed)):
             details = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
             for result in self._results(table, rows, expected, details):
                 _raise_if_it_could_not_be_checked(table, result)

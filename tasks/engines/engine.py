@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from schemas.settings import Sampling
+from schemas.table import UNANSWERED
 
 Report = Callable[[int, int, str], None]  # (done, total, unit); a total of 0 is one that is not known
+Unanswered = Literal["prompt_too_long", "refused", "no_text", "failed"]
+Ended = Literal["stop", "length"] | Unanswered
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,28 @@ class Completion:
     text: str
     num_tokens: int
     """The end-of-sequence token is one of them."""
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Ended
+    """One of UNANSWERED: there is no answer, and no text."""
     seconds: float
     """From when the engine took the request, or the batch it is in, until this was whole."""
     token_ids: tuple[int, ...] | None = None
     """num_tokens of them; None from a server that does not tell."""
     logprobs: tuple[float, ...] | None = None
     """Of each token under the model itself, before temperature, penalty and cuts; None if not asked for."""
+    problem: str = ""
+    """Why there is no answer, in the server's words or ours."""
+
+    @property
+    def is_answer(self) -> bool:
+        return self.finish_reason not in UNANSWERED
+
+
+def unanswered(request: Request, prompt: str, reason: Unanswered, problem: str) -> list[Completion]:
+    """In place of a request's samples, where it has none."""
+    return [
+        Completion(request.id, sample, prompt, "", 0, reason, 0.0, problem=problem)
+        for sample in range(request.first, request.first + request.n)
+    ]
 
 
 Identity = dict[str, str | int]
@@ -77,7 +95,8 @@ class Engine(Protocol):
         ...
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """All samples of all requests, each as soon as it is whole, in no order."""
+        """All samples of all requests, each as soon as it is whole, in no order. A request that cannot be answered,
+        while others are, has samples that say why; raises Stopped where none would be."""
         ...
 
 

@@ -14,23 +14,35 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
 from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput, Stopped
-from tasks.engines.answers import Choice, Fault, choices_of, counted, models_of, most_bytes, retry_after
-from tasks.engines.bodies import PATHS, as_messages, body_of, refuse_ignored
-from tasks.engines.engine import Checkpoint, Completion, Identity, Message, Request
+from tasks.engines.answers import (
+    LONGEST_WAIT_SECONDS,
+    Choice,
+    Fault,
+    choices_of,
+    counted,
+    error_in,
+    fault_of,
+    models_of,
+    most_bytes,
+)
+from tasks.engines.bodies import PATHS, as_messages, body_of, not_taken, refuse_ignored
+from tasks.engines.clients import client_of
+from tasks.engines.engine import Checkpoint, Completion, Identity, Message, Request, unanswered
 from tasks.engines.identity import differences, identity_of
 from tasks.engines.served import served_name
 from tasks.engines.transformers import rendered
 
 TRIES = 5
 Tasks = set[asyncio.Task[list[Completion]]]
-WORTH_ANOTHER_TRY = {408, 409, 425, 429, 500, 502, 503, 504}
+WITHOUT_A_LIST = {404, 405, 501}  # of a server that does not list its models
+SMALLEST = "1+1="  # what a server that refuses a request is asked in its place
 
 
 @contextmanager
@@ -65,10 +77,11 @@ def connected(settings: OpenAIEngine) -> Iterator[tuple[asyncio.Runner, httpx.As
     _check_url(settings.url)
     key = _key(settings)
     with asyncio.Runner() as runner:
-        client = httpx.AsyncClient(
+        client = client_of(
+            settings.url,
+            settings.concurrency,
             headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
             timeout=settings.timeout_seconds,
-            limits=httpx.Limits(max_connections=settings.concurrency),
         )
         try:
             yield runner, client
@@ -118,11 +131,19 @@ class ServerEngine:
     """None: the server is ours and its weights are known, so nothing is asked of it."""
     owner: str = ""
     """Under which name the server runs, such as vllm; what it is told beyond the OpenAI API depends on it."""
+    is_well: bool = False
+    """It answered the smallest request after it had refused another."""
 
     def served_models(self) -> dict[str, dict[str, Any]]:
-        models: dict[str, dict[str, Any]] = self.runner.run(
-            self._asked("GET", "/models", None, most_bytes(0), models_of)
-        )
+        """Another's model may stand in no list: what the recipe says of it has to do."""
+        try:
+            models: dict[str, dict[str, Any]] = self.runner.run(
+                self._asked("GET", "/models", None, most_bytes(0), models_of)
+            )
+        except Fault as fault:
+            if self.settings.model is None or fault.status not in WITHOUT_A_LIST:
+                raise self._stopped("/models", fault) from None
+            return {self.model: {"id": self.model}}
         return models
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
@@ -161,14 +182,24 @@ class ServerEngine:
         return {asyncio.create_task(one(request)) for request in requests}
 
     async def _complete(self, request: Request) -> list[Completion]:
-        began, prompt, api = time.monotonic(), self._written(request.prompt), self.settings.api
-        choices, told = await self._asked(
-            "POST",
-            PATHS[api],
-            body_of(request, self.model, prompt, api, self.owner),
-            most_bytes(request.n * request.sampling.max_tokens, request.logprobs),
-            lambda answer: (choices_of(answer, request, api), counted(answer, request)),
-        )
+        """All samples, in several requests to a server that gives fewer at once; or why there are none."""
+        if "n" in self.settings.leave_out:
+            alone = [replace(request, n=1, first=request.first + i) for i in range(request.n)]
+            return [completion for one in alone for completion in await self._sampled(one)]
+        found: list[Completion] = []
+        while left := request.n - len(found):
+            found += await self._sampled(replace(request, n=left, first=request.first + len(found)))
+        return found
+
+    async def _sampled(self, request: Request) -> list[Completion]:
+        began, prompt = time.monotonic(), self._written(request.prompt)
+        try:
+            choices, told = await self._choices(request, prompt)
+        except Fault as fault:
+            if fault.reason is None:
+                raise self._stopped(PATHS[self.settings.api], fault) from None
+            await self._answers_another(request)
+            return unanswered(request, prompt, fault.reason, str(fault))
         return [
             Completion(
                 request_id=request.id,
@@ -180,9 +211,41 @@ class ServerEngine:
                 seconds=time.monotonic() - began,
                 token_ids=choice.token_ids,
                 logprobs=choice.logprobs,
+                problem=choice.problem,
             )
             for sample, choice in enumerate(choices, request.first)
         ]
+
+    async def _choices(self, request: Request, prompt: str, tries: int = TRIES) -> tuple[list[Choice], int | None]:
+        api = self.settings.api
+        found: tuple[list[Choice], int | None] = await self._asked(
+            "POST",
+            PATHS[api],
+            body_of(request, self.model, prompt, self.settings, self.owner),
+            most_bytes(request.n * request.sampling.max_tokens, request.logprobs),
+            lambda answer: (choices_of(answer, request, api), counted(answer, request)),
+            tries,
+        )
+        return found
+
+    async def _answers_another(self, request: Request) -> None:
+        """Raises Stopped, or BadInput for a parameter that it does not take, if the server refuses the smallest
+        prompt in this one's place: then it is not the prompt."""
+        if self.is_well:
+            return
+        asked = replace(request, prompt=SMALLEST)
+        try:
+            await self._choices(asked, SMALLEST, tries=1)
+        except Fault as fault:
+            body = body_of(asked, self.model, SMALLEST, self.settings, self.owner)
+            if fault.reason and (change := not_taken(str(fault), body)):
+                raise BadInput(f"{self.settings.url}: {fault}; {change}, then run again") from None
+            raise self._stopped(PATHS[self.settings.api], fault) from None
+        self.is_well = True
+
+    def _stopped(self, path: str, fault: Fault) -> Stopped:
+        url = self.settings.url.rstrip("/") + path
+        return Stopped(f"{url}: {fault}; start or mend the server, then run again")
 
     def _written(self, prompt: str | tuple[Message, ...]) -> str:
         """The prompt as it is stored, and trained on: as the model sees it, if it is the checkpoint's own; as the
@@ -200,26 +263,32 @@ class ServerEngine:
         return max(1, tokens + (choice.finish_reason == "stop"))
 
     async def _asked(
-        self, verb: str, path: str, body: dict[str, Any] | None, most: int, read: Callable[[Any], Any]
+        self,
+        verb: str,
+        path: str,
+        body: dict[str, Any] | None,
+        most: int,
+        read: Callable[[Any], Any],
+        tries: int = TRIES,
     ) -> Any:
-        """What `read` makes of the answer. A fault that may pass is tried again; raises Stopped at one that lasts."""
+        """What `read` makes of the answer. A fault that may pass is tried again; raises one that lasts."""
         url = self.settings.url.rstrip("/") + path
-        for attempt in range(TRIES):
+        for attempt in range(tries):
             wait = random.uniform(0.5, 1.5) * 2**attempt
             try:
                 async with asyncio.timeout(self.settings.timeout_seconds):
                     return read(await self._answer(verb, url, body, most))
             except Fault as fault:
-                problem, wait = str(fault), fault.wait if fault.wait is not None else wait
+                last, wait = fault, min(fault.wait, LONGEST_WAIT_SECONDS) if fault.wait is not None else wait
                 if not fault.may_pass:
                     break
             except (TimeoutError, httpx.TimeoutException):
-                problem = f"no answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)"
+                last = Fault(f"no answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)")
             except httpx.HTTPError as error:
-                problem = f"{error.__class__.__name__}: {error}"
-            if attempt + 1 < TRIES:
+                last = Fault(f"{error.__class__.__name__}: {error}")
+            if attempt + 1 < tries:
                 await asyncio.sleep(wait)
-        raise Stopped(f"{url}: {problem}; start or mend the server, then run again")
+        raise last
 
     async def _answer(self, verb: str, url: str, body: dict[str, Any] | None, most: int) -> Any:
         """The JSON of one answer, of at most so many bytes: a server's words are as hostile as a model's."""
@@ -229,13 +298,14 @@ class ServerEngine:
                 received += chunk
                 if len(received) > most:
                     raise Fault(f"an answer of more than {most:,} bytes, which the request cannot need")
-        status = answer.status_code
+        status, error = answer.status_code, 0
         if status == 200:
             try:
-                return json.loads(received)
-            except (ValueError, RecursionError) as error:
-                raise Fault(f"not JSON: {str(error)[:100]}, in {len(received):,} bytes") from None
+                said = json.loads(received)
+            except (ValueError, RecursionError) as fault:
+                raise Fault(f"not JSON: {str(fault)[:100]}, in {len(received):,} bytes") from None
+            if not (error := error_in(said)):
+                return said
         words, key = received.decode(errors="replace"), _key(self.settings)
-        words = (words.replace(key, "***") if key else words)[:200]
-        said = f": {words!r}" if words else ""
-        raise Fault(f"HTTP {status}{said}", status in WORTH_ANOTHER_TRY, retry_after(answer.headers))
+        words = words.replace(key, "***") if key else words
+        raise fault_of(error or status, words, answer.headers, in_answer=bool(error))

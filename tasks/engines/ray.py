@@ -153,11 +153,11 @@ class Worker:
 
     def load(self) -> list[Completion]:
         """Load the weights, once. Raises Stopped where this node could not give the rows that another one gives."""
-        from tasks.engines.device import device_and_dtype
-        from tasks.engines.transformers import open_transformers
-
         if self.engine is None:
             check_alike(self.wanted)
+            from tasks.engines.device import device_and_dtype
+            from tasks.engines.transformers import open_transformers
+
             if (found := device_and_dtype()[0]) != self.device:
                 raise Stopped(
                     f"a Ray worker computes on {found}, not on {self.device}: set executor.gpus to what its node has"

@@ -14,6 +14,7 @@ from schemas.errors import Stopped
 from tasks.engines import keeper
 from tasks.engines.engine import Report
 from tasks.engines.keeper import end_group
+from tasks.environment import OF_VLLM, take_out
 
 START_SECONDS = 1800.0  # large weights from a slow disk
 END_SECONDS = 30.0
@@ -21,8 +22,8 @@ KEPT_LOGS = 8
 LOG_BYTES = 2**20  # of a log's end, read for its last words
 ERROR = re.compile(r"[\w.]*(Error|Exception): .+")
 NEAREST = ("(Worker", "(EngineCore", "")  # how vLLM's processes begin their lines: the others name their error only
-# what is the server's own business, and what could change what it does behind the recipe's back
-WITHHELD = ("PREFECT", "SELFPLAY", "AWS_", "PYTHON", "VLLM_API_KEY", "VLLM_CPU_KVCACHE_SPACE")
+# what is not the server's business
+WITHHELD = ("PREFECT", "SELFPLAY", "AWS_", "PYTHON")
 
 
 @dataclass
@@ -73,6 +74,7 @@ def start(
         old.unlink(missing_ok=True)
     log = logs / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{port}.log"
     passed = {key: value for key, value in os.environ.items() if not key.startswith(WITHHELD)}
+    take_out(passed, OF_VLLM)
     with open(log, "ab") as written:
         child = subprocess.Popen(
             [sys.executable, "-I", keeper.__file__, *command(port)], cwd=logs, env=passed | dict(environment),

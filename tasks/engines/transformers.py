@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import torch
 from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
 from schemas.settings import Sampling
+from tasks.engines.chat_template import stop_the_clock
 from tasks.engines.decoding import Row, continues, decode
 from tasks.engines.device import device_and_dtype
-from tasks.engines.engine import Completion, Message, Request, request_order
+from tasks.engines.engine import Completion, Message, Request, request_order, unanswered
+from tasks.engines.loading import load_causal, one_line
+from tasks.engines.model_files import window_of
 
 
 @contextmanager
@@ -30,15 +34,15 @@ def open_transformers(settings: TransformersEngine, folder: Path) -> Iterator["L
 
 def _loaded(folder: Path) -> tuple[Any, Any]:
     """Model and tokenizer."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+    from transformers import AutoTokenizer, GenerationConfig
 
     device, dtype = device_and_dtype()
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+        model = load_causal(folder, dtype)
         model.to(device).eval()
     except (OSError, ValueError) as error:
-        raise Stopped(f"{folder}: the weights cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise Stopped(f"{folder}: the tokenizer cannot be loaded: {one_line(error)}") from error
     except (MemoryError, RuntimeError) as error:
         if not _is_of_memory(error):
             raise
@@ -94,6 +98,9 @@ class LocalEngine:
                 f"{self.tokenizer.name_or_path}: an empty prompt has no token to go on from; have the recipe's "
                 "prompt template write something, then run again"
             )
+        lengths, longest = encoded["attention_mask"].sum(-1).tolist(), batch[0].sampling.max_tokens
+        if self.window and max(lengths) + longest > self.window:
+            return self._without_the_too_long(batch, prompts, [n + longest <= self.window for n in lengths])
         rows = [(i, sample) for i, r in enumerate(batch) for sample in range(r.first, r.first + r.n)]
         seeds = torch.tensor([_row_seed(batch[i].seed, sample) for i, sample in rows], device=self.model.device)
         with torch.inference_mode():
@@ -114,6 +121,21 @@ class LocalEngine:
             )
             for (i, sample), row, text in zip(rows, decoded, texts, strict=True)
         ]
+
+    @cached_property
+    def window(self) -> int:
+        """The most tokens that the model has positions for; 0 where its config sets no bound."""
+        return window_of(self.model.config.to_dict()) or 0
+
+    def _without_the_too_long(self, batch: list[Request], prompts: list[str], fits: list[bool]) -> list[Completion]:
+        asked = [request for request, fit in zip(batch, fits, strict=True) if fit]
+        problem = f"prompt and max_tokens exceed the {self.window:,} positions of the model"
+        return [
+            completion
+            for request, prompt, fit in zip(batch, prompts, fits, strict=True)
+            if not fit
+            for completion in unanswered(request, prompt, "prompt_too_long", problem)
+        ] + (self._generate_batch(asked) if asked else [])
 
     def _decoded(self, kind: Request, encoded: Any, rows: torch.Tensor, seeds: torch.Tensor) -> list[Row]:
         ids, mask = encoded["input_ids"][rows], encoded["attention_mask"][rows]
@@ -167,6 +189,7 @@ def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
     if isinstance(prompt, str):
         return prompt
     messages = [{"role": message.role, "content": message.content} for message in prompt]
+    stop_the_clock()
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     first = tokenizer.bos_token
     added = first is not None and tokenizer("x")["input_ids"][0] == tokenizer.bos_token_id

@@ -37,8 +37,9 @@ def server_command(
 
 
 def server_variables(environment: VllmEnvironment) -> dict[str, str]:
-    """What any server's environment says: nothing is fetched, nothing is told to others."""
-    told = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    """What any server's environment says: nothing is fetched, nothing is told to others,
+    files are UTF-8."""
+    told = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "PYTHONUTF8": "1"}
     # on a CPU the first request for log-probabilities would compile C++ for half a minute
     return told if environment.on_gpu else told | {"TORCH_COMPILE_DISABLE": "1"}
 

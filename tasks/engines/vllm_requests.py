@@ -11,7 +11,7 @@ import httpx
 
 from schemas.errors import Stopped
 from tasks.engines.answers import Fault
-from tasks.engines.engine import Completion, Request
+from tasks.engines.engine import Completion, Request, unanswered
 from tasks.engines.openai import ServerEngine
 from tasks.engines.transformers import rendered, texts_of
 
@@ -34,11 +34,16 @@ class Asking(ServerEngine):
     async def _complete(self, request: Request) -> list[Completion]:
         began, prompt = time.monotonic(), rendered(self.tokenizer, request.prompt)
         ids, longest = self.tokenizer(prompt)["input_ids"], request.sampling.max_tokens
-        if len(ids) + longest > self.max_model_len:
+        if longest >= self.max_model_len:
             raise Stopped(
-                f"a prompt of {len(ids)} tokens and max_tokens = {longest} exceed engine.max_model_len = "
-                f"{self.max_model_len}; raise it, then run again"
+                f"max_tokens = {longest} leaves a prompt no room in engine.max_model_len = {self.max_model_len}; "
+                "raise it, then run again"
             )
+        if len(ids) + longest > self.max_model_len:
+            problem = (
+                f"{len(ids)} tokens and max_tokens = {longest} exceed engine.max_model_len = {self.max_model_len}"
+            )
+            return unanswered(request, prompt, "prompt_too_long", problem)
         body = request.sampling.model_dump(exclude={"stop"}) | {
             "model": self.model,
             "prompt": ids,
@@ -49,14 +54,15 @@ class Asking(ServerEngine):
         }
         if request.logprobs:
             body["logprobs"] = 0  # those of the sampled tokens
+        most = 2**20 + TOKEN_BYTES * (request.n * longest + len(ids))
         try:
-            async with asyncio.timeout(self.settings.timeout_seconds):
-                answer = await self._answer(
-                    "POST",
-                    f"{self.settings.url}/completions",
-                    body,
-                    2**20 + TOKEN_BYTES * (request.n * longest + len(ids)),
-                )
+            try:
+                answer = await self._answered(body, most)
+            except Fault as fault:
+                if fault.may_pass or fault.reason is None:
+                    raise
+                await self._answered(body | {"prompt": ids[:1]}, most)  # else it is not the prompt
+                return unanswered(request, prompt, fault.reason, str(fault))
             seconds = time.monotonic() - began
             choices = sorted(answer["choices"], key=lambda choice: choice["index"])
             if len(choices) != request.n or any(choice["finish_reason"] not in ENDS for choice in choices):
@@ -70,6 +76,10 @@ class Asking(ServerEngine):
             raise Down(f"no answer in {self.settings.timeout_seconds:g} s (engine.timeout_seconds)") from error
         except (httpx.HTTPError, KeyError, TypeError) as error:
             raise Down(f"{error.__class__.__name__}: {error}") from error
+
+    async def _answered(self, body: Answer, most: int) -> Any:
+        async with asyncio.timeout(self.settings.timeout_seconds):
+            return await self._answer("POST", f"{self.settings.url}/completions", body, most)
 
 
 def _completion(tokenizer: Any, request: Request, prompt: str, choice: Answer, seconds: float) -> Completion:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from schemas.games import Games
 from schemas.settings import Answers
+from schemas.table import UNANSWERED
 from tasks.engines import Engine, Message, Request, completed
 from tasks.games.game import Game, Returns, State
 from tasks.games.moves import move_in, words_for
@@ -29,6 +30,8 @@ class Said(NamedTuple):
     text: str
     num_tokens: int
     finish_reason: str
+    problem: str = ""
+    """Why there is no move, if there is none."""
 
 
 class Turn(NamedTuple):
@@ -54,7 +57,7 @@ class Match:
     state: State
     turns: list[Turn] = field(default_factory=list)
     returns: Returns = ()
-    ended: Literal["", "over", "illegal", "turn_limit"] = ""
+    ended: Literal["", "over", "illegal", "turn_limit", "unanswered"] = ""
 
 
 def play_out(
@@ -84,7 +87,9 @@ def by_model(generator: Engine, prompt: Prompt, settings: Games, game: Game) -> 
             Request(one.match, rendered(prompt, settings, game, one.state), settings.sampling, one.noise)
             for one in asked
         ]
-        return [Said(c.prompt, c.text, c.num_tokens, c.finish_reason) for c in completed(generator, requests)]
+        return [
+            Said(c.prompt, c.text, c.num_tokens, c.finish_reason, c.problem) for c in completed(generator, requests)
+        ]
 
     return moves
 
@@ -114,6 +119,9 @@ def _move(game: Game, settings: Games, checks: Answers, match: Match, seat: int,
     action = move_in(said.text, settings, checks)
     legal = action in game.legal(match.state)
     match.turns.append(Turn(len(match.turns), seat, said, action, legal))
+    if said.finish_reason in UNANSWERED:  # nobody moved: the game says nothing of either seat
+        match.ended, match.returns = "unanswered", (0.0,) * game.seats
+        return
     if action is None or not legal:
         match.ended = "illegal"
         match.returns = tuple(settings.illegal if i == seat else settings.other for i in range(game.seats))

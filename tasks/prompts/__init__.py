@@ -54,18 +54,19 @@ def _compiled(text: str) -> "Template":
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(text)
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    del environment.filters["random"], environment.globals["lipsum"]  # a prompt is a function of its values
+    return environment.from_string(text)
 
 
 def load_prompt(name: str, beside: Path) -> Prompt:
     """A template by its name in this folder, or by its path from the recipe's folder. Raises BadInput."""
-    from jinja2 import Environment, TemplateSyntaxError
-    from jinja2.nodes import Block
+    from jinja2 import TemplateSyntaxError
 
     path = beside / name if name.endswith(".jinja") else HERE / f"{name}.jinja"
     try:
         text = path.read_text(encoding="utf-8")
-        blocks = [block.name for block in Environment(autoescape=False).parse(text).find_all(Block)]
+        blocks = [*_compiled(text).blocks]
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(sorted(p.stem for p in HERE.glob("*.jinja")))
         raise BadInput(f"prompt = '{name}': no such template; there are {known}, or a .jinja path") from error

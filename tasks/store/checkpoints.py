@@ -15,6 +15,7 @@ import orjson
 from schemas.errors import BadInput
 from schemas.names import file_name
 
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")  # as weights are called
 NO_CODE = "a checkpoint may hold no pickle and no code; save it as safetensors"
 RUN = re.compile(  # by name: what a system or a library runs whatever it holds, or unpickles
     r"\.(bin|pt|pth|pt2|pkl|pickle|ckpt|joblib|npy|npz|h5|hdf5|keras|pb|mar|nemo|py|pyc|pyd|pyi|pyx|ipynb|so(\.\d+)*"

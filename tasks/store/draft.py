@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from schemas.dropped import DROPPED
 from schemas.engines import LOCAL, Executor
 from schemas.manifest import CheckpointRef, TableRef, Teacher, ValidRows
 from schemas.table import Table
@@ -122,7 +123,8 @@ class Draft:
         make: Callable[[], Sequence[Rows]],
         of: int | None = None,
     ) -> list[list[Row]]:
-        """The same for a shard with rows in several tables: it is whole when its part of the last one is there."""
+        """The same for a shard with rows in several tables: it is whole when its part of the last one is there. A
+        shard that drops nothing has no part of `dropped`."""
         rows = self.found(tables, part)
         if not rows:
             self.begin(part, of)
@@ -131,8 +133,8 @@ class Draft:
 
     def found(self, tables: Sequence[Table], part: int) -> list[list[Row]]:
         """A shard's rows, if an earlier run left it whole."""
-        self.written.update(table.name for table in tables)
         if rows := self._found(tables, part):
+            self._note(tables, rows)
             self._found_parts += 1
             self.tokens += _tokens(rows[-1])  # generated for this stage, by an earlier run
             self.hand_over(rows[-1])
@@ -149,17 +151,24 @@ class Draft:
         """Write a shard that was made, and count its tokens."""
         self.prove()
         new = zip(tables, made, strict=True)
-        rows = [create_part(self._part(table, part), table, of_table).to_pylist() for table, of_table in new]
+        rows = [
+            create_part(self._part(table, part), table, each).to_pylist() if each or table is not DROPPED else []
+            for table, each in new
+        ]
+        self._note(tables, rows)
         self.tokens += _tokens(rows[-1])
         self.spend(_tokens(rows[-1]))
         self.hand_over(rows[-1])
         return rows
 
+    def _note(self, tables: Sequence[Table], rows: list[list[Row]]) -> None:
+        self.written.update(t.name for t, of_table in zip(tables, rows, strict=True) if of_table or t is not DROPPED)
+
     def _found(self, tables: Sequence[Table], part: int) -> list[list[Row]]:
         """A shard's rows, if it is whole. What there is of one that is torn goes: it is made again."""
         paths = [self._part(table, part) for table in tables]
         try:  # the last first: without it there is nothing
-            return [read_part(self._part(table, part), table).to_pylist() for table in reversed(tables)][::-1]
+            return [self._rows_of(table, part) for table in reversed(tables)][::-1]
         except FileNotFoundError:
             torn = paths[:-1]
         except pa.ArrowInvalid:
@@ -168,6 +177,15 @@ class Draft:
             self.prove()
             path.unlink(missing_ok=True)
         return []
+
+    def _rows_of(self, table: Table, part: int) -> list[Row]:
+        try:
+            rows: list[Row] = read_part(self._part(table, part), table).to_pylist()
+        except FileNotFoundError:
+            if table is not DROPPED:
+                raise
+            rows = []
+        return rows
 
     def elsewhere(self) -> "Draft":
         """What names this draft's rows in another process: it reports to nobody."""
@@ -211,12 +229,16 @@ class Draft:
             for name in sorted(self.written)
         }
 
+    def so_far(self, table: Table, *columns: str) -> list[Row]:
+        """Columns of what was written of a table."""
+        found: list[Row] = read_parts(self._part(table, 0).parent, table).select(list(columns)).to_pylist()
+        return found
+
     def dropped(self) -> dict[str, int]:
         """Reason -> rows dropped by this stage."""
         if "dropped" not in self.written:
             return {}
-        reasons = read_parts(self._part(TABLES["dropped"], 0).parent, TABLES["dropped"])["reason"]
-        return dict(sorted(Counter(reasons.to_pylist()).items()))
+        return dict(sorted(Counter(row["reason"] for row in self.so_far(DROPPED, "reason")).items()))
 
     def _part(self, table: Table, part: int) -> Path:
         assert re.fullmatch(r"[0-9a-f]{32}", self.key)

@@ -1,5 +1,7 @@
 """The primitives everything else in the store rests on: whole files, created once, and folders by digest."""
 
+import ctypes
+import errno
 import hashlib
 import os
 import secrets
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import orjson
 
-from schemas.errors import Damaged
+from schemas.errors import BadInput, Damaged
 from schemas.manifest import CheckpointRef
 from schemas.names import file_name
 from tasks.store.checkpoints import refuse_what_runs
@@ -19,13 +21,16 @@ from tasks.store.place import at_url, local_cache, on_disk
 
 LISTING = "object.json"  # written last: the mark that an object is whole
 OF_THE_WRONG_KIND = (IsADirectoryError, NotADirectoryError)  # a folder where a file was, or the other way round
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EXDEV, errno.EMLINK)  # in a disk's words
+AT_CWD, RENAME_NOREPLACE = -100, 1  # of Linux
 PUTS = 6  # tries, while another writer's put of the same name is under way
 
 
 def create_once(path: Path, content: bytes) -> bool:
     """Create `path` with all of `content`, durably; False, and nothing changed, if it exists already.
 
-    On a disk an exclusive link after fsync; on object storage a conditional put.
+    On a disk an exclusive link after fsync, or an exclusive rename where there are no hard links (exFAT, many network
+    mounts); on object storage a conditional put. Raises BadInput where a disk has neither.
     """
     if not on_disk(path):
         return _put_once(path, content)
@@ -34,10 +39,31 @@ def create_once(path: Path, content: bytes) -> bool:
         os.link(draft, path)  # fails if the name is taken: of two writers, one wins
     except FileExistsError:
         return False
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if not _renamed_once(draft, path):
+            return False
     finally:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)
     return True
+
+
+def _renamed_once(draft: Path, path: Path) -> bool:
+    """By the kernel's own exclusive rename; False if the name is taken."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    rename = getattr(libc, "renameat2", lambda *_: ctypes.set_errno(errno.ENOSYS) or -1)
+    if rename(AT_CWD, os.fsencode(draft.absolute()), AT_CWD, os.fsencode(path.absolute()), RENAME_NOREPLACE) == 0:
+        return True
+    if (failed := ctypes.get_errno()) == errno.EEXIST:
+        return False
+    if failed in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+        raise BadInput(
+            f"{path.parent}: this file system has neither hard links nor exclusive renames, and a store needs one of "
+            "them; give --store a folder on another"
+        )
+    raise OSError(failed, os.strerror(failed), str(path))
 
 
 def _put_once(path: Path, content: bytes) -> bool:
@@ -90,6 +116,9 @@ def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):  # some network mounts sync no folder
+            raise
     finally:
         os.close(handle)
 

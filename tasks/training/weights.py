@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.training import Lora
+from tasks.engines.loading import load_causal
 
 
 def load(folder: Path) -> tuple[Any, Any]:
@@ -19,11 +20,8 @@ def load(folder: Path) -> tuple[Any, Any]:
 
 def load_model(folder: Path) -> Any:
     import torch
-    from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
+    return load_causal(folder, torch.float32)
 
 
 def peft_config(lora: Lora | None) -> Any:

@@ -31,7 +31,7 @@ class Sums(BaseHTTPRequestHandler):
             if fault:
                 return self.answer(*fault)
             prompt = body["prompt"] if "prompt" in body else body["messages"][-1]["content"]
-            texts = [completed(prompt, f"{body['model']} {body['seed']} {i}") for i in range(body["n"])]
+            texts = [completed(prompt, f"{body['model']} {body['seed'] + i}") for i in range(body.get("n", 1))]
             choices = [
                 {"index": i, "finish_reason": "stop"}
                 | ({"text": text} if "prompt" in body else {"message": {"role": "assistant", "content": text}})

@@ -1,7 +1,7 @@
 """Whatever a user points a command at by mistake: one clear line, exit 2, and nothing changed."""
 
 import ctypes
-import os
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +169,29 @@ def test_a_path_where_no_store_can_be(tmp_path, arguments, refused, command):
         assert line in refused(*arguments(command, place))
 
 
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"model__path": "nowhere"}, "model.path = 'nowhere': no config.json in"),
+        ({"propose__prompt": "nothing"}, "propose.prompt = 'nothing': no such template; there are"),
+        (
+            {"propose__prompt": "solve_math"},
+            "propose.prompt = 'solve_math': 'question' is undefined; it is given fewshots",
+        ),
+        ({"solve__prompt": "solve_math"}, "solve.prompt is a chat, and"),
+        ({"data__probe__path": "gone.csv"}, "data.probe.path = 'gone.csv': no such file"),
+        ({"method": "unheard-of"}, "method = 'unheard-of': expected one of self_rewarding, serl"),
+    ],
+)
+def test_what_the_recipe_names_is_checked_before_anything_is_written(tmp_path, refused, write_recipe, changes, line):
+    assert line in refused("run", str(write_recipe(**changes)), "--store", str(tmp_path / "store"))
+
+
+def test_a_flag_that_cannot_be_used(refused):
+    for arguments in (["run", "x.toml", "--rounds", "none"], ["run"], ["unknown"], ["log", "--since", "1"]):
+        refused(*arguments)
+
+
 def test_joining_where_nothing_can_be_joined(tmp_path, refused):
     assert refused("join", "1", "--store", str(tmp_path / "nowhere")).startswith(
         f"{tmp_path}/nowhere: no folder is there"
@@ -227,17 +250,39 @@ def test_a_round_that_cannot_be_approved(store, rounds, refused):
         assert "nothing to approve" in refused("approve", name, "--store", str(store))
 
 
+TYPED = """
+import io, json, sys
+from contextlib import redirect_stdout
+from flows import main
+
+for typed in sys.stdin:
+    sys.argv = ["selfplay", *json.loads(typed)]
+    with redirect_stdout(io.StringIO()) as out:
+        line, code = main._ended()
+    print(json.dumps([code, out.getvalue(), line]), flush=True)
+"""
+
+
 def without_privileges():
     """In the child: root reads and writes what its files' modes forbid; not without these capabilities."""
     for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
-def ended(*typed):
-    command = [sys.executable, "-c", "from flows.main import main; main()", *typed]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=120, preexec_fn=without_privileges, env=os.environ
-    )
+@pytest.fixture(scope="module")
+def ended():
+    """A command's exit code, output and line without the privileges of root; one process for all."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    child = subprocess.Popen([sys.executable, "-c", TYPED], cwd=ROOT, preexec_fn=without_privileges, **pipes)
+
+    def end(*typed):
+        child.stdin.write(json.dumps(typed) + "\n")
+        child.stdin.flush()
+        return json.loads(child.stdout.readline())
+
+    yield end
+    child.kill()
+    child.wait()
 
 
 @pytest.fixture
@@ -273,17 +318,18 @@ def forbid():
         ("run", "small.toml", 0o000),
     ],
 )
-def test_no_permission(store, tmp_path, arguments, forbid, command, place, mode):
+def test_no_permission(store, tmp_path, arguments, forbid, ended, command, place, mode):
     if place == "out":
         (tmp_path / "out").mkdir()
     typed = arguments(command, store)
     before = snapshot(tmp_path)
     forbid(tmp_path / place, mode)
-    done = ended(*typed)
+    code, out, line = ended(*typed)
     (tmp_path / place).chmod(before[tmp_path / place][0] if place != "." else 0o700)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
-    assert "permission" in done.stderr.lower() or "cannot be read (PermissionError)" in done.stderr
-    assert str(tmp_path / place) in done.stderr
+    assert (code, out) == (2, ""), line
+    assert line == " ".join(line.split())
+    assert "permission" in line.lower() or "cannot be read (PermissionError)" in line
+    assert str(tmp_path / place) in line
     assert snapshot(tmp_path) == before
 
 
@@ -297,9 +343,9 @@ def test_a_permission_that_is_lost_under_way_is_no_bad_input_but_a_stop(tmp_path
         run_recipe(write_recipe(), tmp_path / "store", 1, Console())
 
 
-def test_a_store_that_may_only_be_read_is_read(store, arguments, forbid):
+def test_a_store_that_may_only_be_read_is_read(store, arguments, forbid, ended):
     for folder in (store, store / "small", store / "small/round-0001", store / "objects"):
         forbid(folder, 0o555)
     for command in ("log", "gc", "plan", "export"):
-        done = ended(*arguments(command, store))
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        code, _, line = ended(*arguments(command, store))
+        assert (code, line) == (0, "")

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tasks.store.lineage import make_store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,35 +30,6 @@ def test_a_bad_recipe_is_one_line_exit_2_and_nothing_written(tmp_path, write_rec
     assert ended.stderr.count("\n") == 1
     assert "small.toml: solve.num_samples = 0: Input should be greater than or equal to 2" in ended.stderr
     assert not (tmp_path / "store").exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "line"),
-    [
-        ({"model__path": "nowhere"}, "model.path = 'nowhere': no config.json in"),
-        ({"propose__prompt": "nothing"}, "propose.prompt = 'nothing': no such template; there are"),
-        (
-            {"propose__prompt": "solve_math"},
-            "propose.prompt = 'solve_math': 'question' is undefined; it is given fewshots",
-        ),
-        ({"solve__prompt": "solve_math"}, "solve.prompt is a chat, and"),
-        ({"data__probe__path": "gone.csv"}, "data.probe.path = 'gone.csv': no such file"),
-        ({"method": "unheard-of"}, "method = 'unheard-of': expected one of self_rewarding, serl"),
-    ],
-)
-def test_what_the_recipe_names_is_checked_before_anything_is_written(tmp_path, write_recipe, changes, line):
-    ended = selfplay("run", write_recipe(**changes), "--store", tmp_path / "store")
-    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert line in ended.stderr
-    assert not (tmp_path / "store").exists()
-
-
-def test_a_flag_that_cannot_be_used_is_one_line_and_exit_2(tmp_path):
-    for arguments in (["run", "x.toml", "--rounds", "none"], ["run"], ["unknown"], ["log", "--since", "1"]):
-        ended = selfplay(*arguments)
-        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
-    ended = selfplay("log", "--store", ROOT / "README.md")
-    assert (ended.returncode, "not a folder" in ended.stderr) == (2, True)
 
 
 def test_log_imports_neither_prefect_nor_torch(tmp_path):

@@ -82,7 +82,7 @@ def test_a_model_that_cannot_be_read_is_bad_input(tmp_path, write_recipe, monkey
     monkeypatch.setattr(sys, "argv", ["selfplay", "plan", str(recipe), "--estimate", "--store", str(tmp_path / "s")])
     line, code = main._ended()
     assert code == 2
-    assert line.startswith(f"{model}/model.safetensors: not a safetensors file: ")
+    assert line.startswith(f"{recipe}: model.path = '{model}': {model}/model.safetensors: not a safetensors file, ")
     assert capsys.readouterr().out == ""
 
 

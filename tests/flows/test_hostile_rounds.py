@@ -71,14 +71,14 @@ class Thinker(Sums):
         prompt = body["messages"][-1]["content"]
         known = next((said for question, (said, _) in (SAID | PROBE).items() if question in prompt), None)
         if known is None or re.search(r"\n\s*\d+\.\s*$", prompt):
-            texts = [self.listed()] * body["n"]
+            texts = [self.listed()] * body.get("n", 1)
         else:
-            texts = [known[i % len(known)] for i in range(body["n"])]
+            texts = [known[i % len(known)] for i in range(body.get("n", 1))]
         choices = [
             {"index": i, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
             for i, text in enumerate(texts)
         ]
-        self.answer(200, {"choices": choices, "usage": {"completion_tokens": 8 * body["n"]}})
+        self.answer(200, {"choices": choices, "usage": {"completion_tokens": 8 * body.get("n", 1)}})
 
     def listed(self):
         first, *others = SAID

@@ -129,3 +129,74 @@ def test_a_benchmark_is_checked_by_itself_the_sealed_one_too(write_recipe, quick
             BadInput, match=rf"benchmarks\.{benchmarks[place]['name']}: the checker errs: 4 of 4 rows'"
         ):
             preflight(write_recipe(benchmarks=benchmarks), tmp_path / "store")
+
+
+def test_a_base_that_is_not_whole_is_refused_by_its_key_before_anything_is_written(tmp_path, write_recipe):
+    model = shutil.copytree(TINY, tmp_path / "model")
+    settings = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(settings | {"num_hidden_layers": 1}))
+    path = write_recipe(model__path=str(model))
+    for _ in range(2):  # what was refused is not taken for checked
+        with pytest.raises(BadInput, match=rf"^{path}: model\.path = '{model}': .* more are left over"):
+            preflight(path, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+    (model / "config.json").write_text(json.dumps(settings))
+    preflight(path, tmp_path / "store")
+
+
+def test_a_base_is_checked_once_for_the_same_prompts_and_rows(tmp_path, write_recipe, monkeypatch):
+    monkeypatch.setenv("SELFPLAY_CACHE", str(tmp_path / "cache"))
+
+    def checked():
+        return len(list((tmp_path / "cache/checked").iterdir()))
+
+    for _ in range(2):
+        preflight(write_recipe(), tmp_path / "store")
+        assert checked() == 1
+    preflight(write_recipe(solve__sampling__max_tokens=57), tmp_path / "store")
+    preflight(write_recipe(data__seeds__sample=7), tmp_path / "store")
+    assert checked() == 3
+
+
+def test_a_template_that_refuses_a_system_message_names_the_sections_prompt(tmp_path, write_recipe):
+    model = shutil.copytree(TINY, tmp_path / "model")
+    (model / "chat_template.jinja").write_text(
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+        "{{ m.content }}{% endfor %}"
+    )
+    path = write_recipe(model__path=str(model), propose__prompt="propose_questions")
+    words = r"propose\.prompt = 'propose_questions': the model's chat template refuses it \(a system message\): no"
+    with pytest.raises(BadInput, match=f"^{path}: {words} system role; write it into the user's block"):
+        preflight(path, tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"solve__sampling__max_tokens": 256}, r"solve\.prompt = 'solve_sums': its shortest prompt, \d+ tokens, and"),
+        ({"evaluate__max_tokens": 256}, r"evaluate\.prompt = 'solve_sums': its shortest prompt, \d+ tokens, and"),
+        ({"propose__sampling__max_tokens": 256}, r"propose\.prompt = 'propose_sums': its shortest prompt, \d+ tok"),
+        ({"train__sft__max_length": 257}, r"train\.sft\.max_length = 257: the model has 256 positions"),
+    ],
+)
+def test_what_cannot_fit_the_models_window_is_foreseen(tmp_path, write_recipe, changes, words):
+    with pytest.raises(BadInput, match=words):
+        preflight(write_recipe(**changes), tmp_path / "store")
+
+
+@pytest.mark.parametrize("place", ["data.seeds", "data.probe", "benchmarks.sums"])
+def test_a_row_that_cannot_fit_the_models_window_is_foreseen(tmp_path, write_recipe, quickstart, place):
+    long = "+".join(["1"] * 101)
+    (tmp_path / "long.jsonl").write_text(
+        "".join(
+            json.dumps({"question": q, "answer": a}) + "\n" for q, a in (("1+1", "2"), (long, "101"), ("2+2", "4"))
+        )
+    )
+    if place == "benchmarks.sums":
+        benchmarks = [dict(benchmark) for benchmark in quickstart["benchmarks"]]
+        benchmarks[0] |= {"path": str(tmp_path / "long.jsonl"), "sample": 3}
+        changes = {"benchmarks": benchmarks}
+    else:
+        changes = {f"{place.replace('.', '__')}__path": str(tmp_path / "long.jsonl")}
+    with pytest.raises(BadInput, match=rf"{place}: row 1: 2\d\d tokens in \w+\.prompt = '\w+', and max_tokens = "):
+        preflight(write_recipe(**changes), tmp_path / "store")

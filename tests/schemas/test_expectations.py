@@ -146,7 +146,7 @@ BREAKING = [
     ("train_steps", {"step": 0}, "expect_column_values_to_be_between(step)"),
     ("evaluations", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
     ("evaluations", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
-    ("evaluations", {"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
+    ("evaluations", {"num_tokens": -1}, "expect_column_values_to_be_between(num_tokens)"),
     ("sft_examples", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("sft_examples", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
     ("sft_examples", {"completion": " \n "}, "expect_column_values_to_not_match_regex(completion)"),
@@ -170,7 +170,7 @@ BREAKING = [
         for table in ("grades", "persuasions")
         for change, expectation in (
             ({"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
-            ({"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
+            ({"num_tokens": -1}, "expect_column_values_to_be_between(num_tokens)"),
             ({"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
             ({"grade": -1.0}, "expect_column_values_to_be_between(grade)"),
         )

@@ -24,6 +24,7 @@ COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),
     *("read_from_prose", "distinct_2", "near_duplicates", "length_drift", "dropped"),
 ]
+LOST = ["truncated", "unanswered"]
 
 
 def watched(draft, settings, tables, earlier=()):
@@ -123,7 +124,7 @@ def collapsed(draft, given, recipe, tiny, tmp_path):
 def test_a_healthy_round_raises_nothing_and_every_figure_is_kept(play):
     figures = play()
     assert (figures["raised"], figures["holds"]) == ([], [])
-    assert list(figures["figures"]) == COLLAPSED
+    assert list(figures["figures"]) == [*COLLAPSED[:-1], *LOST, COLLAPSED[-1]]
     later = play(earlier=(Measured.model_validate(figures["measured"]),))
     assert later["raised"] == []
     assert later["figures"]["length_drift"] == 0
@@ -150,6 +151,8 @@ def test_a_collapse_of_proposer_and_solver_raises_every_alarm(draft, play, colla
         ("near_duplicates", 6 / 16),
         ("dropped", 6 / 16),
         ("read_from_prose", 2 / 8),
+        ("truncated", 20 / 80),
+        ("unanswered", 9 / 89),
         ("same_answer", 7 / 8 * 7 / 10 + 1 * 3 / 10),
     ],
 )
@@ -161,6 +164,14 @@ def test_an_alarm_is_raised_above_its_threshold_and_not_at_it(play, name, figure
             {"id": f"x{i}", "table": "questions", "stage": "propose", "reason": "not_new", "figure": 1.0}
             | {"threshold": None, "text": None}
             for i in range(6)
+        ]
+        + [
+            {"id": f"y{i}", "table": "attempts", "stage": "solve", "reason": reason, "figure": None}
+            | {"threshold": None, "text": None}
+            for i, reason in enumerate(["refused"] * 5 + ["prompt_too_long"] * 4)
+        ],
+        "attempts": [
+            attempt(i, s) | {"finish_reason": "length" if s < 2 else "stop"} for i in range(10) for s in range(8)
         ],
     }
     for row in tables["verdicts"]:
@@ -180,7 +191,9 @@ def test_an_alarm_of_too_little_is_raised_below_its_threshold_and_not_at_it(play
 
 
 def raised_by(play, name, threshold, **tables):
-    rules = {rule: {"level": "off"} for rule in COLLAPSED} | {name: {"threshold": threshold, "level": "warning"}}
+    rules = {rule: {"level": "off"} for rule in [*COLLAPSED, *LOST]} | {
+        name: {"threshold": threshold, "level": "warning"}
+    }
     raised = play(Alarms.model_validate(rules), **tables)["raised"]
     return [(alarm["name"], alarm["figure"], alarm["threshold"]) for alarm in raised]
 

@@ -5,6 +5,7 @@ import pytest
 from schemas.errors import Damaged
 from schemas.inputs import BENCHMARK_ITEMS
 from schemas.manifest import CheckpointRef, Score
+from tasks.engines.staged import unanswered
 from tasks.evaluate import evaluate
 from tasks.prompts import load_prompt
 from tasks.roles import Role
@@ -21,13 +22,13 @@ def play(draft, given, recipe, tiny, tmp_path):
     ]
     hidden = items[0] | {"id": "s", "benchmark": "sealed", "sealed": True}
 
-    def run(sealed="", model=tiny, **changes):
+    def run(sealed="", model=tiny, more=(), **changes):
         figures = evaluate(
             draft,
             settings=recipe.evaluate.model_copy(update=changes),
             checks=recipe.answers,
             solver=Role(recipe.engine, load_prompt("solve_sums", tmp_path), model),
-            benchmark_items=given(BENCHMARK_ITEMS, [*items, hidden]),
+            benchmark_items=given(BENCHMARK_ITEMS, [*items, hidden, *(items[0] | each for each in more)]),
             sealed=sealed,
         )
         return figures["scores"], draft.read(draft.tables()["evaluations"]).to_pylist()
@@ -77,3 +78,13 @@ def test_a_reading_is_noted_before_the_weights_are_loaded(play, draft):
     with pytest.raises(Damaged):
         play(sealed="sealed", model=CheckpointRef(digest="a" * 64))
     assert readers(draft.lineage.folder, "sealed") == {"a" * 64}
+
+
+def test_an_item_without_an_answer_is_wrong_and_stays_in_the_score(play, draft):
+    scores, rows = play(num_samples=2, sampled_items=9, more=[{"id": "long", "question": "+".join("9" * 150)}])
+    lost = [row for row in rows if row["item_id"] == "long"]
+    assert {(row["finish_reason"], row["correct"], row["num_tokens"]) for row in lost} == {
+        ("prompt_too_long", False, 0)
+    }
+    assert scores["sums"]["n"] == len(SUMS) + 1
+    assert unanswered(draft, 1.0) == {"prompt_too_long": 3}

@@ -28,7 +28,7 @@ class Judge(Api):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         found = SHOWN.fullmatch(body["prompt"])
         said = self.server.script(found["question"], found["answer"])
-        texts = [said] * body["n"] if isinstance(said, str) else said
+        texts = [said] * body.get("n", 1) if isinstance(said, str) else said
         self.server.prompts.append(body["prompt"])
         self.answer(200, well(texts, end=self.server.end))
 

@@ -14,7 +14,7 @@ def play(draft, tiny, tmp_path):
     def run(key, wave=(1, 2), **changes):
         draft.key, draft.written = key * 32, set()
         engine = TransformersEngine(kind="transformers", batch_rows=64)
-        solver = Role(engine, load_prompt(KUHN.prompt, tmp_path), tiny)
+        solver = Role(engine, load_prompt(changes.get("prompt", KUHN.prompt), tmp_path), tiny)
         figures = play_games(
             draft,
             settings=KUHN.model_copy(update=changes),
@@ -68,3 +68,15 @@ def test_what_was_whole_before_a_kill_is_not_played_again(play, draft):
 
 def test_the_tables_say_what_their_rows_are_made_of():
     assert [parent.tables for parent in TABLES["turns"].parents] == [("episodes",)]
+
+
+def test_a_game_whose_turn_has_no_answer_is_void_and_only_that_turn_is_dropped(play, draft, tmp_path):
+    plain = load_prompt(KUHN.prompt, tmp_path).text
+    (tmp_path / "long.jinja").write_text("{% if observation[0] == '2' %}{{ '1+' * 150 }}{% endif %}" + plain)
+    whole, rows = play("a")[1], play("b", prompt="long.jinja")[1]
+    assert rows["dropped"]
+    assert {(row["table"], row["reason"]) for row in rows["dropped"]} == {("turns", "prompt_too_long")}
+    kept = {row["id"] for row in rows["episodes"]}
+    assert len(kept) + len(rows["dropped"]) == len(whole["episodes"])
+    assert {row["episode_id"] for row in rows["turns"]} == kept
+    assert len(rows["rewards"]) == len(rows["turns"])

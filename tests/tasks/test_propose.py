@@ -121,10 +121,36 @@ def test_a_wave_that_is_whole_is_not_sampled_again_and_the_questions_are_the_sam
     first = draft.tables()
     (wave,) = (draft.folder / PROPOSALS.name / draft.key).glob("part-0000.parquet")
     before = wave.stat().st_mtime_ns
-    (draft.folder / DROPPED.name / draft.key / "part-0000.parquet").unlink()
+    [refused] = (draft.folder / DROPPED.name / draft.key).iterdir()
+    refused.unlink()
     play(target=60)
     assert wave.stat().st_mtime_ns == before
     assert {name: ref.digest for name, ref in draft.tables().items()} == {n: r.digest for n, r in first.items()}
+
+
+def test_a_prompt_beyond_the_models_positions_is_dropped_and_the_others_are_proposed_from(
+    draft, given, recipe, tiny, tmp_path
+):
+    seeds = [
+        {"id": f"seeds-{i}", "question": f"{i}+1+2+3" + "+1" * 120 * (i == 8), "source_row": i} for i in range(9)
+    ]
+    for key in ("a", "b"):
+        draft.key, draft.written = key * 32, set()
+        propose(
+            draft,
+            settings=recipe.propose.model_copy(update={"num_fewshots": 2, "max_waves": 1, "prompts_per_wave": 16}),
+            proposer=Role(recipe.engine, load_prompt("propose_sums", tmp_path), tiny),
+            seeds=given(SEEDS, seeds), shown=ValidRows(tables=()), earlier=(), round=1,
+        )  # fmt: skip
+        if key == "b":
+            break
+        whole = draft.tables()["dropped"].digest
+    lost = [row for row in draft.read(draft.tables()["dropped"]).to_pylist() if row["table"] == "proposals"]
+    asked = draft.read(draft.tables()["proposals"]).to_pylist()
+    assert whole == draft.tables()["dropped"].digest
+    assert {row["reason"] for row in lost} == {"prompt_too_long"}
+    assert all("seeds-8" in row["parents"] for row in lost) and len(lost) + len(asked) == 16
+    assert not any("seeds-8" in row["shown_ids"] for row in asked)
 
 
 SEED = "how many clips did Ann sell in May"

@@ -1,8 +1,10 @@
 import pytest
 
+from schemas.errors import ValidationFailed
 from schemas.inputs import PROBE
 from schemas.questions import QUESTIONS
 from tasks.checks.vote import vote
+from tasks.engines.staged import unanswered
 from tasks.prompts import load_prompt
 from tasks.reading.attempts import final_answer
 from tasks.roles import Role
@@ -19,13 +21,13 @@ def play(draft, given, recipe, tiny, tmp_path):
     ]
     probe = [{"id": "probe", "source_row": 0, "question": "3+3+3+3", "reference": "12"}]
 
-    def run(key, stops=False, band=(0.0, 1.0), **changes):
+    def run(key, stops=False, band=(0.0, 1.0), more=(), **changes):
         draft.key, draft.written = key * 32, set()
         figures = solve(
             draft,
             settings=recipe.solve.model_copy(update={"num_samples": 8, **changes}),
             solver=Role(recipe.engine, load_prompt("solve_sums", tmp_path), tiny),
-            questions=given(QUESTIONS, questions),
+            questions=given(QUESTIONS, [*questions, *(questions[0] | each for each in more)]),
             probe=given(PROBE, probe),
             checks=recipe.answers,
             round=1,
@@ -91,3 +93,35 @@ def test_a_shard_holds_all_attempts_of_its_questions_and_is_handed_over_whole(pl
     assert all(len(group) == 8 for rows in handed for group in by_question(rows).values())
     play("a", questions_per_shard=2)
     assert len(handed) == 8, "shards that were whole already are handed over too"
+
+
+LONG = {"id": "long", "question": "+".join("9" * 150)}
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_question_beyond_the_models_positions_is_dropped_and_the_others_are_answered_as_without_it(
+    play, draft, stops
+):
+    alone = play("a", stops=stops, num_samples=2)[1]
+    figures, rows = play("b", stops=stops, num_samples=2, more=[LONG])
+    assert rows == alone
+    lost = draft.read(draft.tables()["dropped"]).to_pylist()
+    assert {(row["reason"], *row["parents"]) for row in lost} == {("prompt_too_long", "long")}
+    assert figures.get("attempts_saved", 0) == 0
+    assert "256 positions" in lost[0]["text"]
+    assert unanswered(draft, 0.5) == {"prompt_too_long": 2}
+    with pytest.raises(ValidationFailed, match=r"2 of 16 samples without an answer \(2 prompt_too_long\), above val"):
+        unanswered(draft, 0.1)
+
+
+def test_a_shard_that_loses_nothing_writes_nothing_of_it(play, draft):
+    play("a", num_samples=2)
+    assert set(draft.tables()) == {"attempts"}
+    assert unanswered(draft, 0.0) == {}
+
+
+def test_what_a_shard_lost_is_read_again_by_a_rerun(play, draft):
+    play("a", num_samples=2, more=[LONG])
+    first = draft.tables()
+    play("a", num_samples=2, more=[LONG])
+    assert draft.tables() == first and first["dropped"].rows == 2

@@ -9,6 +9,7 @@ import pytest
 from schemas.errors import BadInput, Stopped
 from schemas.settings import Sampling
 from tasks.engines import Checkpoint, Message, Request, completed, open_engine
+from tasks.engines.openai import TRIES
 
 from .api import TINY, WEIGHTS, Api, spoken, well
 
@@ -71,24 +72,143 @@ def test_a_teacher_that_is_not_served_is_one_line(settings):
         pass
 
 
+PARTS = [{"type": "reasoning", "text": "I think"}, {"type": "text", "text": "1+1"}, {"type": "text", "text": "=2"}]
+
+
 @pytest.mark.parametrize(
-    ("end", "message", "text"),
+    ("end", "message", "reason", "text"),
     [
-        ("length", {"content": None, "reasoning": "I think"}, ""),
-        ("stop", {"content": None, "refusal": "I cannot"}, "I cannot"),
-        ("content_filter", {"content": None}, ""),
-        ("stop", {"content": "2", "refusal": None}, "2"),
+        ("length", {"content": None, "reasoning": "I think"}, "length", ""),
+        ("stop", {"content": "2", "refusal": None}, "stop", "2"),
+        ("stop", {"content": PARTS}, "stop", "1+1=2"),
+        ("eos_token", {"content": "2"}, "stop", "2"),
+        ("stop", {"content": None, "refusal": "I cannot"}, "refused", "I cannot"),
+        ("stop", {"content": "", "refusal": "I cannot\ud800" * 99}, "refused", ("I cannot?" * 99)[:200]),
+        ("stop", {"content": [{"type": "refusal", "refusal": "I cannot"}]}, "refused", "I cannot"),
+        ("content_filter", {"content": None}, "refused", "it ended by 'content_filter'"),
+        ("content_filter", {"content": "half of i"}, "refused", "half of i"),
+        ("stop", {"content": None, "reasoning_content": "I think"}, "no_text", "it ended by 'stop'"),
+        ("tool_calls", {"content": None}, "no_text", "it ended by 'tool_calls'"),
     ],
 )
-def test_a_chat_that_declines_or_is_cut_off_in_its_thoughts_is_no_fault(settings, end, message, text):
+def test_a_chat_that_declines_or_says_nothing_is_no_fault_and_no_answer(settings, end, message, reason, text):
     taught = settings.model_copy(update={"api": "chat", "model": "teacher-7b", "revision": "1"})
     with open_engine(taught, WEIGHTS) as engine:
         Api.faults = [(200, spoken([""], end, message))]
         (completion,) = completed(engine, [ASKED])
-    assert completion.text == text
+    assert completion.finish_reason == reason
+    assert (completion.text or completion.problem) == text
+    assert completion.is_answer == (reason in ("stop", "length"))
+    assert len(Api.asked) == 1
 
 
-@pytest.mark.parametrize("message", [{"content": None}, {"content": 3}, {"content": ["2"]}])
+LONG = b"This model's maximum context length is 30 tokens"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [
+        ((400, b"content management policy"), "refused"),
+        ((403, b"flagged"), "refused"),
+        ((400, LONG), "prompt_too_long"),
+        ((413, b"too many input tokens"), "prompt_too_long"),
+        ((200, b'{"error": {"message": "flagged", "code": "content_filter"}}'), "refused"),
+    ],
+)
+def test_a_request_that_is_refused_has_no_answer_where_the_smallest_has_one(settings, refusal, reason):
+    with open_engine(settings, WEIGHTS) as engine:
+        Api.faults = [refusal]
+        first, *others = completed(engine, [Request(name, "2+2=", WARM, seed=3, n=2) for name in "abc"])[::2]
+        assert (first.finish_reason, first.num_tokens, first.text) == (reason, 0, "")
+        assert refusal[1].decode()[:20] in first.problem
+        assert [other.text for other in others] == ["t0", "t0"]
+        Api.faults = [refusal]
+        completed(engine, [ASKED])
+    assert [asked["prompt"] for asked in Api.asked].count("1+1=") == 1 + 1, "the smallest is asked once"
+
+
+def test_a_server_that_fails_at_one_request_for_good_and_answers_another_loses_that_one_alone(settings):
+    failing = (200, b'{"error": {"message": "Provider returned error", "code": 502}}')
+    for fault in (failing, (500, b"tokenizer"), (200, well([""], end="error"))):
+        with open_engine(settings, WEIGHTS) as engine:
+            Api.faults = [fault] * TRIES
+            (lost,) = completed(engine, [ASKED])
+        assert lost.finish_reason == "failed"
+
+
+@pytest.mark.parametrize("refusal", [(400, LONG), (403, b"no such key"), (500, b"out of order")])
+def test_a_server_that_refuses_the_smallest_prompt_too_stops_the_stage(settings, refusal):
+    with open_engine(settings, WEIGHTS) as engine, pytest.raises(Stopped, match=rf"HTTP {refusal[0]}.*run again$"):
+        Api.faults = [refusal] * (TRIES + 1)
+        completed(engine, [ASKED])
+
+
+@pytest.mark.parametrize(
+    ("words", "change"),
+    [
+        (b"Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+         r'renamed = { max_tokens = "max_completion_tokens" }'),
+        (b'{"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"]}]}', r'leave_out = \["seed"\]'),
+        (b"Model does not support parameter presencePenalty.", r"presence_penalty = 0\.5: change it"),
+        (b"only `n` = 1 is supported", r'leave_out = \["n"\]'),
+    ],
+)  # fmt: skip
+def test_a_parameter_that_a_server_does_not_take_is_one_line_with_the_key_to_set(settings, words, change):
+    def refuse(api):
+        api.answer(400, words if api.path.endswith("completions") else b"")
+
+    asked = Request("q", "1+1=", WARM.model_copy(update={"presence_penalty": 0.5}), seed=3, n=2)
+    with open_engine(settings, WEIGHTS) as engine, pytest.raises(BadInput, match=rf"HTTP 400.*{change}.*run again$"):
+        Api.faults = [refuse] * 2
+        completed(engine, [asked])
+
+
+def test_only_what_differs_from_the_apis_default_is_said_and_in_the_servers_words(settings):
+    with open_engine(settings, WEIGHTS) as engine:
+        completed(engine, [ASKED])
+    assert Api.asked.pop().keys() - {"path", "key"} == {"model", "prompt", "temperature", "max_tokens", "seed"}
+    own = {"renamed": {"max_tokens": "max_completion_tokens"}, "leave_out": ("seed", "n")}
+    with open_engine(settings.model_copy(update=own), WEIGHTS) as engine:
+        samples = completed(engine, [Request("q", "1+1=", WARM, seed=3, n=3)])
+    assert [sample.sample for sample in samples] == [0, 1, 2]
+    assert len(Api.asked) == 3, "one by one"
+    said = {"model", "prompt", "temperature", "max_completion_tokens"}
+    assert all(asked.keys() - {"path", "key"} == said for asked in Api.asked)
+
+
+def test_a_server_that_gives_fewer_samples_at_once_is_asked_for_the_others(settings):
+    with open_engine(settings, WEIGHTS) as engine:
+        Api.faults = [(200, well(["a"])), (200, well(["b", "c"]))]
+        samples = completed(engine, [Request("q", "1+1=", WARM, seed=3, n=4)])
+    assert [(sample.sample, sample.text) for sample in samples] == [(0, "a"), (1, "b"), (2, "c"), (3, "t0")]
+    assert [asked["seed"] for asked in Api.asked] == [3, 4, 6], "as the only sample of its own seed"
+
+
+def test_choices_without_a_number_count_in_their_order(settings):
+    unnumbered = [{"text": text, "finish_reason": "stop"} for text in "ab"]
+    with open_engine(settings, WEIGHTS) as engine:
+        Api.faults = [(200, json.dumps({"choices": unnumbered}).encode())]
+        assert [c.text for c in completed(engine, [Request("q", "1+1=", WARM, seed=3, n=2)])] == ["a", "b"]
+
+
+def test_another_model_may_stand_in_a_bare_list_or_in_none(settings, monkeypatch):
+    taught = settings.model_copy(update={"model": "teacher-9b", "revision": "1"})
+    for status, listed in ((200, b'[{"id": "teacher-9b"}]'), (404, b"no such page")):
+        monkeypatch.setattr(Api, "do_GET", lambda api, said=(status, listed): api.answer(*said))
+        with open_engine(taught, WEIGHTS) as engine:
+            assert completed(engine, [ASKED])[0].text == "t0"
+    with pytest.raises(Stopped, match="/v1/models: HTTP 404"), open_engine(settings, WEIGHTS):
+        pass
+
+
+def test_a_server_that_asks_to_wait_for_hours_stops_the_stage_at_once(settings, waits):
+    with open_engine(settings, WEIGHTS) as engine, pytest.raises(Stopped, match="asks to wait 3,600 s"):
+        Api.faults = [(429, b"per day", [("Retry-After", "3600")])]
+        completed(engine, [ASKED])
+    assert waits == []
+
+
+@pytest.mark.parametrize("message", [{"content": 3}, {"content": ["2"]}])
 def test_a_chat_without_a_text_is_tried_again(settings, message):
     taught = settings.model_copy(update={"api": "chat", "model": "teacher-7b", "revision": "1"})
     with open_engine(taught, WEIGHTS) as engine:
@@ -231,7 +351,7 @@ def test_a_url_that_is_none_is_bad_input(settings, text):
         pass
 
 
-@pytest.mark.parametrize("models", [b"{}", b"[]", b'{"data": 1}', b'{"data": [{"id": 1}]}', b"<html>"])
+@pytest.mark.parametrize("models", [b"{}", b"[1]", b'{"data": 1}', b'{"data": [{"id": 1}]}', b"<html>"])
 def test_a_list_of_models_of_another_shape_is_one_line(settings, monkeypatch, models):
     monkeypatch.setattr(Api, "do_GET", lambda api: api.answer(200, models))
     with pytest.raises(Stopped, match=r"/v1/models: not? "), open_engine(settings, WEIGHTS):

@@ -33,11 +33,11 @@ def test_a_fault_that_passes_is_tried_again_and_one_that_lasts_is_one_line(setti
         Api.faults = [PASSING[fault]] * (openai.TRIES - 1)
         (completion,) = completed(engine, [ASKED])
         assert completion.text == "t0"
-        Api.faults = [PASSING[fault]] * openai.TRIES
+        Api.faults = [PASSING[fault]] * (openai.TRIES + 1)  # the smallest prompt is asked too
         with pytest.raises(Stopped, match=r"/v1/completions: .*; start or mend the server, then run again$") as ended:
             completed(engine, [ASKED])
     assert len(str(ended.value)) < 500
-    assert len(Api.asked) == 2 * openai.TRIES
+    assert len(Api.asked) == 2 * openai.TRIES + (fault == "500")
 
 
 @pytest.mark.parametrize("usage", [None, {}, {"completion_tokens": -3}, {"completion_tokens": 10**30}, [1], "x"])
@@ -51,7 +51,7 @@ def test_what_only_another_request_could_mend_stops_at_once_and_names_no_key(set
     monkeypatch.setenv("SELFPLAY_TEST_KEY", "sk-secret")
     keyed = settings.model_copy(update={"api_key_env": "SELFPLAY_TEST_KEY"})
     with open_engine(keyed, WEIGHTS) as engine:
-        for status in (400, 401, 404, 301):
+        for status in (401, 404, 301):
             said = b"no such thing as sk-secret\x1b[2J" + b"x" * 154 + b"sk-secret" * 999
             Api.faults, Api.asked = [(status, said)], []
             with pytest.raises(Stopped, match=rf"HTTP {status}: 'no such thing as \*\*\*") as ended:
@@ -67,9 +67,9 @@ def test_what_only_another_request_could_mend_stops_at_once_and_names_no_key(set
     [
         ({"Retry-After": "7"}, 7.0),
         ({"Retry-After": "0"}, 0.0),
-        ({"Retry-After": "9" * 5000}, 60.0),
+        ({"Retry-After": "9" * 5000}, 999_999_999.0),
         ({"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After": "Sun, 06 Nov 1994 08:49:49 GMT"}, 12.0),
-        ({"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After": "Sun, 06 Nov 2094 08:49:49 GMT"}, 60.0),
+        ({"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After": "Sun, 06 Nov 2094 08:49:49 GMT"}, 3_155_760_012.0),
         ({"Date": "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After": "Sun, 06 Nov 1993 08:49:49 GMT"}, 0.0),
         ({"Retry-After": "Sun, 06 Nov 2094 08:49:49 GMT"}, None),
         ({"Retry-After": "soon", "Date": "now"}, None),
@@ -141,9 +141,9 @@ def test_an_answer_that_never_ends_is_bounded_in_time_and_memory(settings, fault
 def test_one_request_that_fails_for_good_does_not_wait_for_the_others(settings):
     settings = settings.model_copy(update={"concurrency": 8, "timeout_seconds": 60})
     with open_engine(settings, WEIGHTS) as engine:
-        Api.faults = [*[hang] * 7, (400, b"too long")]
+        Api.faults = [*[hang] * 7, (404, b"no such model")]
         began = time.monotonic()
-        with pytest.raises(Stopped, match="too long"):
+        with pytest.raises(Stopped, match="no such model"):
             completed(engine, [Request(str(i), "1+1=", WARM, seed=i) for i in range(100)])
     assert time.monotonic() - began < 5
     assert len(Api.asked) <= 9

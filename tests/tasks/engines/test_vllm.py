@@ -67,18 +67,35 @@ def test_a_server_that_dies_of_the_same_requests_each_time_is_one_line_with_its_
     assert not fake.running, "an engine that failed is not left open"
 
 
-def test_a_request_that_is_refused_is_not_asked_again(fake):
+def test_a_request_that_is_refused_is_not_asked_again_and_the_others_are_answered(fake, expected):
     fake.will({"1": {"2": 400}})
-    with pytest.raises(Stopped, match=r"vLLM refused a request: HTTP 400: .*as told"), fake.open() as engine:
-        completed(engine, ASKED)
+    with fake.open(concurrency=1) as engine:
+        completions = completed(engine, ASKED)
+    lost = [c for c in completions if not c.is_answer]
+    assert [(c.finish_reason, c.sample) for c in lost] == [("refused", 0), ("refused", 1)]
+    assert "as told" in lost[0].problem
+    assert texts(c for c in completions if c.is_answer) == [t for t in expected if t[0] != lost[0].request_id]
     assert len(fake.starts) == 1
 
 
-def test_a_prompt_that_is_too_long_names_the_key(fake):
-    why = r"60 tokens and max_tokens = 8 exceed engine\.max_model_len = 64"
-    with pytest.raises(Stopped, match=why), fake.open() as engine:
-        completed(engine, [Request("q", "1+1=" * 15, WARM, seed=0)])
-    assert not (fake.folder / "asked.jsonl").read_text().count("/v1/completions")
+def test_a_server_that_refuses_every_request_stops_the_stage(fake):
+    fake.will({"1": {str(n): 400 for n in range(1, 99)}})
+    with pytest.raises(Stopped, match=r"vLLM refused a request: HTTP 400: .*as told"), fake.open() as engine:
+        completed(engine, ASKED)
+
+
+def test_a_prompt_that_is_too_long_is_not_asked_and_names_the_key(fake):
+    with fake.open() as engine:
+        long, short = completed(engine, [Request("q", "1+1=" * 15, WARM, seed=0), Request("r", "1+1=", WARM, seed=0)])
+    assert (long.finish_reason, short.finish_reason) == ("prompt_too_long", "stop")
+    assert long.problem == "60 tokens and max_tokens = 8 exceed engine.max_model_len = 64"
+    assert len(fake.asked()) == 1
+
+
+def test_a_window_without_room_for_any_prompt_names_the_key(fake):
+    why = r"max_tokens = 8 leaves .* engine\.max_model_len = 8; raise it"
+    with pytest.raises(Stopped, match=why), fake.open(max_model_len=8) as engine:
+        completed(engine, ASKED)
 
 
 @pytest.fixture
