@@ -2,6 +2,7 @@
 
 import gc
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ from tasks.training.weights import load_tokenizer
 
 TEXTS = {"sft_examples": ("completion",), "preference_pairs": ("chosen", "rejected")}
 """What is learned from, or against, of a row; advantages are tokens already."""
+
+PROVE_SECONDS = 5.0
 
 
 class Start(NamedTuple):
@@ -89,7 +92,7 @@ def train(
     steps = _steps(finished, settings, wave)
     draft.write(TRAIN_STEPS, [{"id": draft.row_id(TRAIN_STEPS, row["method"], row["step"])} | row for row in steps])
     draft.write(DROPPED, [row for of_method in dropped.values() for row in of_method])
-    candidate = keep_checkpoint(draft.lineage.objects, newest / "weights")
+    candidate = _kept_weights(draft, newest / "weights")
     figures = {"checkpoint": candidate.digest, "training_rows": {method: len(rows[method]) for method in rows}}
     too_long = {method: len(of_method) for method, of_method in dropped.items() if of_method}
     figures |= {"too_long": too_long} if too_long else {}
@@ -98,7 +101,7 @@ def train(
         kept = read_marks(newest, ends, candidate.digest)
         figures |= {f"checkpoint_{number}": digest for number, digest in enumerate(kept, 1)}
     if (left := newest / "moments").is_dir():
-        figures["moments"] = keep_checkpoint(draft.lineage.objects, left).digest
+        figures["moments"] = _kept_weights(draft, left).digest
     if settings.lora:
         figures["checkpoint_adapter"] = _adapter(draft, finished, model, adapter).digest
     stopped = {step["method"]: why for step in steps if (why := collapse(step, settings.stop))}
@@ -111,7 +114,12 @@ def _adapter(draft: Draft, finished: list[Path], model: CheckpointRef, before: C
     base = base_of(earlier[0]) if earlier else model.digest
     with tempfile.TemporaryDirectory(prefix="selfplay-adapter-") as folder:
         write_chained([*earlier, *(done / "adapter" for done in finished)], base, Path(folder))
-        return keep_checkpoint(draft.lineage.objects, Path(folder))
+        return _kept_weights(draft, Path(folder))
+
+
+def _kept_weights(draft: Draft, folder: Path) -> CheckpointRef:
+    draft.prove()
+    return keep_checkpoint(draft.lineage.objects, folder)
 
 
 def _rows(
@@ -148,16 +156,21 @@ def _finished(
     draft: Draft, settings: Settings, rows: dict[str, pa.Table], start: Start, marks: tuple[int, ...]
 ) -> list[Path]:
     """Every method trained, one after the other, from where an earlier run left it: the folders of what is done."""
+    draft.prove()  # what is torn is removed
     places = {method: Place(draft.scratch / method, draft.kept / method) for method in settings.methods}
     reached = {method: newest_whole(place) for method, place in places.items()}
     steps = {method: settings.of(method).steps for method in settings.methods}
     total = sum(steps.values())
     if any(reached.values()):
         draft.resumed(f"step {sum(step_of(folder) for folder in reached.values() if folder)} of {total}")
-    source, finished, before = draft.checkpoint(start.model), [], 0
+    source, finished, before, proved = draft.checkpoint(start.model), [], 0, time.monotonic()
     for method, folder in reached.items():
 
         def progress(step: int, before: int = before) -> None:
+            nonlocal proved
+            if time.monotonic() - proved > PROVE_SECONDS:  # it may have slept, and would save where another trains
+                draft.prove()
+                proved = time.monotonic()
             draft.report(before + step, total, "steps")
 
         def keep_instead(folder: Path, place: Place = places[method]) -> None:
@@ -177,7 +190,7 @@ def _finished(
                 progress=progress,
                 keep=keep_instead,
                 marks=marks if method == settings.methods[-1] else (),
-                keep_weights=lambda folder: keep_checkpoint(draft.lineage.objects, folder).digest,
+                keep_weights=lambda folder: _kept_weights(draft, folder).digest,
             )
             gc.freeze()  # what is searched for cycles, by the trainer and at its end, is what came after this
             with out_of_memory_named(method):

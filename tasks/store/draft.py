@@ -47,7 +47,7 @@ class Draft:
     go_on: Callable[[], None] = lambda: None
     """Called before each part is made: raises BudgetSpent at the recipe's bound."""
     prove: Callable[[], None] = lambda: None
-    """Called before anything is replaced: raises Locked if another writer took the lineage over."""
+    """Called before anything is written: raises Locked if another writer took the lineage over."""
     hand_over: Callable[[list[Row]], None] = lambda rows: None
     """Called with the rows of each part as soon as it is whole: what works beside the stage takes them."""
     resumed: Callable[[str], None] = lambda place: None
@@ -98,11 +98,11 @@ class Draft:
         """Keep, until the stage is whole, what a server said of its model when the first shard was begun; that is
         returned. Where there is no shard yet, what it says now counts."""
         path = self.kept / SERVER
+        self.prove()
         if create_once(path, orjson.dumps(told)):
             return told
         if not any(self.folder.glob(f"*/{self.key}/part-*.parquet")):
-            self.prove()
-            write_whole(path, orjson.dumps(told))
+            write_whole(path, orjson.dumps(told), self.prove)
         return self.server
 
     @property
@@ -116,9 +116,8 @@ class Draft:
 
     def write(self, table: Table, rows: Rows, part: int = 0) -> pa.Table:
         """Write one part of an output table, whole; an earlier run's is replaced."""
-        self.prove()
         self.written.add(table.name)
-        return write_part(self._part(table, part), table, rows)
+        return write_part(self._part(table, part), table, rows, self.prove)
 
     def part(self, table: Table, part: int, make: Callable[[], Rows], of: int | None = None) -> list[Row]:
         """The rows of one part (a shard, one of so many): read if it is whole already, else made and written."""
@@ -157,6 +156,7 @@ class Draft:
 
     def keep(self, tables: Sequence[Table], part: int, made: Sequence[Rows]) -> list[list[Row]]:
         """Write a shard that was made, and count its tokens."""
+        self.prove()
         new = zip(tables, made, strict=True)
         rows = [
             create_part(self._part(table, part), table, each).to_pylist() if each or table is not DROPPED else []
@@ -181,6 +181,7 @@ class Draft:
         except pa.ArrowInvalid:
             torn = paths
         for path in reversed(torn):
+            self.prove()
             path.unlink(missing_ok=True)
         return []
 
