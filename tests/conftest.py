@@ -190,7 +190,8 @@ class Rounds:
         )  # fmt: skip
         manifest = Manifest(
             recipe="small", round=number, method="serl", decision=decision, reason="as told", parent=None,
-            base=self.base, champion=lineage.champion(self.base), candidate=candidate, fixed={}, stages={},
+            base=self.base, champion=lineage.champion(self.base), candidate=candidate, stages={},
+            fixed={"base": self.base.digest},
             tables={}, dropped={}, inputs={}, figures={}, trained_on={}, scores={},
             gate=gate if decision != "failed" else None, validation={}, seconds={}, tokens={}, started="",
             finished="", versions={}, device="cpu", git="unknown", seed=1,
