@@ -2,10 +2,11 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 
-from flows import services
+from flows import main, services
 
 from .faults import ROOT, SELFPLAY
 from .serving import serving_prefect
@@ -74,3 +75,15 @@ def played(started):
         return process.returncode, output, errors
 
     return play
+
+
+@pytest.fixture
+def typed(monkeypatch, capsys):
+    """A command in this process: exit code, standard output, and the line that it ends with."""
+
+    def end(*arguments):
+        monkeypatch.setattr(sys, "argv", ["selfplay", *map(str, arguments)])
+        line, code = main._ended()
+        return code, capsys.readouterr().out, line
+
+    return end
