@@ -16,7 +16,7 @@ from tasks.store.place import store_at  # noqa: E402
 LISTED = 200
 
 
-@flow(name="audit", persist_result=False)
+@flow(name="audit", persist_result=False, retries=0)
 def audit(store: str = "store") -> str:
     """Examine all that is published in a store. Raises Damaged, after an alarm, if anything is not as it was."""
     root = store_at(store)

@@ -3,7 +3,6 @@
 No model is asked, and nothing is written.
 """
 
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -58,7 +57,7 @@ class Checked:
 
 def refuse_if_the_checker_errs(source: Source, asked: AnsweredRows, checks: Answers) -> None:
     """Raises BadInput, before a token is spent, if answers known to be right or wrong are not marked so."""
-    with tempfile.TemporaryDirectory(prefix="selfplay-check-") as cache, equality(checks, Path(cache)) as compare:
+    with equality(checks) as compare:
         rows = few(source.rows)
         found = fault(mark(known_answers(rows, checks.pattern), checks.pattern, compare))
     if found:
@@ -88,7 +87,7 @@ def check_answers(asked: AnsweredRows, checks: Answers, report: Report) -> Check
     found = Checked(path=asked.path, unusable=source.unusable)
     usable, repeated = _read(found, source, asked, report)
     found.kinds = dict(Counter(row["kind"] for row in usable).most_common())
-    with tempfile.TemporaryDirectory(prefix="selfplay-check-") as cache, equality(checks, Path(cache)) as compare:
+    with equality(checks) as compare:
         found.doubtful = _doubtful(usable, repeated, found.kinds, compare)
         rows = few(usable, MOST_ROWS)
         known = known_answers(rows, checks.pattern)

@@ -1,6 +1,5 @@
 """Two checkpoints of a store on a file that a user brings, by the gate's own test."""
 
-import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,8 +105,7 @@ def _answers(side: Side, recipe: Recipe, prompt: Prompt, items: list[Row], conso
     benchmark, work, rows = items[0]["benchmark"], shards(recipe.evaluate, items), []
     with (
         console.stage(side.name),
-        tempfile.TemporaryDirectory(prefix="selfplay-compare-") as cache,
-        equality(recipe.answers, Path(cache)) as compare,
+        equality(recipe.answers) as compare,
         open_engine(recipe.evaluation_engine, checkpoint) as generator,
     ):
         report, total = console.progress(side.name), sum(len(asked) * n for asked, _, n in work)

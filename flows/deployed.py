@@ -16,7 +16,7 @@ from flows.stage import AROUND, Play  # noqa: E402
 from schemas.manifest import StageRecord  # noqa: E402
 
 
-@flow(name="nightly", persist_result=False)
+@flow(name="nightly", persist_result=False, retries=0)  # by our own rules: flows/stage.py
 def nightly(recipe: str, store: str = "store", rounds: int | None = None, from_stage: str = "") -> list[str]:
     """Play rounds of a recipe, from where its lineage stands; the published rounds' ids."""
     AROUND.set(as_task)
@@ -29,7 +29,7 @@ def as_task(shown: str, play: Play) -> StageRecord:
     return record
 
 
-@task(name="stage", cache_policy=NO_CACHE, persist_result=False)
+@task(name="stage", cache_policy=NO_CACHE, persist_result=False, retries=0)
 def _stage(play: Play) -> StageRecord:
     """It takes a closure: the orchestrator has no business with rows and weights."""
     return play()

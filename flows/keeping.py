@@ -23,10 +23,10 @@ def approve_round(store: str, name: str, reason: str, note: Note) -> LineageReco
     _check_text(reason)
     lineage, found = open_round(store, name)
     _check_approval(lineage, found)
-    with hold(lineage.folder, "approve", note):
+    with hold(lineage.folder, "approve", note) as lock:
         lineage, found = open_round(store, name)
         _check_approval(lineage, found)
-        return add_record(lineage.folder, "approve", found.round, reason)
+        return add_record(lineage.folder, "approve", found.round, reason, prove=lock.prove)
 
 
 def _check_approval(lineage: Lineage, m: Manifest) -> None:
@@ -40,23 +40,23 @@ def withdraw_round(store: str, name: str, reason: str, note: Note) -> LineageRec
     """Take a round back, and all that descend from it. Raises BadInput if it was taken back already."""
     lineage, found = open_round(store, name)
     _check_withdrawal(lineage, found, reason)
-    with hold(lineage.folder, "withdraw", note):
+    with hold(lineage.folder, "withdraw", note) as lock:
         lineage, found = open_round(store, name)
         _check_withdrawal(lineage, found, reason)
         marked = [found, *descendants(lineage.manifests, found.round)]
         checkpoints = dict.fromkeys(ref.digest for m in marked for ref in m.trained)
         rounds = [m.round for m in marked]
-        return add_record(lineage.folder, "withdraw", found.round, reason, rounds, checkpoints)
+        return add_record(lineage.folder, "withdraw", found.round, reason, rounds, checkpoints, lock.prove)
 
 
 def restore_round(store: str, name: str, reason: str, note: Note) -> LineageRecord:
     """Undo a withdrawal, for its round and what descends from it. Raises BadInput if the round was not withdrawn."""
     lineage, found = open_round(store, name)
     _check_restoration(lineage, found, reason)
-    with hold(lineage.folder, "restore", note):
+    with hold(lineage.folder, "restore", note) as lock:
         lineage, found = open_round(store, name)
         _check_restoration(lineage, found, reason)
-        return add_record(lineage.folder, "restore", found.round, reason)
+        return add_record(lineage.folder, "restore", found.round, reason, prove=lock.prove)
 
 
 def _check_withdrawal(lineage: Lineage, m: Manifest, reason: str) -> None:
@@ -94,11 +94,15 @@ def collect_garbage(store: str, grace_days: float, remove_it: bool, note: Note) 
         return found
     with ExitStack() as held:
         names = lineage_names(root)
-        for name in names:
-            held.enter_context(hold(root / name, "gc", note))
+        locks = [held.enter_context(hold(root / name, "gc", note)) for name in names]
+
+        def prove() -> None:
+            for lock in locks:
+                lock.prove()
+
         found = find_garbage(root, grace)
         if lineage_names(root) != names:
             raise Locked(f"{root}: a lineage was begun at this moment; run gc again")
         for garbage in found:
-            remove_garbage(root, garbage)
+            remove_garbage(root, garbage, prove)
     return found

@@ -46,6 +46,7 @@ def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, co
     recipe, spending = plan.recipe, Spending(plan.recipe.budget)
     with console.stage("audit"):
         refuse_damage(open_lineage(plan.store, recipe.name), console.progress("audit"))
+    lock.prove()
     for model in (plan.model, *plan.own_models.values()):
         keep_checkpoint(plan.store / "objects", model)
     for last in open_lineage(plan.store, recipe.name).manifests[-1:]:  # killed right after its manifest was written
@@ -73,8 +74,7 @@ def _play_round(plan: Plan, lineage: Lineage, stages: Stages) -> Manifest:
     parent = f"{promoted.recipe}/{promoted.round}" if promoted else None
     console.round_begins(plan.recipe.name, round.number, parent or "the base model")
     folder = lineage.round_folder(round.number)
-    stages.lock.prove()
-    write_whole(folder / "recipe.toml", plan.recipe_text.encode())
+    write_whole(folder / "recipe.toml", plan.recipe_text.encode(), stages.lock.prove)
     started, failure = now(), None
     try:
         METHODS[plan.recipe.method](round)
@@ -86,7 +86,7 @@ def _play_round(plan: Plan, lineage: Lineage, stages: Stages) -> Manifest:
     for arm, why in manifest.controls_failed.items():
         console.note(f"  {CONTROLS[arm]}: not scored ({why})")
     after = open_lineage(plan.store, plan.recipe.name)
-    drop_held_weights(after, plan.recipe.retention.keep_held)
+    drop_held_weights(after, plan.recipe.retention.keep_held, stages.lock.prove)
     _tell_prefect(after, manifest)
     return manifest
 

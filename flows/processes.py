@@ -24,11 +24,11 @@ class Started(BaseModel):
     created: float
 
 
-def start(command: list[str], environment: Mapping[str, str], mark: str, log: Path) -> Started:
+def start(command: list[str], environment: Mapping[str, str], mark: str, log: Path, folder: Path = ROOT) -> Started:
     """Start a process in a session of its own. Its mark goes to every process that it starts in turn."""
     with open(log, "ab") as written:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**environment, MARK: mark}, start_new_session=True,
+            command, cwd=folder, env={**environment, MARK: mark}, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=written, stderr=written,
         )  # fmt: skip
     started = Started(pid=process.pid, created=psutil.Process(process.pid).create_time())

@@ -8,11 +8,15 @@ from pathlib import Path
 from flows.console import CONSOLE, Console
 from flows.libraries import begin_loading
 from flows.preflight import preflight
-from schemas.errors import Stopped
+from schemas.errors import BadInput, Stopped
 from schemas.manifest import Manifest
+from tasks.engines.clients import proxies_named
+from tasks.environment import is_loopback
 from tasks.store.lineage import open_lineage
 from tasks.store.lock import refuse_if_held
-from tasks.store.place import check_writable, on_disk
+from tasks.store.place import check_cache, check_writable, on_disk
+
+ANSWER_SECONDS = 10.0
 
 
 def run_recipe(
@@ -24,11 +28,14 @@ def run_recipe(
     if on_disk(plan.store):
         for folder in (plan.store, plan.store / "objects", plan.store / plan.recipe.name / "lock"):
             check_writable(folder)
+    else:
+        check_cache()
     refuse_if_held(plan.store / plan.recipe.name)  # the night takes it; this is the quick answer
+    nightly = _nightly()
     begin_loading()
     CONSOLE.set(console)
     try:
-        played = set(_nightly()(str(recipe), str(store), rounds, from_stage))
+        played = set(nightly(str(recipe), str(store), rounds, from_stage))
     except PermissionError as error:  # under way: then the input was good
         raise Stopped(f"{error}; what is complete is kept; run again to go on") from error
     return [m for m in open_lineage(plan.store, plan.recipe.name).manifests if f"{m.recipe}/{m.round}" in played]
@@ -39,8 +46,35 @@ def _nightly() -> Callable[..., list[str]]:
         from flows.nightly import nightly
 
         return nightly
+    refuse_a_dead_server()
     os.environ.setdefault("PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL")  # events that its server did not take
     return _on_the_users_server
+
+
+def refuse_a_dead_server() -> None:
+    """Raises Stopped unless Prefect answers at PREFECT_API_URL, BadInput for what is no address. Prefect itself would
+    try for a while, and say less."""
+    import httpx
+
+    url = os.environ["PREFECT_API_URL"]
+    said = "PREFECT_API_URL" if "@" in url else f"PREFECT_API_URL = '{url}'"  # no password on a screen
+    try:
+        direct = httpx.HTTPTransport(verify=False) if is_loopback(httpx.URL(url).host) else None
+        with proxies_named(url):
+            httpx.Client(verify=False).close()  # as Prefect's own will be
+            client = httpx.Client(transport=direct, verify=False, timeout=ANSWER_SECONDS)
+        with client:
+            answer = client.get(f"{url.rstrip('/')}/health")
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise BadInput(f"{said}: expected http://host:port/api; mend it, or unset the variable") from error
+    except httpx.HTTPError as error:
+        raise Stopped(f"{said}: no answer ({error}); start that server, or unset the variable") from error
+    if answer.status_code >= 500:
+        raise Stopped(f"{said}: HTTP {answer.status_code}; mend that server, or unset the variable")
+    if answer.status_code == 404 or (answer.status_code == 200 and answer.text.strip() != "true"):
+        raise Stopped(
+            f"{said}: no Prefect server answers there; expected http://host:port/api, or unset the variable"
+        )
 
 
 def _on_the_users_server(*arguments: object) -> list[str]:

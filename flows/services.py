@@ -19,8 +19,8 @@ import yaml  # type: ignore[import-untyped]
 from pydantic import BaseModel
 
 from flows import secret
-from flows.environment import ROOT
-from flows.processes import FLOW_RUN, MARK, Started, end, flow_runs, living, marked, start, workers
+from flows.environment import QUIET, ROOT
+from flows.processes import MARK, Started, end, flow_runs, living, marked, start, workers
 from flows.register import DEPLOYMENTS, POOL, check_webhook
 from flows.status import Server, bury_orphans, heard_of_worker, is_healthy, until
 from schemas.errors import BadInput, Locked, Stopped
@@ -112,7 +112,8 @@ def _start_server(state: State) -> None:
             raise BadInput(f"port {state.port} is taken by another program; choose one with --port") from None
     _write(state)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(state.port)]
-    state.server = start(command, _environment(state), state.mark("server"), _log("server"))
+    # not from the checkout, whose .env Prefect would read
+    state.server = start(command, _environment(state), state.mark("server"), _log("server"), _path("."))
     _write(state)
 
 
@@ -141,11 +142,12 @@ def _register(state: State, prefect_file: Path, webhook: str | None) -> None:
 def _environment(state: State) -> dict[str, str]:
     """What the server, the worker and the runs see. The worker's own environment holds no webhook."""
     asked = _asked(state)
-    database = f"sqlite+aiosqlite:///{_path('prefect.db')}"  # not the one of `selfplay run`'s own servers
-    passed = {
-        k: v for k, v in os.environ.items() if k not in ("SELFPLAY_WEBHOOK_URL", "SELFPLAY_STORE", FLOW_RUN, MARK)
-    }
-    return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} | passed | {
+    ours = {name: value for name, value in QUIET.items() if name.startswith("PREFECT")}
+    withheld = ("PREFECT", "SELFPLAY_WEBHOOK_URL", "SELFPLAY_STORE", MARK)  # the user's own Prefect is another
+    passed = {name: value for name, value in os.environ.items() if not name.startswith(withheld)}
+    return passed | ours | {
+        "PREFECT_HOME": str(_path("prefect")),  # no profile of the user's, and no database
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{_path('selfplay.db')}",
         "PREFECT_API_URL": f"{state.url}/api",
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(state.port),

@@ -100,7 +100,7 @@ class Stages:
             self._forgotten.add(made_of.key)
             self.lock.prove()
             _forget(round, made_of)
-        elif record := _from_the_store(round, made_of):
+        elif record := _from_the_store(round, made_of, self.lock.prove):
             self.console.reused(shown, record)
             return record
         on_a_cluster = isinstance(round.recipe.executor, RayExecutor)
@@ -134,6 +134,7 @@ class Stages:
                 figures["unanswered"] = lost
             if asks and draft.server:
                 figures["server"] = draft.server
+            self.lock.prove()
             record = _marked(round, shown, made_of, draft, figures, time.monotonic() - began)
             for work in (draft.kept, draft.scratch):
                 remove_work(work)  # what a resume would have needed
@@ -178,6 +179,7 @@ def _marked(
         dropped=draft.dropped(),
         seconds=float(f"{seconds:.3f}"),
         tokens=draft.tokens,
+        caches=draft.caches,
     )
     return _mark(round, record)
 
@@ -189,21 +191,23 @@ def _mark(round: Round[Any], record: StageRecord) -> StageRecord:
     return record
 
 
-def _from_the_store(round: Round[Any], stage: Keyed) -> StageRecord | None:
+def _from_the_store(round: Round[Any], stage: Keyed, prove: Callable[[], None]) -> StageRecord | None:
     """The stage if it is whole: from this round's draft or, copied, from an earlier round."""
     found = whole(round, stage)
     if found is None:
         return None
     number, record = found
     if number != round.number:
+        prove()
         return _mark(round, _copied(round, number, record))
-    if _is_sound(round, record):
+    if _is_sound(round, record, prove):
         return record
+    prove()
     round.lineage.marker(number, stage.name, stage.key).unlink()
     return None
 
 
-def _is_sound(round: Round[Any], record: StageRecord) -> bool:
+def _is_sound(round: Round[Any], record: StageRecord, prove: Callable[[], None]) -> bool:
     """Whether a draft's stage is still what its marker says. Files that are not are removed: they are made again."""
     sound = True
     for ref in record.tables.values():
@@ -214,6 +218,7 @@ def _is_sound(round: Round[Any], record: StageRecord) -> bool:
                 sound = sound and name in there  # this machine's copy would not know
                 whole_file(folder / name, digest)
             except Damaged:
+                prove()
                 (folder / name).unlink(missing_ok=True)
                 sound = False
     return sound and has_objects(round.lineage, record)

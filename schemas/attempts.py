@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import ENDED, VERIFIED, column, count, parent, table, text
+from schemas.table import ENDED, TOKENS, VERIFIED, column, count, parent, table, text
 
 ATTEMPTS = table(
     "attempts",
@@ -20,6 +20,7 @@ ATTEMPTS = table(
     column("text", pa.string(), "the completion"),
     count("num_tokens", "tokens of the completion"),
     ENDED,
+    *TOKENS,
     column("checkpoint", pa.string(), "digest of the weights that answered; MODEL@REVISION of a teacher"),
     VERIFIED,
     watched=("num_tokens",),

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import ENDED, VERIFIED, about, column, count, table, text
+from schemas.table import ENDED, TOKENS, VERIFIED, about, column, count, table, text
 
 BASE_SAMPLES = table(
     "base_samples",
@@ -12,6 +12,7 @@ BASE_SAMPLES = table(
     column("text", pa.string(), "the base's answer, one a question"),
     count("num_tokens", "tokens of the answer"),
     ENDED,
+    *TOKENS,
     column("checkpoint", pa.string(), "digest of the base"),
     VERIFIED,
     later="later training, while the round is held",

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import column, table, text
+from schemas.table import PROMPT_IDS, column, table, text
 
 _SOURCE_ROW = column("source_row", pa.int64(), "its row in the user's file, from 0")
 
@@ -27,6 +27,7 @@ GOLD = table(
     "a question with the user's worked solution",
     text("question", "text of the problem"),
     text("prompt", "what the solver is asked"),
+    PROMPT_IDS,
     text("completion", "the user's worked solution, white space around it trimmed"),
     _SOURCE_ROW,
 )

@@ -25,7 +25,7 @@ class Optimiser(Section):
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps over which it rises."""
     max_length: Count
-    """Longest row, in tokens; longer ones are cut."""
+    """Longest row, prompt and answer, in tokens; longer ones are dropped, and if most are, the round fails."""
 
     @model_validator(mode="after")
     def rows_at_once_divide_the_batch(self) -> Self:

@@ -1,12 +1,13 @@
 """What a round leaves for its readers: stage markers, the scorecard, and the manifest, written last."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.alarms import Alarm
 from schemas.document import Record
 from schemas.gate import GateResult
+from schemas.names import FileName, InnerPath, file_name
 
 Decision = Literal["promoted", "held", "failed", "withdrawn"]
 
@@ -15,12 +16,12 @@ class TableRef(Record):
     """A table as one stage wrote it."""
 
     table: str
-    path: str
+    path: InnerPath
     """Folder of its part files, relative to the lineage."""
     rows: int
     digest: str
     """Logical digest of the rows: independent of parts, compression and library version."""
-    files: dict[str, str]
+    files: dict[FileName, str]
     """Part file -> SHA-256 of its bytes."""
 
 
@@ -38,7 +39,7 @@ class ValidRows(Record):
 class CheckpointRef(Record):
     """Weights, by what they are rather than what they are called."""
 
-    digest: str
+    digest: FileName
     """SHA-256 over the names and digests of the folder's files; the folder is objects/<digest>."""
 
 
@@ -67,8 +68,8 @@ class Teacher(Record):
 class StageRecord(Record):
     """Written when a stage is whole: stages/<stage>-<key>.json."""
 
-    stage: str
-    key: str
+    stage: FileName
+    key: FileName
     played_as: str = ""
     """The stage with its label, such as evaluate.base."""
     inputs: dict[str, Any]
@@ -93,6 +94,14 @@ class StageRecord(Record):
     """Tokens generated, by all runs that worked on it."""
     reused_from: str | None = None
     """The earlier round whose equal stage was copied here."""
+    caches: dict[str, str] = Field(default_factory=dict)
+    """File of the lineage's cache that holds what the stage decided -> SHA-256."""
+
+    @model_validator(mode="after")
+    def objects_are_folders(self) -> Self:
+        for digest in self.objects:
+            file_name(digest)
+        return self
 
     @property
     def objects(self) -> set[str]:
@@ -182,7 +191,7 @@ class Manifest(Record):
     """Role -> what the round trained of that policy. It is champion where the candidate is: one gate decides."""
     fixed: dict[str, str]
     """What may not change within a lineage: digests of base, benchmarks and gate."""
-    stages: dict[str, str]
+    stages: dict[FileName, FileName]
     """Stage as played (`evaluate.candidate`) -> key; in the order played."""
     figures: dict[str, dict[str, Any]]
     """Stage of the method, as played -> what it measured: numbers and scores, or some of these by name."""
@@ -204,6 +213,8 @@ class Manifest(Record):
     """`validate` (the data, before training) and `validate.scores` (after evaluation): passed, failures, tables."""
     alarms: list[Alarm] = Field(default_factory=list)
     """Those raised, holds first. What was measured, raised or not, stands in the figures of the stage `alarms`."""
+    caches: dict[str, str] = Field(default_factory=dict)
+    """File that its stages left in the lineage's cache -> SHA-256: others are never read."""
     seconds: dict[str, float]
     tokens: dict[str, int]
     started: str
@@ -214,7 +225,7 @@ class Manifest(Record):
     seed: int
     epoch: int = 0
     """Of the writer that published it: lock/<epoch>.json."""
-    files: dict[str, str] = Field(default_factory=dict)
+    files: dict[InnerPath, str] = Field(default_factory=dict)
     """Recipe, stage markers and what else lies beside the tables -> SHA-256."""
     previous: str = ""
     """SHA-256 of the manifest before it; "" for round 1."""

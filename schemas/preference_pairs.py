@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import column, expect, limited, parent, rows, share, table, text
+from schemas.table import PROMPT_IDS, column, expect, ids_of, limited, parent, rows, share, table, text
 
 PREFERENCE_PAIRS = table(
     "preference_pairs",
@@ -22,6 +22,9 @@ PREFERENCE_PAIRS = table(
     text("prompt", "the solver's prompt"),
     text("chosen", "text of the agreeing attempt, or the gold solution"),
     text("rejected", "text of the other"),
+    PROMPT_IDS,
+    ids_of("chosen"),
+    ids_of("rejected"),
     column("agreement", pa.float64(), "share of attempts behind the verdict; 1 for gold"),
     share(
         "chosen_winrate",

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import ENDED, VERIFIED, column, parent, table
+from schemas.table import ENDED, TOKENS, VERIFIED, column, parent, table
 
 PROPOSALS = table(
     "proposals",
@@ -21,5 +21,6 @@ PROPOSALS = table(
     column("text", pa.string(), "the completion"),
     column("num_tokens", pa.int32(), "tokens of the completion"),
     ENDED,
+    *TOKENS,
     VERIFIED,
 )

@@ -161,6 +161,12 @@ def count(name: str, meaning: str, least: int = 1) -> Column:
     return Column(column(name, pa.int32(), meaning).field, (between(name, least, None),))
 
 
+def ids_of(name: str) -> Column:
+    """The tokens of a text that was sampled."""
+    meaning = f"the tokens of `{name}` as they were sampled; null where nobody told them, as of a gold solution"
+    return column(f"{name}_ids", pa.list_(pa.int32()), meaning, nullable=True)
+
+
 def expect(kind: str, **settings: Any) -> Expectation:
     return Expectation(kind=kind, settings={name: value for name, value in settings.items() if value is not None})
 
@@ -207,6 +213,28 @@ VERIFIED = column(
     "which only says what it serves",
     nullable=True,  # it is in the tables' digests
 )
+PROMPT_IDS = column(
+    "prompt_ids",
+    pa.list_(pa.int32()),
+    "the prompt's tokens, where its text alone would be read as others: a row spells a control token; else null",
+    nullable=True,
+)
+TOKENS = (
+    PROMPT_IDS,
+    column(
+        "token_ids",
+        pa.list_(pa.int32()),
+        "the tokens that were sampled, the end token among them; null where the engine did not tell",
+        nullable=True,
+    ),
+    column(
+        "same_tokens",
+        pa.bool_(),
+        "whether the text, encoded anew, gives these tokens; null where nobody told them",
+        nullable=True,
+    ),
+)
+"""Of a table whose completions may be trained on."""
 UNANSWERED = ("prompt_too_long", "refused", "no_text", "failed")
 """Why a request has no answer: it is longer than the model or its server takes; the server, its filter or the model
 declined; the answer holds no text; the server fails at this request alone."""

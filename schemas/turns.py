@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import ENDED, VERIFIED, column, count, parent, table, text
+from schemas.table import ENDED, TOKENS, VERIFIED, column, count, parent, table, text
 
 TURNS = table(
     "turns",
@@ -14,6 +14,7 @@ TURNS = table(
     column("text", pa.string(), "the completion"),
     count("num_tokens", "tokens of the completion"),
     ENDED,
+    *TOKENS,
     column("checkpoint", pa.string(), "digest of the weights that moved"),
     VERIFIED,
     column("legal", pa.bool_(), "whether the action could be taken; false ends the game"),

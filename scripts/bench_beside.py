@@ -99,7 +99,7 @@ def main() -> None:
             place = draft.folder / table.name / "given"
             write_part(place / "part-0000.parquet", table, rows)
             refs[table.name] = table_ref(draft.lineage.folder, place, table)
-        beside = Beside(partial(vote_ahead, Vote(), MATH, draft.lineage.cache))
+        beside = Beside(partial(vote_ahead, Vote(), MATH))
         draft.hand_over = beside.take
         began = time.perf_counter()
         prompt = load_prompt("solve_raw", Path(folder))

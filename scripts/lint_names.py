@@ -34,6 +34,7 @@ DECLARED = {  # declarations and tools of their own: each names what it is about
     "tasks/audit/figures.py": "what alarms measure of a table",
     "tasks/audit/pages/votes.py": "how votes look in a report",
     "tasks/audit/rejudge.py": "the vote, read again",
+    "tasks/audit/recheck.py": "what stages of a vote, of new questions and of marks decided, decided again",
     "flows/lines/rejudge.py": "the vote, read again",
     "flows/commands/rejudging.py": "the vote, read again",
 }

@@ -15,9 +15,10 @@ from schemas.manifest import CheckpointRef, TableRef
 from schemas.proposals import PROPOSALS
 from schemas.table import writes
 from schemas.work import Work, of_rows
-from tasks.grouping import comparable, usable
+from tasks.grouping import comparable, length, usable
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
+from tasks.training.encoded import refuse_too_many
 from tasks.training.valued import advantage_rows, with_log_probs, with_tokens
 from tasks.training.weights import load
 
@@ -39,7 +40,7 @@ def advantage(
     selections: TableRef | None = None,
     contamination: TableRef | None = None,
 ) -> dict[str, Any]:
-    """Write `advantages`, one row a sample with a reward, and `dropped` samples: those with too long a prompt, and,
+    """Write `advantages`, one row a sample with a reward, and `dropped` samples: those longer than max_length, and,
     held against each other alone, those without another beside them or in a group of one reward.
 
     `samples`: attempts, or proposals, that `model` wrote: the policy says again, as it will be trained, how likely
@@ -65,16 +66,20 @@ def advantage(
         if all(sample["reward"] is None for sample in together):
             continue  # nobody ruled on it
         together.sort(key=lambda sample: (sample.get("sample", 0), sample["id"]))
-        whole, refused = usable([with_tokens(tokenizer, sample, settings) for sample in together])
+        whole, refused = usable(with_tokens(tokenizer, together), settings.max_length)
         if settings.advantage != "batch":
             whole, alike = comparable(whole, pulled=settings.kl is not None)
             refused += alike
         rows += whole
         dropped += [_dropped(draft, samples, sample, reason, settings) for sample, reason in refused]
+    too_long = [row["figure"] for row in dropped if row["reason"] == "too_long"]
+    looked_at = sum(map(len, groups.values()))
+    refuse_too_many("policy", samples.table, too_long, looked_at, settings.max_length)
     rows = with_log_probs(draft, settings, policy, reference, rows)
     draft.write(ADVANTAGES, advantage_rows(draft, rows, token_advantages(settings, rows)))
     draft.write(DROPPED, dropped)
-    return {"samples": len(rows), "kept": sum(row["kept"] for row in rows)}
+    figures = {"samples": len(rows), "kept": sum(row["kept"] for row in rows)}
+    return figures | ({"too_long": len(too_long)} if too_long else {})
 
 
 def work(settings: Policy, rows: Mapping[str, int]) -> Work:
@@ -83,7 +88,7 @@ def work(settings: Policy, rows: Mapping[str, int]) -> Work:
 
 
 def _dropped(draft: Draft, samples: TableRef, sample: Row, reason: str, settings: Policy) -> Row:
-    lengths = (len(sample["prompt_ids"]), settings.max_length) if reason == "too_long" else ()
+    lengths = (length(sample), settings.max_length) if reason == "too_long" else ()
     return draft.refused(sample["id"], SAMPLES[samples.table], reason, *lengths)
 
 

@@ -35,9 +35,9 @@ def ask_base(draft: Draft, *, settings: Settings, solver: Role, selections: Tabl
             ]  # fmt: skip
             made = {c.request_id: c for c in completed(generator, requests, progress)}
             rows = [
-                {"id": draft.row_id(BASE_SAMPLES, c.request_id), "question_id": c.request_id, "prompt": c.prompt}
-                | {"text": c.text, "num_tokens": c.num_tokens, "finish_reason": c.finish_reason}
+                {"id": draft.row_id(BASE_SAMPLES, c.request_id), "question_id": c.request_id}
                 | {"checkpoint": solver.model.digest, "verified": generator.identity is None}
+                | c.sampled
                 for c in (made[row["question_id"]] for row in shard)  # in their order, whichever ended first
                 if c.is_answer
             ]

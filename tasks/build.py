@@ -126,7 +126,8 @@ def _mixed(draft: Draft, settings: Settings, own: int, gold: list[Row], replay: 
     from_gold, from_replay = counts(own, settings.gold_share, settings.replay_share if replay else 0.0)
     return [
         {"id": draft.row_id(SFT_EXAMPLES, row["id"], turn), "question_id": row["id"], "attempt_id": None}
-        | {"prompt": row["prompt"], "completion": row["completion"], "agreement": 1.0}
+        | {name: row[name] for name in ("prompt", "prompt_ids", "completion")}
+        | {"agreement": 1.0}
         for row, turn in drawn(gold, from_gold, draft.random_seed("build", "gold"))
     ] + [
         row | {"id": draft.row_id(SFT_EXAMPLES, row["id"], turn)}
@@ -154,6 +155,8 @@ def _example(draft: Draft, agreement: float, attempt: Row) -> Row:
         "attempt_id": attempt["id"],
         "prompt": attempt["prompt"],
         "completion": attempt["text"],
+        "prompt_ids": attempt["prompt_ids"],
+        "completion_ids": attempt["token_ids"],
         "agreement": agreement,
     }
 
@@ -167,6 +170,9 @@ def _pair(draft: Draft, agreement: float, chosen: Row, rejected: Row) -> Row:
         "prompt": chosen["prompt"],
         "chosen": chosen["text"],
         "rejected": rejected["text"],
+        "prompt_ids": chosen["prompt_ids"],
+        "chosen_ids": chosen["token_ids"],
+        "rejected_ids": rejected["token_ids"],
         "agreement": agreement,
         "chosen_winrate": chosen["win_rate"],
         "rejected_winrate": rejected["win_rate"],

@@ -29,7 +29,7 @@ def check(draft: Draft, *, checks: Answers, attempts: TableRef, answer_keys: Tab
     rows = [row for row in draft.read(attempts).to_pylist() if row["question_id"] in key_of]
     shards = [rows[at : at + ATTEMPTS_PER_SHARD] for at in range(0, len(rows), ATTEMPTS_PER_SHARD)] or [[]]
     rewards: list[Row] = []
-    with equality(checks, draft.lineage.cache) as compare:
+    with equality(checks, draft.cache) as compare:
 
         def checked(shard: list[Row], progress: Progress) -> tuple[list[Row], list[Row]]:
             return _checked(draft, checks, compare, shard, key_of)

@@ -28,7 +28,7 @@ def collect(
 ) -> dict[str, Any]:
     """Write the rows, and drop those that touch a benchmark or another protected row: they would teach it.
 
-    Worked solutions need the solver's `prompt` and, for a chat, the template of `base`. Raises ValidationFailed if
+    Worked solutions need the solver's `prompt`, as the tokenizer of `base` writes it. Raises ValidationFailed if
     that leaves no row of a file.
     """
     found = {name: [_with_id(draft, table_of(name), row) for row in s.rows] for name, s in sources.data.items()}
@@ -82,15 +82,13 @@ def _text(row: Row) -> str:
 def _asked(draft: Draft, gold: list[Row], prompt: Prompt | None, base: CheckpointRef | None) -> list[Row]:
     """Gold rows with what the solver is asked, as an engine would write it."""
     assert prompt and base
-    prompts = [prompt.render(question=row["question"]) for row in gold]
-    if any(not isinstance(rendering, str) for rendering in prompts):
-        from transformers import AutoTokenizer
+    from transformers import AutoTokenizer
 
-        from tasks.engines.transformers import rendered
+    from tasks.engines.texts import asked
 
-        tokenizer = AutoTokenizer.from_pretrained(draft.checkpoint(base), local_files_only=True)
-        prompts = [rendered(tokenizer, rendering) for rendering in prompts]
-    return [row | {"prompt": text} for row, text in zip(gold, prompts, strict=True)]
+    tokenizer = AutoTokenizer.from_pretrained(draft.checkpoint(base), local_files_only=True)
+    prompts = [asked(tokenizer, prompt.render(question=row["question"])) for row in gold]
+    return [row | {"prompt": one.text, "prompt_ids": one.told} for row, one in zip(gold, prompts, strict=True)]
 
 
 def _with_id(draft: Draft, table: Any, row: Row) -> Row:

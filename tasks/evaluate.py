@@ -49,7 +49,7 @@ def evaluate(
     if sealed:
         draft.note_reading(sealed, solver.model)
     with (
-        equality(checks, draft.lineage.cache) as compare,
+        equality(checks, draft.cache) as compare,
         engine_of_stage(draft, solver) as generator,
     ):
 

@@ -13,8 +13,10 @@ from pydantic import ValidationError
 
 from schemas.manifest import Manifest, Score, StageRecord
 
-FRAME = ("collect", "validate", "alarms", "train", "gate", "confirm")
-"""Stages around every method: what they say has fields of its own in the manifest. So have an evaluation's scores."""
+FRAME = ("collect", "validate", "alarms", "gate", "confirm")
+"""Stages around every method: what they say has fields of its own in the manifest."""
+ELSEWHERE = {"evaluate": "scores", "train": "training_rows"}
+"""So has a figure of these."""
 
 Values = Sequence[Any]
 """Of one figure: one, or one a wave in their order."""
@@ -24,7 +26,7 @@ def measured(record: StageRecord) -> dict[str, Any]:
     """Figures of a stage that are a number or a score, or some of these by name, and have no field elsewhere."""
     if record.stage in FRAME:
         return {}
-    elsewhere = "scores" if record.stage == "evaluate" else ""
+    elsewhere = ELSEWHERE.get(record.stage)
     return {name: value for name, value in record.figures.items() if name != elsewhere and _is_measure(value)}
 
 

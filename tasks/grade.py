@@ -62,7 +62,7 @@ def grade(
     groups = [rows for _, rows in by_question(draft.read(attempts).to_pylist())]
     groups.sort(key=lambda rows: hashlib.sha256(texts[rows[0]["question_id"]].encode()).digest())
     asked = [[Asked(row["id"], texts[row["question_id"]], row["text"]) for row in rows] for rows in groups]
-    with equality(checks, draft.lineage.cache) as compare:
+    with equality(checks, draft.cache) as compare:
 
         def is_right(question: str, text: str, finish_reason: str) -> bool | None:
             said = usable_answer(answer_of(text, checks), finish_reason, checks)

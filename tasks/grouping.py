@@ -10,12 +10,25 @@ Row = dict[str, Any]
 Refused = list[tuple[Row, str]]
 
 
-def usable(attempts: Sequence[Row]) -> tuple[list[Row], Refused]:
-    """Attempts with a `reward` and, after the prompt, room for `completion_ids`. Reasons: `no_reward`, `too_long`."""
-    refused = [(row, "no_reward") for row in attempts if row["reward"] is None]
-    rewarded = [row for row in attempts if row["reward"] is not None]
-    refused += [(row, "too_long") for row in rewarded if not row["completion_ids"]]
-    return [row for row in rewarded if row["completion_ids"]], refused
+def usable(attempts: Sequence[Row], max_length: int) -> tuple[list[Row], Refused]:
+    """Attempts with a `reward` that are no longer than max_length, and have a token to learn. Reasons: `no_reward`,
+    `too_long`, `no_token`."""
+    reason_of = {row["id"]: _unusable(row, max_length) for row in attempts}
+    refused = [(row, reason) for row in attempts if (reason := reason_of[row["id"]])]
+    return [row for row in attempts if not reason_of[row["id"]]], refused
+
+
+def length(row: Row) -> int:
+    """Tokens of the prompt and of what followed."""
+    return len(row["prompt_ids"]) + len(row["completion_ids"])
+
+
+def _unusable(row: Row, max_length: int) -> str:
+    if row["reward"] is None:
+        return "no_reward"
+    if length(row) > max_length:
+        return "too_long"
+    return "" if row["completion_ids"] else "no_token"
 
 
 def comparable(attempts: Sequence[Row], *, pulled: bool) -> tuple[list[Row], Refused]:

@@ -35,6 +35,7 @@ def outcome(records: Mapping[str, StageRecord]) -> dict[str, Any]:
         "gate": gate,
         "validation": {shown: found for shown, found in figures.items() if shown.split(".")[0] == "validate"},
         "alarms": [Alarm.model_validate(alarm) for alarm in figures.get("alarms", {}).get("raised", [])],
+        "caches": {name: digest for record in records.values() for name, digest in record.caches.items()},
         "seconds": {shown: record.seconds for shown, record in played.items()},
         "tokens": {shown: record.tokens for shown, record in played.items()},
         "versions": {k: v for _, record in sorted(records.items()) for k, v in record.versions.items()},

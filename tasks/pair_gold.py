@@ -43,6 +43,8 @@ def _pair(draft: Draft, gold: Row, rejected: Row) -> Row:
         "prompt": gold["prompt"],
         "chosen": gold["completion"],
         "rejected": rejected["text"],
+        "prompt_ids": gold["prompt_ids"],
+        "rejected_ids": rejected["token_ids"],
         "agreement": 1.0,
         "chosen_winrate": 1.0,
         "rejected_winrate": 0.0,

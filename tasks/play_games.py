@@ -103,8 +103,7 @@ def _turns(draft: Draft, match: Match, by: Row) -> list[Row]:
     return [
         {"id": draft.row_id(TURNS, match.id, turn.number), "episode_id": match.id}
         | {"number": turn.number, "seat": turn.seat, "action": turn.action, "legal": turn.legal}
-        | {"prompt": turn.said.prompt, "text": turn.said.text, "num_tokens": turn.said.num_tokens}
-        | {"finish_reason": turn.said.finish_reason}
+        | turn.said._asdict()
         | by
         for turn in match.turns
     ]

@@ -116,9 +116,9 @@ def _proposed(
     completions = completed(generator, requests, progress)
     rows = [
         {"id": draft.row_id(PROPOSALS, c.request_id, c.sample), "shown_ids": [c.request_id]}
-        | {"wave": wave[0] - 1 if wave else 0, "prompt_index": place_of[c.request_id], "prompt": c.prompt}
-        | {"text": c.text, "num_tokens": c.num_tokens, "finish_reason": c.finish_reason}
+        | {"wave": wave[0] - 1 if wave else 0, "prompt_index": place_of[c.request_id]}
         | {"verified": generator.identity is None}
+        | c.sampled
         for c in completions
         if c.is_answer
     ]

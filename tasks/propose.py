@@ -8,7 +8,6 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 from schemas.dropped import DROPPED
@@ -27,6 +26,7 @@ from tasks.reading.proposals import parse_numbered_list, tidy
 from tasks.roles import Role
 from tasks.rules import Rule, first_refusal
 from tasks.rules.propose import Nearest, admission_rules
+from tasks.store.caches import Cache
 from tasks.store.draft import Draft
 from tasks.store.parquet import logical_digest
 
@@ -107,8 +107,7 @@ def _wave(
         completions = completed(generator, requests, progress)
         verified = generator.identity is None
     rows = [
-        {"id": c.request_id, "prompt": c.prompt, "text": c.text, "num_tokens": c.num_tokens}
-        | {"finish_reason": c.finish_reason, "verified": verified, **shown[c.request_id]}
+        {"id": c.request_id, "verified": verified, **shown[c.request_id], **c.sampled}
         for c in completions
         if c.is_answer
     ]
@@ -137,7 +136,7 @@ class Admission:
             for row_id, text in pool:
                 self.copies.add(text, row_id)
         threshold = settings.novelty.threshold
-        self.index = None if threshold is None else _index(draft.lineage.cache / INDEX, threshold, known)
+        self.index = None if threshold is None else _index(draft.cache, threshold, known)
 
     def admit(self, proposal: dict[str, Any]) -> None:
         for item, (row_id, text) in enumerate(self._parsed(proposal)):
@@ -165,7 +164,8 @@ class Admission:
         if self.index is not None:
             self.index.holds.append(digest)
             with suppress(OSError):  # a full disk, say: the next round builds it
-                self.index.save(self.draft.lineage.cache / INDEX)
+                self.index.save(self.draft.cache.folder / INDEX)
+                self.draft.cache.left(INDEX)
 
     def _parsed(self, proposal: dict[str, Any]) -> Iterator[tuple[str, str]]:
         items = parse_numbered_list(proposal["text"], len(proposal["shown_ids"]) + 1)
@@ -182,13 +182,12 @@ class Admission:
         self.dropped.append(self.draft.refused(row_id, QUESTIONS, *why, text, parents=[proposal["id"]]))
 
 
-def _index(path: Path, threshold: float, known: Known) -> NoveltyIndex:
+def _index(cache: Cache, threshold: float, known: Known) -> NoveltyIndex:
     """All that is known, in order: what an earlier round saved, if it is the beginning of that, and the rest."""
-    digests = [digest for digest, _ in known]
-    try:
-        index = NoveltyIndex.load(path)
-    except (OSError, ValueError, KeyError):  # not there, damaged, or by other code
-        index = NoveltyIndex(threshold)
+    digests, index = [digest for digest, _ in known], NoveltyIndex(threshold)
+    if cache.is_sealed(INDEX):
+        with suppress(OSError, ValueError, KeyError):  # by other code
+            index = NoveltyIndex.load(cache.folder / INDEX)
     if index.threshold != threshold or not index.holds or index.holds != digests[: len(index.holds)]:
         index = NoveltyIndex(threshold)
     for digest, pool in known[len(index.holds) :]:

@@ -28,9 +28,9 @@ def publish(folder: Path, manifest: Manifest, prove: Callable[[], None] = lambda
     prove()
     if not (folder / "manifest.json").exists():
         scorecard = {name: as_json[name] for name in ("scores", "gate")}
-        write_whole(folder / "scorecard.json", orjson.dumps(scorecard, option=indent))
+        write_whole(folder / "scorecard.json", orjson.dumps(scorecard, option=indent), prove)
         for name in ("validation", "alarms"):
-            write_whole(folder / f"{name}.json", orjson.dumps(as_json[name], option=indent))
+            write_whole(folder / f"{name}.json", orjson.dumps(as_json[name], option=indent), prove)
     beside = {name: folder / name for name in documents(manifest)}
     as_json["files"] = {name: file_digest(path) for name, path in beside.items() if path.exists()}
     prove()

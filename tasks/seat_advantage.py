@@ -15,8 +15,9 @@ from schemas.manifest import CheckpointRef, TableRef
 from schemas.table import writes
 from schemas.turns import TURNS
 from schemas.work import Work, of_rows
-from tasks.grouping import usable
+from tasks.grouping import length, usable
 from tasks.store.draft import Draft
+from tasks.training.encoded import refuse_too_many
 from tasks.training.valued import advantage_rows, with_log_probs, with_tokens
 from tasks.training.weights import load
 
@@ -38,7 +39,7 @@ def seat_advantage(
     earlier: tuple[TableRef, ...] = (),
 ) -> dict[str, Any]:
     """Write `advantages`: each turn has its reward less its seat's mean so far; and `dropped` turns: those whose
-    advantage is exactly 0, and those with too long a prompt.
+    advantage is exactly 0, and those longer than max_length.
 
     `model`: the policy that played. `earlier`: episodes of the round's waves before, in their order, which the means
     go on from.
@@ -52,27 +53,26 @@ def seat_advantage(
     reward_of = {row["row_id"]: row["reward"] for row in draft.read(rewards).to_pylist()}
     weights, tokenizer = load(draft.checkpoint(model))
     moved = [
-        with_tokens(tokenizer, turn, policy)
+        turn
         | {
             "group": f"{game_of[turn['episode_id']]} seat {turn['seat']}",
             "kept": True,
             "reward": reward_of[turn["id"]],
         }
         | {"advantage": reward_of[turn["id"]] - baseline_of[turn["episode_id"], turn["seat"]]}
-        for turn in draft.read(turns).to_pylist()
+        for turn in with_tokens(tokenizer, draft.read(turns).to_pylist())
     ]
-    whole, refused = usable(moved)
-    dropped = [
-        draft.refused(turn["id"], TURNS, reason, len(turn["prompt_ids"]), policy.max_length)
-        for turn, reason in refused
-    ]
+    whole, refused = usable(moved, policy.max_length)
+    too_long = [length(turn) for turn, reason in refused if reason == "too_long"]
+    refuse_too_many("policy", TURNS.name, too_long, len(moved), policy.max_length)
+    dropped = [draft.refused(turn["id"], TURNS, reason, length(turn), policy.max_length) for turn, reason in refused]
     dropped += [draft.refused(turn["id"], TURNS, "no_advantage", 0.0) for turn in whole if turn["advantage"] == 0]
     rows = [turn for turn in whole if turn["advantage"] != 0]
     rows = with_log_probs(draft, policy, weights, reference, rows)
     draft.write(ADVANTAGES, advantage_rows(draft, rows, [[row["advantage"]] * len(row["old_logps"]) for row in rows]))
     draft.write(DROPPED, dropped)
     named = {f"{game} seat {seat}": mean for (game, seat), mean in sorted(means.items())}
-    return {"turns": len(rows), "baselines": named}
+    return {"turns": len(rows), "baselines": named} | ({"too_long": len(too_long)} if too_long else {})
 
 
 def work(rows: Mapping[str, int]) -> Work:

@@ -1,7 +1,7 @@
 """Solve: the model answers each question many times. Probe questions are mixed in blind."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from schemas.attempts import ATTEMPTS
@@ -42,7 +42,8 @@ def solve(
     New and probe questions stand in one order, by the hash of their texts, so that nothing tells them apart. With
     `stops_for`, how questions will be selected, a question is sampled no further than the selection and its
     label need; what is not selected, probe rows among it, may get another label than from all attempts. With
-    `wave`, only the questions of that wave are asked.
+    `wave`, only the questions of that wave are asked. The figure `other_tokens`: how many attempts' texts, encoded
+    anew, give other tokens than were sampled.
     """
     asked = [
         (row["id"], text)
@@ -54,6 +55,7 @@ def solve(
     size = settings.questions_per_shard
     shards = [asked[i : i + size] for i in range(0, len(asked), size)]
     made = lost = truncated = 0
+    same: Counter[bool | None] = Counter()
     stops = (checks, stops_for) if stops_for else None
     with engine_of_stage(draft, solver) as generator:
 
@@ -61,9 +63,9 @@ def solve(
             completions = _attempted(draft, generator, settings, solver.prompt, shard, stops, progress)
             rows = [
                 {"id": draft.row_id(ATTEMPTS, c.request_id, c.sample), "question_id": c.request_id}
-                | {"sample": c.sample, "num_planned": settings.num_samples, "prompt": c.prompt, "text": c.text}
-                | {"num_tokens": c.num_tokens, "finish_reason": c.finish_reason, "checkpoint": solver.model.digest}
+                | {"sample": c.sample, "num_planned": settings.num_samples, "checkpoint": solver.model.digest}
                 | {"verified": generator.identity is None}
+                | c.sampled
                 for c in completions
                 if c.is_answer
             ]
@@ -80,8 +82,12 @@ def solve(
         ):  # fmt: skip
             made, lost = made + len(rows), lost + len(refused)
             truncated += sum(row["finish_reason"] == "length" for row in rows)
+            same.update(row["same_tokens"] for row in rows)
     total = len(asked) * settings.num_samples
-    return {"attempts": made, "truncated": truncated} | ({"attempts_saved": total - made - lost} if stops_for else {})
+    figures = {"attempts": made, "truncated": truncated}
+    figures |= {"attempts_saved": total - made - lost} if stops_for else {}
+    known = same[True] + same[False]
+    return figures | ({"other_tokens": same[False] / known} if known else {})
 
 
 def _attempted(

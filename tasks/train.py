@@ -2,6 +2,7 @@
 
 import gc
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import orjson
 import pyarrow as pa
 
+from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
 from schemas.losses import Policy, Preference
 from schemas.manifest import CheckpointRef, ValidRows
@@ -21,7 +23,8 @@ from schemas.training import Train as Settings
 from tasks.store.draft import Draft
 from tasks.store.objects import keep_checkpoint
 from tasks.training.adapters import base_of, write_chained
-from tasks.training.base_samples import with_base_samples
+from tasks.training.base_samples import TEXT, with_base_samples
+from tasks.training.encoded import encoded, refuse_too_many
 from tasks.training.launch import Crashed, train_launched
 from tasks.training.marks import evenly, read_marks
 from tasks.training.methods import train_method
@@ -29,6 +32,12 @@ from tasks.training.policy import Position, train_policy
 from tasks.training.references import References, Row
 from tasks.training.resume import Place, is_finished, keep, newest_whole, step_of
 from tasks.training.trainer import Phase, collapse, out_of_memory_named
+from tasks.training.weights import load_tokenizer
+
+TEXTS = {"sft_examples": ("completion",), "preference_pairs": ("chosen", "rejected")}
+"""What is learned from, or against, of a row; advantages are tokens already."""
+
+PROVE_SECONDS = 5.0
 
 
 class Start(NamedTuple):
@@ -41,7 +50,7 @@ class Start(NamedTuple):
     wave: int
 
 
-@writes(TRAIN_STEPS, REFERENCE_LOGPS)
+@writes(TRAIN_STEPS, REFERENCE_LOGPS, DROPPED)
 def train(
     draft: Draft,
     *,
@@ -57,8 +66,8 @@ def train(
     adapter: CheckpointRef | None = None,
     wave: int = 1,
 ) -> dict[str, Any]:
-    """Write `train_steps`, `reference_logps` where a loss has a reference, and the candidate, whose digest is the
-    figure `checkpoint`.
+    """Write `train_steps`, `reference_logps` where a loss has a reference, `dropped` rows (those longer than
+    max_length), and the candidate, whose digest is the figure `checkpoint`.
 
     `base`: the lineage's first weights, for a loss that refers to them. Tables of earlier rounds may stand beside
     this round's. With `stretches` the weights at the end of
@@ -73,7 +82,7 @@ def train(
     suffice.
     """
     tables = {"sft_examples": sft_examples, "preference_pairs": preference_pairs, "advantages": advantages}
-    rows = _rows(draft, settings, tables | {"base_samples": base_samples})
+    rows, dropped, anew = _rows(draft, settings, tables | {"base_samples": base_samples}, model)
     start = Start(model, base, moments, wave)
     ends = evenly(settings.of(settings.methods[-1]).steps, stretches)
     finished = _finished(draft, settings, rows, start, ends[:-1])
@@ -82,13 +91,17 @@ def train(
         draft.written.add(REFERENCE_LOGPS.name)  # perhaps by an earlier run
     steps = _steps(finished, settings, wave)
     draft.write(TRAIN_STEPS, [{"id": draft.row_id(TRAIN_STEPS, row["method"], row["step"])} | row for row in steps])
-    candidate = keep_checkpoint(draft.lineage.objects, newest / "weights")
+    draft.write(DROPPED, [row for of_method in dropped.values() for row in of_method])
+    candidate = _kept_weights(draft, newest / "weights")
     figures = {"checkpoint": candidate.digest, "training_rows": {method: len(rows[method]) for method in rows}}
+    too_long = {method: len(of_method) for method, of_method in dropped.items() if of_method}
+    figures |= {"too_long": too_long} if too_long else {}
+    figures |= {"encoded_anew": anew} if anew else {}
     if stretches > 1:
         kept = read_marks(newest, ends, candidate.digest)
         figures |= {f"checkpoint_{number}": digest for number, digest in enumerate(kept, 1)}
     if (left := newest / "moments").is_dir():
-        figures["moments"] = keep_checkpoint(draft.lineage.objects, left).digest
+        figures["moments"] = _kept_weights(draft, left).digest
     if settings.lora:
         figures["checkpoint_adapter"] = _adapter(draft, finished, model, adapter).digest
     stopped = {step["method"]: why for step in steps if (why := collapse(step, settings.stop))}
@@ -101,11 +114,19 @@ def _adapter(draft: Draft, finished: list[Path], model: CheckpointRef, before: C
     base = base_of(earlier[0]) if earlier else model.digest
     with tempfile.TemporaryDirectory(prefix="selfplay-adapter-") as folder:
         write_chained([*earlier, *(done / "adapter" for done in finished)], base, Path(folder))
-        return keep_checkpoint(draft.lineage.objects, Path(folder))
+        return _kept_weights(draft, Path(folder))
 
 
-def _rows(draft: Draft, settings: Settings, tables: dict[str, ValidRows | None]) -> dict[str, pa.Table]:
-    """Each method's rows, at least one."""
+def _kept_weights(draft: Draft, folder: Path) -> CheckpointRef:
+    draft.prove()
+    return keep_checkpoint(draft.lineage.objects, folder)
+
+
+def _rows(
+    draft: Draft, settings: Settings, tables: dict[str, ValidRows | None], model: CheckpointRef
+) -> tuple[dict[str, pa.Table], dict[str, list[dict[str, Any]]], dict[str, int]]:
+    """Each method's rows, at least one, as tokens; those dropped, longer than its max_length; and how many hold a
+    text that was encoded anew."""
     rows: dict[str, pa.Table] = {m: _kept(draft, tables[READS[m]]) for m in settings.methods}
     for method in settings.methods:
         if len(rows[method]) == 0:
@@ -114,23 +135,42 @@ def _rows(draft: Draft, settings: Settings, tables: dict[str, ValidRows | None])
             )
     if settings.base_samples:
         rows["rspo"] = with_base_samples(rows["rspo"], _kept(draft, tables["base_samples"]))
-    return rows
+    tokenizer = load_tokenizer(draft.checkpoint(model))
+    dropped, fresh = dict[str, list[dict[str, Any]]](), dict[str, int]()
+    for method in [method for method in settings.methods if READS[method] in TEXTS]:
+        read, most = READS[method], settings.of(method).max_length
+        texts = (*TEXTS[read], *((TEXT,) if TEXT in rows[method].column_names else ()))
+        found = encoded(rows[method], tokenizer, texts, most)
+        refuse_too_many(method, read, [*found.too_long.values()], len(rows[method]), most)
+        ids = rows[method]["id"]
+        dropped[method] = [
+            draft.refused(ids[place].as_py(), read, "too_long", length, most)
+            for place, length in found.too_long.items()
+        ]
+        rows[method] = found.rows
+        fresh |= {method: found.anew} if found.anew else {}
+    return rows, dropped, fresh
 
 
 def _finished(
     draft: Draft, settings: Settings, rows: dict[str, pa.Table], start: Start, marks: tuple[int, ...]
 ) -> list[Path]:
     """Every method trained, one after the other, from where an earlier run left it: the folders of what is done."""
+    draft.prove()  # what is torn is removed
     places = {method: Place(draft.scratch / method, draft.kept / method) for method in settings.methods}
     reached = {method: newest_whole(place) for method, place in places.items()}
     steps = {method: settings.of(method).steps for method in settings.methods}
     total = sum(steps.values())
     if any(reached.values()):
         draft.resumed(f"step {sum(step_of(folder) for folder in reached.values() if folder)} of {total}")
-    source, finished, before = draft.checkpoint(start.model), [], 0
+    source, finished, before, proved = draft.checkpoint(start.model), [], 0, time.monotonic()
     for method, folder in reached.items():
 
         def progress(step: int, before: int = before) -> None:
+            nonlocal proved
+            if time.monotonic() - proved > PROVE_SECONDS:  # it may have slept, and would save where another trains
+                draft.prove()
+                proved = time.monotonic()
             draft.report(before + step, total, "steps")
 
         def keep_instead(folder: Path, place: Place = places[method]) -> None:
@@ -150,7 +190,7 @@ def _finished(
                 progress=progress,
                 keep=keep_instead,
                 marks=marks if method == settings.methods[-1] else (),
-                keep_weights=lambda folder: keep_checkpoint(draft.lineage.objects, folder).digest,
+                keep_weights=lambda folder: _kept_weights(draft, folder).digest,
             )
             gc.freeze()  # what is searched for cycles, by the trainer and at its end, is what came after this
             with out_of_memory_named(method):

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from schemas.answers import ANSWERS
@@ -47,7 +46,7 @@ def vote(draft: Draft, *, settings: Settings, checks: Answers, attempts: TableRe
         return _ruled(here, settings, checks, shard, references, progress)
 
     workers = executor.workers if isinstance(executor, RayExecutor) else 1
-    with equality(checks, draft.lineage.cache):  # what is undecided stays so from shard to shard
+    with equality(checks, draft.cache):  # what is undecided stays so from shard to shard
         for made in each_shard(draft, tables, shards, rule, size=len, unit="verdicts", workers=workers):
             for table, new in zip(rows, made, strict=True):
                 table.extend(new)
@@ -72,7 +71,7 @@ def _ruled(
     rewards: list[Row] = []
     verdicts: list[Row] = []
     probed: list[Row] = []
-    with equality(checks, draft.lineage.cache) as compare:
+    with equality(checks) as compare:
         for judged in votes_on(shard, settings, checks, compare):
             answers += _answer_rows(draft, judged)
             if judged.question in references:
@@ -87,9 +86,9 @@ def _ruled(
     return probed, verdicts, answers, rewards
 
 
-def vote_ahead(settings: Settings, checks: Answers, cache: Path, attempts: Sequence[Row]) -> None:
-    """Vote on attempts while others are still generated; `vote` then finds its checks done, here or in the cache."""
-    with equality(checks, cache) as compare:
+def vote_ahead(settings: Settings, checks: Answers, attempts: Sequence[Row]) -> None:
+    """Vote on attempts while others are still generated; `vote` then finds its checks done, in this process."""
+    with equality(checks) as compare:
         for _ in votes_on(by_question(attempts), settings, checks, compare):
             pass
 

@@ -7,6 +7,7 @@ import typer
 
 from flows.commands.options import JsonOption, RoundArgument, StoreOption
 from flows.console import Console
+from flows.lines.plain import plain
 from schemas.errors import Damaged
 from schemas.manifest import Manifest
 from schemas.records import LineageRecord
@@ -21,17 +22,28 @@ ReasonOption = Annotated[str, typer.Option(help="Why; kept in the record.")]
 def audit(
     round: Annotated[str, typer.Argument(help="A round, such as quickstart/3; without it, all of the store.")] = "",
     store: StoreOption = "store",
+    again: Annotated[
+        int,
+        typer.Option("--recheck", min=0, help="Decide so many verdicts, marks, novelties and contaminations anew."),
+    ] = 0,
     as_json_object: JsonOption = False,
 ) -> None:
     """Whether all that is published is as it was. Exit 1, and each damage, if not. Nothing is written."""
     from tasks.audit.examine import examine_store
+    from tasks.audit.recheck import Difference, recheck
 
     console = Console(to_stderr=as_json_object)
     with console.stage("audit"):
         examined = examine_store(store, round, console.progress("audit"))
     counts = {"rounds": examined.rounds, "files": examined.files, "checkpoints": examined.objects}
+    looked, differing = dict[str, int](), list[Difference]()
+    if again:
+        with console.stage("recheck"):
+            looked, differing = recheck(store, round, again, console.progress("recheck"))
     if as_json_object:
-        typer.echo(json.dumps(counts | {"damage": [found.__dict__ for found in examined.damage]}, indent=2))
+        found_anew = {"rechecked": looked, "differing": [each.__dict__ for each in differing]} if again else {}
+        damage = [found.__dict__ for found in examined.damage]
+        typer.echo(json.dumps(counts | {"damage": damage} | found_anew, indent=2))
     else:
         for found in examined.damage:
             console.note(f"damaged: {found.place}  ({found.owner})")
@@ -41,7 +53,13 @@ def audit(
         console.note(
             f"examined: {counted}; {f'{len(examined.damage):,} damaged' if examined.damage else 'all as published'}"
         )
-    if examined.damage:
+        for each in differing:
+            told = f"published {plain(each.published, 100)}, decided anew {plain(each.anew, 100)}"
+            console.note(f"differs: {each.round} {each.kind} {each.row}: {told}")
+        if looked:
+            by_kind = ", ".join(f"{count:,} {kind}" for kind, count in looked.items())
+            console.note(f"decided anew: {by_kind}; {f'{len(differing):,} differ' if differing else 'all the same'}")
+    if examined.damage or differing:
         raise typer.Exit(Damaged.exit_code)
 
 

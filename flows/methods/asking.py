@@ -33,7 +33,7 @@ def attempted(r: Round[Any], questions: StageRecord, play: Callable[..., StageRe
     """Attempts at the questions and, blind, at the probe's; checks are made meanwhile. `play`: a wave's, or else the
     round's."""
     recipe = r.recipe
-    ahead = partial(vote_ahead, recipe.vote, recipe.answers, r.lineage.cache)
+    ahead = partial(vote_ahead, recipe.vote, recipe.answers)
     return (play or r.play)(
         solve, questions, probe=r.brought.tables["inputs/probe"],
         stops_for=recipe.select if recipe.solve.early_stopping else None,

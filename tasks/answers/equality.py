@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from schemas.settings import Answers
 from tasks.answers.canonical import value_form
 from tasks.answers.verify import OUTCOMES, Outcome, equivalent
+from tasks.store.caches import Cache
 
 Compare = Callable[[Sequence[tuple[str, str]]], list[Outcome]]
 
 
 @contextmanager
-def equality(checks: Answers, cache: Path) -> Iterator[Compare]:
+def equality(checks: Answers, cache: Cache | None = None) -> Iterator[Compare]:
     """A function from pairs (reference, answer) to outcomes: equal normal forms, or math-verify besides. What
-    math-verify said before, in this lineage, is read from its `cache` folder, and what it says now is left there."""
+    math-verify said before, in this lineage, is read from its `cache`, and what it says now is left there."""
     if checks.equivalence == "canonical":
         yield lambda pairs: [_canonically(*pair) for pair in pairs]
     else:

@@ -1,7 +1,7 @@
 """What the checker said of pairs of canonical forms: in memory, and in a lineage's cache from round to round.
 
-The cache only saves time: it can be deleted at any moment, a damaged file of it is passed over, and a checker of
-another version does not read it. What stayed undecided is known until the stage ends, and to no other stage.
+The cache only saves time: it can be deleted at any moment, a file that no published round names is passed over, and
+a checker of another version does not read it. What stayed undecided is known until the stage ends, and to no other.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.answers import verify_worker
+from tasks.store.caches import Cache
 from tasks.store.objects import create_once
 
 CHECKER = ("math-verify", "latex2sympy2_extended", "sympy")
@@ -65,12 +66,13 @@ class Outcomes:
                 self._undecided.add(pair)
 
     @contextmanager
-    def kept_in(self, cache: Path) -> Iterator[None]:
-        """Know what a lineage's `cache` folder knows, and leave there what is decided meanwhile. Pairs that stay
-        undecided are not asked again before the end of it: the next stage may have a quieter machine."""
-        folder = cache / f"checks-{checker_version()}"
-        for path in sorted(folder.glob("*.parquet")):
-            if path not in self._read:
+    def kept_in(self, cache: Cache | None) -> Iterator[None]:
+        """Know what a lineage's `cache` knows, and leave there, in the end, what this process decided so far. Without
+        one that waits for the next with one. Pairs that stay undecided are not asked again before the end of it: the
+        next stage may have a quieter machine."""
+        names = sorted((cache.folder / _folder()).glob("*.parquet")) if cache else []
+        for path in names:
+            if cache and path not in self._read and cache.is_sealed(f"{_folder()}/{path.name}"):
                 self._read.add(path)
                 self._take(path)
         stage = threading.get_ident()
@@ -79,7 +81,8 @@ class Outcomes:
             yield
         finally:
             self._exit(stage)
-            self._leave(folder)
+        if cache:
+            self._leave(cache)
 
     def _enter(self, stage: int) -> None:
         with self._lock:
@@ -95,12 +98,8 @@ class Outcomes:
                 self._undecided.clear()
 
     def _take(self, path: Path) -> None:
-        """Read a file, unless it is damaged: its name is its digest. What it held is checked again."""
         try:
-            content = path.read_bytes()
-            if _name_of(content) != path.name:
-                return
-            columns = pq.read_table(pa.BufferReader(content), schema=SCHEMA).to_pydict()
+            columns = pq.read_table(pa.BufferReader(path.read_bytes()), schema=SCHEMA).to_pydict()
         except NO_CACHE:
             return
         found = {(first, second): equal for first, second, equal in zip(*columns.values(), strict=True)}
@@ -108,7 +107,7 @@ class Outcomes:
             self._make_room(len(found))
             self._known |= found
 
-    def _leave(self, folder: Path) -> None:
+    def _leave(self, cache: Cache) -> None:
         with self._lock:
             fresh, self._fresh = sorted(self._fresh.items()), {}
         if not fresh:
@@ -117,9 +116,10 @@ class Outcomes:
         buffer = io.BytesIO()
         with suppress(*NO_CACHE):  # it would hide the stage's own error
             pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), buffer, compression="zstd")
-            path = folder / _name_of(buffer.getvalue())
-            create_once(path, buffer.getvalue())  # a file of its own: two writers never meet
-            self._read.add(path)
+            name = f"{_folder()}/{hashlib.sha256(buffer.getvalue()).hexdigest()[:32]}.parquet"
+            create_once(cache.folder / name, buffer.getvalue())  # a file of its own: two writers never meet
+            self._read.add(cache.folder / name)
+            cache.left(name)
 
     def _make_room(self, count: int) -> None:
         if len(self._known) + len(self._undecided) + count > MAX_REMEMBERED:
@@ -127,8 +127,8 @@ class Outcomes:
             self._undecided.clear()
 
 
-def _name_of(content: bytes) -> str:
-    return f"{hashlib.sha256(content).hexdigest()[:32]}.parquet"
+def _folder() -> str:
+    return f"checks-{checker_version()}"
 
 
 @cache

@@ -135,6 +135,11 @@ def unanswered(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding
     return Finding("above", f"requests without an answer ({table})", most)
 
 
+def other_tokens(attempts: pa.Table) -> Finding:
+    words = "attempts whose text, encoded anew, gives other tokens than were sampled"
+    return Finding("above", words, figures.other_tokens_share(attempts))
+
+
 def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
     passed = (CAPPED, *NO_SIGNAL)
     counted = figures.drop_shares(dropped, ids)
@@ -146,7 +151,7 @@ def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
 Watch = Callable[..., Finding]
 ALARMS: tuple[Watch, ...] = (  # in the order of the recipe's section
     vote_precision, reward_hacking, judge_precision, judge_persuaded, unanimous, answer_entropy, same_answer,
-    read_from_prose, distinct_2, near_duplicates, length_drift, truncated, unanswered, dropped,
+    read_from_prose, distinct_2, near_duplicates, length_drift, truncated, unanswered, other_tokens, dropped,
 )  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class Examined:
 def examine_store(store: Path | str, only: str = "", report: Report = lambda done, total, unit: None) -> Examined:
     """All published rounds and the weights that they name, or those of one round; manifests and records in any case.
     Drafts are not looked at. Raises BadInput if there is no such store or round."""
-    read, chosen = _chosen(existing_store(store), only)
+    read, chosen = chosen_rounds(existing_store(store), only)
     weights = {
         digest: (lineage, name_of(m))
         for lineage, _ in read
@@ -64,7 +64,7 @@ def examine_store(store: Path | str, only: str = "", report: Report = lambda don
     return Examined(len(chosen), files, len(weights), tuple(damage))
 
 
-def _chosen(store: Path, only: str) -> tuple[Read, list[tuple[Lineage, Manifest]]]:
+def chosen_rounds(store: Path, only: str) -> tuple[Read, list[tuple[Lineage, Manifest]]]:
     """The lineages asked for, and their rounds asked for, as they were published."""
     recipe, number = parts_of(only) if only else ("", 0)
     read = [read_lineage(store, name) for name in lineage_names(store) if recipe in ("", name)]

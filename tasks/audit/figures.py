@@ -62,6 +62,11 @@ def read_from_prose_share(answers: pa.Table) -> float | None:
     return _mean(pc.cast(pc.equal(voted, "last_number"), pa.float64()))
 
 
+def other_tokens_share(attempts: pa.Table) -> float | None:
+    """Of the attempts whose tokens are known."""
+    return _mean(pc.cast(pc.invert(attempts["same_tokens"]), pa.float64()))
+
+
 def distinct_2(questions: Iterable[str], seeds: Iterable[str]) -> float | None:
     """Distinct word pairs of the questions (distinct-2, Li et al. 2016, arXiv 1510.03055) over those of the seeds: of
     equally many pairs, since the share falls as texts get longer. The first 100,000 of each are read. Signs are

@@ -4,7 +4,6 @@ checks neither.
 The references of the probe are those that the round kept; contamination is what the round found.
 """
 
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -48,10 +47,7 @@ def rejudge(
         raise BadInput(f"{m.recipe}/{m.round}: nobody voted in it: {m.reason}")
     voting, checks, selecting, protection = _sections(lineage, m, recipe)
     before = _Before(lineage, m)
-    with (
-        tempfile.TemporaryDirectory(prefix="selfplay-rejudge-") as cache,
-        equality(checks, Path(cache)) as compare,
-    ):
+    with equality(checks) as compare:
         found = _Found(before, compare, selecting, protection)
         for answers in m.tables["answers"]:
             found.take_play(answers, voting, checks, report)

@@ -38,8 +38,10 @@ def as_messages(prompt: str | tuple[Message, ...]) -> tuple[Message, ...]:
     return (Message("user", prompt),) if isinstance(prompt, str) else prompt
 
 
-def body_of(request: Request, model: str, prompt: str, settings: OpenAIEngine, owner: str) -> dict[str, Any]:
-    """`prompt`: the request's, as text. Only what differs from the API's default is said, in the server's words."""
+def body_of(
+    request: Request, model: str, prompt: str | list[int], settings: OpenAIEngine, owner: str
+) -> dict[str, Any]:
+    """`prompt`: the request's, text or ids. What differs from the API's default is said, in the server's words."""
     sampling, chat = request.sampling, settings.api == "chat"
     body = sampling.model_dump(include=OFFICIAL) | {"n": request.n}
     if owner not in TOLD_ALL:

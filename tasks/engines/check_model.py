@@ -198,7 +198,7 @@ def _check_asked(tokenizer: Any, asked: Asked, window: int | None) -> None:
 
 def _tokens(tokenizer: Any, key: str, prompt: Rendered) -> int:
     """How many a prompt has, as the model reads it. Raises BadInput for what its template refuses or leaves out."""
-    from tasks.engines.transformers import rendered
+    from tasks.engines.texts import rendered
 
     messages = () if isinstance(prompt, str) else prompt
     system = any(message.role == "system" for message in messages)

@@ -1,7 +1,8 @@
 """HTTP clients, as the user's environment wants them: through the user's proxy, but never to reach this machine."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from schemas.errors import BadInput
@@ -17,14 +18,23 @@ def client_of(url: str, concurrency: int, **options: Any) -> Any:
     limits = httpx.Limits(max_connections=concurrency)
     # a transport of one's own leaves out proxies, but not the user's certificates
     direct = httpx.AsyncHTTPTransport(limits=limits) if is_loopback(httpx.URL(url).host) else None
-    try:
+    with proxies_named(url):
         return httpx.AsyncClient(transport=direct, limits=limits, **options)
-    except (ImportError, ValueError, httpx.InvalidURL) as error:
-        found = [f"{name} = '{os.environ[name]}'" for name in sorted(os.environ) if name.upper() in PROXIES]
-        if not found:
+
+
+@contextmanager
+def proxies_named(url: str) -> Iterator[None]:
+    """Where a client is made. Raises BadInput, naming the variables, for a proxy that it cannot use."""
+    from httpx import InvalidURL
+
+    try:
+        yield
+    except (ImportError, ValueError, InvalidURL) as error:
+        names = [name for name in sorted(os.environ) if name.upper() in PROXIES]
+        if not names:
             raise
-        mend = "; pip install socksio, or unset it" if isinstance(error, ImportError) else "; mend or unset it"
-        raise BadInput(f"{', '.join(found)}: no proxy that {url} can be reached through{mend}") from error
+        mend = "pip install socksio, or unset it" if isinstance(error, ImportError) else "mend or unset it"
+        raise BadInput(f"{', '.join(names)}: no proxy that {url} can be reached through; {mend}") from error
 
 
 def check_client(url: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from schemas.settings import Sampling
 from schemas.table import UNANSWERED
@@ -34,6 +34,12 @@ class Message:
     content: str
 
 
+class Text(str):
+    """A raw prompt that says which of its parts are rows' words: a control token that is spelled there is none."""
+
+    rows: tuple[tuple[int, int], ...] = ()
+
+
 @dataclass(frozen=True)
 class Request:
     """One prompt, sampled n times, from sample number `first` on. `seed` names the request's own noise: no neighbour
@@ -41,6 +47,7 @@ class Request:
 
     id: str
     prompt: str | tuple[Message, ...]
+    """A chat's messages are text, whatever they spell; of a raw prompt, what `Text` says."""
     sampling: Sampling
     seed: int
     n: int = 1
@@ -51,7 +58,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """One sample: its text without the end-of-sequence token, and why it ended."""
+    """One sample: its text as the model wrote it, without the end token, and why it ended."""
 
     request_id: str
     sample: int
@@ -68,6 +75,19 @@ class Completion:
     """num_tokens of them; None from a server that does not tell."""
     logprobs: tuple[float, ...] | None = None
     """Of each token under the model itself, before temperature, penalty and cuts; None if not asked for."""
+    prompt_ids: tuple[int, ...] | None = None
+    """The prompt's tokens, where its text alone would be read as others."""
+    same_tokens: bool | None = None
+    """Whether the text, encoded anew, gives token_ids; None where nobody told them."""
+
+    @property
+    def sampled(self) -> dict[str, Any]:
+        """What a table keeps of it that may be trained on."""
+        return {
+            "prompt": self.prompt, "prompt_ids": self.prompt_ids, "text": self.text, "token_ids": self.token_ids,
+            "same_tokens": self.same_tokens, "num_tokens": self.num_tokens, "finish_reason": self.finish_reason,
+        }  # fmt: skip
+
     problem: str = ""
     """Why there is no answer, in the server's words or ours."""
 

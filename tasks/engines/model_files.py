@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import BadInput
-from tasks.store.objects import PICKLES
+from tasks.store.checkpoints import PICKLES
 from tasks.store.tensors import tensors_of
 
 INDEX = "model.safetensors.index.json"

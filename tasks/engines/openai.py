@@ -37,7 +37,7 @@ from tasks.engines.clients import client_of
 from tasks.engines.engine import Checkpoint, Completion, Identity, Message, Request, unanswered
 from tasks.engines.identity import differences, identity_of
 from tasks.engines.served import served_name
-from tasks.engines.transformers import rendered
+from tasks.engines.texts import Asked, asked, said
 
 TRIES = 5
 Tasks = set[asyncio.Task[list[Completion]]]
@@ -106,6 +106,11 @@ def _key(settings: OpenAIEngine) -> str:
         problem = "is not set" if not key else "holds what no HTTP header can"
         raise BadInput(f"engine.api_key_env = '{settings.api_key_env}': this environment variable {problem}")
     return key
+
+
+def _letters(text: str) -> str:
+    """What two ways to decode the same tokens agree on."""
+    return "".join(text.replace("\ufffd", "").split())
 
 
 async def first_of(tasks: Tasks) -> tuple[Tasks, Tasks]:
@@ -199,29 +204,32 @@ class ServerEngine:
             if fault.reason is None:
                 raise self._stopped(PATHS[self.settings.api], fault) from None
             await self._answers_another(request)
-            return unanswered(request, prompt, fault.reason, str(fault))
+            return unanswered(request, prompt.text, fault.reason, str(fault))
         return [
             Completion(
                 request_id=request.id,
                 sample=sample,
-                prompt=prompt,
-                text=choice.text,
+                prompt=prompt.text,
+                text=text,
                 num_tokens=self._num_tokens(choice, told),
                 finish_reason=choice.finish_reason,
                 seconds=time.monotonic() - began,
-                token_ids=choice.token_ids,
+                token_ids=ids,
                 logprobs=choice.logprobs,
+                prompt_ids=prompt.told,
+                same_tokens=same,
                 problem=choice.problem,
             )
             for sample, choice in enumerate(choices, request.first)
+            for text, ids, same in [self._read(choice, prompt, request)]
         ]
 
-    async def _choices(self, request: Request, prompt: str, tries: int = TRIES) -> tuple[list[Choice], int | None]:
+    async def _choices(self, request: Request, prompt: Asked, tries: int = TRIES) -> tuple[list[Choice], int | None]:
         api = self.settings.api
         found: tuple[list[Choice], int | None] = await self._asked(
             "POST",
             PATHS[api],
-            body_of(request, self.model, prompt, self.settings, self.owner),
+            body_of(request, self.model, self._sent(prompt), self.settings, self.owner),
             most_bytes(request.n * request.sampling.max_tokens, request.logprobs),
             lambda answer: (choices_of(answer, request, api), counted(answer, request)),
             tries,
@@ -235,7 +243,7 @@ class ServerEngine:
             return
         asked = replace(request, prompt=SMALLEST)
         try:
-            await self._choices(asked, SMALLEST, tries=1)
+            await self._choices(asked, self._written(SMALLEST), tries=1)
         except Fault as fault:
             body = body_of(asked, self.model, SMALLEST, self.settings, self.owner)
             if fault.reason and (change := not_taken(str(fault), body)):
@@ -247,11 +255,30 @@ class ServerEngine:
         url = self.settings.url.rstrip("/") + path
         return Stopped(f"{url}: {fault}; start or mend the server, then run again")
 
-    def _written(self, prompt: str | tuple[Message, ...]) -> str:
+    def _written(self, prompt: str | tuple[Message, ...]) -> Asked:
         """The prompt as it is stored, and trained on: as the model sees it, if it is the checkpoint's own; as the
         checkpoint would, if it is another's."""
         templated = self.settings.api == "chat" and self.settings.model is None
-        return rendered(self.tokenizer, as_messages(prompt) if templated else prompt)
+        return asked(self.tokenizer, as_messages(prompt) if templated else prompt)
+
+    def _sent(self, prompt: Asked) -> str | list[int]:
+        """As ids where the text alone would be read as others; another's model has ids of its own."""
+        return list(prompt.told) if prompt.told and self.settings.model is None else prompt.text
+
+    def _read(
+        self, choice: Choice, prompt: Asked, request: Request
+    ) -> tuple[str, tuple[int, ...] | None, bool | None]:
+        """Text, token ids, and whether the one gives the other. Ids of another's model, or that are none of this
+        tokenizer's, or without the end token, count as not told: they cannot be trained on."""
+        ids, stop, ended = choice.token_ids, request.sampling.stop, choice.finish_reason == "stop"
+        if ids is None or self.settings.model is not None or max(ids) >= len(self.tokenizer):
+            return choice.text, None, None
+        shown, before = (self.tokenizer.decode(part, skip_special_tokens=True) for part in (ids, ids[:-1]))
+        if ended and not stop and shown != before:
+            return choice.text, None, None
+        [(text, same)] = said(self.tokenizer, [prompt], [ids], [ended], stop)
+        agrees = _letters(choice.text) in (_letters(text), _letters(shown))
+        return (text, ids, same) if agrees else (choice.text, ids, False)
 
     def _num_tokens(self, choice: Choice, told: int | None) -> int:
         """The end token too: by the ids, by the log-probabilities, by the server's count, or else of the text."""

@@ -14,12 +14,12 @@ import torch
 from schemas.engines import TransformersEngine
 from schemas.errors import Stopped
 from schemas.settings import Sampling
-from tasks.engines.chat_template import stop_the_clock
 from tasks.engines.decoding import Row, continues, decode
 from tasks.engines.device import device_and_dtype
-from tasks.engines.engine import Completion, Message, Request, request_order, unanswered
+from tasks.engines.engine import Completion, Request, request_order, unanswered
 from tasks.engines.loading import load_causal, one_line
 from tasks.engines.model_files import window_of
+from tasks.engines.texts import Asked, asked, said
 
 
 @contextmanager
@@ -91,35 +91,41 @@ class LocalEngine:
 
     def _generate_batch(self, batch: list[Request]) -> list[Completion]:
         began = time.monotonic()
-        prompts = [rendered(self.tokenizer, request.prompt) for request in batch]
-        encoded = self.tokenizer(prompts, return_tensors="pt", padding=True).to(self.model.device)
-        if not encoded["attention_mask"].any(-1).all():  # beside longer prompts it would be padding, read as text
+        prompts = [asked(self.tokenizer, request.prompt) for request in batch]
+        if not all(prompt.ids for prompt in prompts):  # beside longer prompts it would be padding, read as text
             raise Stopped(
                 f"{self.tokenizer.name_or_path}: an empty prompt has no token to go on from; have the recipe's "
                 "prompt template write something, then run again"
             )
-        lengths, longest = encoded["attention_mask"].sum(-1).tolist(), batch[0].sampling.max_tokens
-        if self.window and max(lengths) + longest > self.window:
-            return self._without_the_too_long(batch, prompts, [n + longest <= self.window for n in lengths])
+        longest = batch[0].sampling.max_tokens
+        fits = [not self.window or len(prompt.ids) + longest <= self.window for prompt in prompts]
+        if not all(fits):
+            return self._without_the_too_long(batch, prompts, fits)
+        encoded = self._padded(prompts)
         rows = [(i, sample) for i, r in enumerate(batch) for sample in range(r.first, r.first + r.n)]
         seeds = torch.tensor([_row_seed(batch[i].seed, sample) for i, sample in rows], device=self.model.device)
         with torch.inference_mode():
             decoded = self._decoded(batch[0], encoded, torch.tensor([i for i, _ in rows]), seeds)
-        texts = texts_of(self.tokenizer, [row.tokens for row in decoded], batch[0].sampling.stop)
+        read = said(
+            self.tokenizer, [prompts[i] for i, _ in rows], [row.tokens for row in decoded],
+            [row.ended for row in decoded], batch[0].sampling.stop,
+        )  # fmt: skip
         seconds = time.monotonic() - began
         return [
             Completion(
                 request_id=batch[i].id,
                 sample=sample,
-                prompt=prompts[i],
+                prompt=prompts[i].text,
                 text=text,
                 num_tokens=len(row.tokens),
                 finish_reason="stop" if row.ended else "length",
                 seconds=seconds,
                 token_ids=tuple(row.tokens),
                 logprobs=tuple(row.logprobs) if batch[0].logprobs else None,
+                prompt_ids=prompts[i].told,
+                same_tokens=same,
             )
-            for (i, sample), row, text in zip(rows, decoded, texts, strict=True)
+            for (i, sample), row, (text, same) in zip(rows, decoded, read, strict=True)
         ]
 
     @cached_property
@@ -127,15 +133,24 @@ class LocalEngine:
         """The most tokens that the model has positions for; 0 where its config sets no bound."""
         return window_of(self.model.config.to_dict()) or 0
 
-    def _without_the_too_long(self, batch: list[Request], prompts: list[str], fits: list[bool]) -> list[Completion]:
-        asked = [request for request, fit in zip(batch, fits, strict=True) if fit]
+    def _without_the_too_long(self, batch: list[Request], prompts: list[Asked], fits: list[bool]) -> list[Completion]:
+        fitting = [request for request, fit in zip(batch, fits, strict=True) if fit]
         problem = f"prompt and max_tokens exceed the {self.window:,} positions of the model"
         return [
             completion
             for request, prompt, fit in zip(batch, prompts, fits, strict=True)
             if not fit
-            for completion in unanswered(request, prompt, "prompt_too_long", problem)
-        ] + (self._generate_batch(asked) if asked else [])
+            for completion in unanswered(request, prompt.text, "prompt_too_long", problem)
+        ] + (self._generate_batch(fitting) if fitting else [])
+
+    def _padded(self, prompts: list[Asked]) -> dict[str, torch.Tensor]:
+        """On the left: each goes on at the right."""
+        longest = max(len(prompt.ids) for prompt in prompts)
+        gaps = [longest - len(prompt.ids) for prompt in prompts]
+        ids = [[self.tokenizer.pad_token_id] * gap + prompt.ids for prompt, gap in zip(prompts, gaps, strict=True)]
+        mask = [[0] * gap + [1] * (longest - gap) for gap in gaps]
+        device = self.model.device
+        return {"input_ids": torch.tensor(ids, device=device), "attention_mask": torch.tensor(mask, device=device)}
 
     def _decoded(self, kind: Request, encoded: Any, rows: torch.Tensor, seeds: torch.Tensor) -> list[Row]:
         ids, mask = encoded["input_ids"][rows], encoded["attention_mask"][rows]
@@ -181,27 +196,6 @@ def _give_memory_back() -> None:
     gc.unfreeze()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def rendered(tokenizer: Any, prompt: str | tuple[Message, ...]) -> str:
-    """The prompt as text. Whoever tokenizes it, here, a server or a trainer, adds the tokenizer's own special tokens:
-    a chat template that writes the first of them as well would give it twice."""
-    if isinstance(prompt, str):
-        return prompt
-    messages = [{"role": message.role, "content": message.content} for message in prompt]
-    stop_the_clock()
-    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    first = tokenizer.bos_token
-    added = first is not None and tokenizer("x")["input_ids"][0] == tokenizer.bos_token_id
-    return text.removeprefix(first) if added else text
-
-
-def texts_of(tokenizer: Any, rows: Sequence[Sequence[int]], stop: tuple[str, ...]) -> list[str]:
-    """What completions' tokens say, up to a character that ends them."""
-    texts: list[str] = tokenizer.batch_decode(rows, skip_special_tokens=True)
-    for character in stop:
-        texts = [text.split(character, 1)[0] for text in texts]  # the token that ended it may hold more than it
-    return texts
 
 
 def batches(requests: Sequence[Request], batch_rows: int) -> Iterator[list[Request]]:

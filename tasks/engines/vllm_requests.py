@@ -13,7 +13,7 @@ from schemas.errors import Stopped
 from tasks.engines.answers import Fault
 from tasks.engines.engine import Completion, Request, unanswered
 from tasks.engines.openai import ServerEngine
-from tasks.engines.transformers import rendered, texts_of
+from tasks.engines.texts import Asked, asked, said
 
 ENDS = ("stop", "length")  # "abort": the server went down over it
 TOKEN_BYTES = 512  # of an answer: text, id, log-probability
@@ -32,8 +32,8 @@ class Asking(ServerEngine):
     max_model_len: int = 0
 
     async def _complete(self, request: Request) -> list[Completion]:
-        began, prompt = time.monotonic(), rendered(self.tokenizer, request.prompt)
-        ids, longest = self.tokenizer(prompt)["input_ids"], request.sampling.max_tokens
+        began, prompt = time.monotonic(), asked(self.tokenizer, request.prompt)
+        ids, longest = prompt.ids, request.sampling.max_tokens
         if longest >= self.max_model_len:
             raise Stopped(
                 f"max_tokens = {longest} leaves a prompt no room in engine.max_model_len = {self.max_model_len}; "
@@ -43,7 +43,7 @@ class Asking(ServerEngine):
             problem = (
                 f"{len(ids)} tokens and max_tokens = {longest} exceed engine.max_model_len = {self.max_model_len}"
             )
-            return unanswered(request, prompt, "prompt_too_long", problem)
+            return unanswered(request, prompt.text, "prompt_too_long", problem)
         body = request.sampling.model_dump(exclude={"stop"}) | {
             "model": self.model,
             "prompt": ids,
@@ -62,7 +62,7 @@ class Asking(ServerEngine):
                 if fault.may_pass or fault.reason is None:
                     raise
                 await self._answered(body | {"prompt": ids[:1]}, most)  # else it is not the prompt
-                return unanswered(request, prompt, fault.reason, str(fault))
+                return unanswered(request, prompt.text, fault.reason, str(fault))
             seconds = time.monotonic() - began
             choices = sorted(answer["choices"], key=lambda choice: choice["index"])
             if len(choices) != request.n or any(choice["finish_reason"] not in ENDS for choice in choices):
@@ -82,19 +82,21 @@ class Asking(ServerEngine):
             return await self._answer("POST", f"{self.settings.url}/completions", body, most)
 
 
-def _completion(tokenizer: Any, request: Request, prompt: str, choice: Answer, seconds: float) -> Completion:
+def _completion(tokenizer: Any, request: Request, prompt: Asked, choice: Answer, seconds: float) -> Completion:
     ids = tuple(choice["token_ids"])
-    [text] = texts_of(tokenizer, [ids], request.sampling.stop)
+    [(text, same)] = said(tokenizer, [prompt], [ids], [choice["finish_reason"] == "stop"], request.sampling.stop)
     return Completion(
         request_id=request.id,
         sample=request.first + choice["index"],
-        prompt=prompt,
+        prompt=prompt.text,
         text=text,
         num_tokens=len(ids),
         finish_reason=choice["finish_reason"],
         seconds=seconds,
         token_ids=ids,
         logprobs=tuple(choice["logprobs"]["token_logprobs"]) if request.logprobs else None,
+        prompt_ids=prompt.told,
+        same_tokens=same,
     )
 
 

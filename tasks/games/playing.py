@@ -32,6 +32,9 @@ class Said(NamedTuple):
     finish_reason: str
     problem: str = ""
     """Why there is no move, if there is none."""
+    prompt_ids: tuple[int, ...] | None = None
+    token_ids: tuple[int, ...] | None = None
+    same_tokens: bool | None = None
 
 
 class Turn(NamedTuple):
@@ -87,9 +90,7 @@ def by_model(generator: Engine, prompt: Prompt, settings: Games, game: Game) -> 
             Request(one.match, rendered(prompt, settings, game, one.state), settings.sampling, one.noise)
             for one in asked
         ]
-        return [
-            Said(c.prompt, c.text, c.num_tokens, c.finish_reason, c.problem) for c in completed(generator, requests)
-        ]
+        return [Said(problem=c.problem, **c.sampled) for c in completed(generator, requests)]
 
     return moves
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.errors import BadInput
-from tasks.engines.engine import Message
+from tasks.engines.engine import Message, Text
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 HERE = Path(__file__).parent
+OPEN, CLOSE = "\ue001", "\ue002"  # for private use: around each value, while it is looked where values stand
 CHAT = re.compile(r"(?:system )?(?:user(?:_\d+)? assistant(?:_\d+)? )*user(?:_\d+)?")
 """Names of a chat's blocks."""
 
@@ -42,7 +43,7 @@ class Prompt:
         template = _compiled(self.text)
         try:
             if not template.blocks:
-                return template.render(values)
+                return _with_rows(template.render(values), _compiled(self.text, marks=True).render(values))
             said = [("".join(block(template.new_context(values))), name) for name, block in template.blocks.items()]
         except (TemplateError, TypeError) as error:
             raise BadInput(f"prompt = '{self.name}': {error}; it is given {', '.join(values)}") from error
@@ -50,13 +51,33 @@ class Prompt:
 
 
 @cache  # compiling takes far longer than filling in
-def _compiled(text: str) -> "Template":
+def _compiled(text: str, marks: bool = False) -> "Template":
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    finalize = (lambda value: f"{OPEN}{value}{CLOSE}") if marks else None
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, keep_trailing_newline=True, finalize=finalize
+    )
     del environment.filters["random"], environment.globals["lipsum"]  # a prompt is a function of its values
     return environment.from_string(text)
+
+
+def _with_rows(plain: str, marked: str) -> Text:
+    """A raw prompt that says where values stand in it; all of it, where that cannot be seen."""
+    rows, reached, depth, first = [], 0, 0, 0
+    for piece in re.split(f"([{OPEN}{CLOSE}])", marked):
+        if piece == OPEN:
+            depth, first = depth + 1, first if depth else reached
+        elif piece == CLOSE:
+            depth -= 1
+            rows += [] if depth else [(first, reached)]
+        else:
+            reached += len(piece)
+    prompt = Text(plain)
+    unseen = OPEN in plain or CLOSE in plain or re.sub(f"[{OPEN}{CLOSE}]", "", marked) != plain
+    prompt.rows = ((0, len(plain)),) if unseen else tuple(rows)
+    return prompt
 
 
 def load_prompt(name: str, beside: Path) -> Prompt:

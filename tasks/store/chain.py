@@ -60,11 +60,12 @@ def sealed(document: Mapping[str, Any]) -> bytes:
 def read_chain(files: Mapping[Path, bytes | None], kind: type[R], what: str, number: Callable[[R], int]) -> Chain[R]:
     """Documents 1, 2, 3, ... in their order; None is one that is gone. At most one fault a file; never raises."""
     parsed = {path: _parsed(content) for path, content in files.items()}
-    read = {path: _validated(content, kind) for path, content in files.items() if content is not None}
+    checked = {path: _validated(content, kind) for path, content in files.items() if content is not None}
+    read = {path: document for path, document in checked.items() if not isinstance(document, str)}
     faults: dict[Path, Fault] = {}
     for place, (path, content) in enumerate(files.items(), 1):
         document = read.get(path)
-        fault = _fault(what, content, parsed[path], document)
+        fault = _fault(what, content, parsed[path], checked.get(path))
         if not fault and document and number(document) != place:
             fault = f"it is number {number(document)}, in another's place"
         if fault:
@@ -84,7 +85,7 @@ def read_chain(files: Mapping[Path, bytes | None], kind: type[R], what: str, num
     )
 
 
-def _fault(what: str, content: bytes | None, parsed: dict[str, Any], document: Record | None) -> str:
+def _fault(what: str, content: bytes | None, parsed: dict[str, Any], document: Record | str | None) -> str:
     """What is wrong with a file by itself; "" if nothing."""
     if content is None:
         return "gone, though a later one is there"
@@ -92,7 +93,7 @@ def _fault(what: str, content: bytes | None, parsed: dict[str, Any], document: R
         return UNREADABLE
     if parsed.get("seal") != _seal(parsed):
         return "edited since it was written: its seal is not of what it says"
-    return "" if document else f"not a {what} this version can read"
+    return document or f"not a {what} this version can read" if isinstance(document, str) else ""
 
 
 def _parsed(content: bytes | None) -> dict[str, Any]:
@@ -103,11 +104,13 @@ def _parsed(content: bytes | None) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _validated(content: bytes, kind: type[R]) -> R | None:
+def _validated(content: bytes, kind: type[R]) -> R | str:
+    """The document; or which of its names is none of a file of its folder, and "" for any other fault."""
     try:
         return kind.model_validate_json(content)
-    except ValidationError:
-        return None
+    except ValidationError as error:
+        names = (str(found["msg"]).removeprefix("Value error, ") for found in error.errors())
+        return next((problem for problem in names if "no plain file name" in problem), "")
 
 
 def _seal(document: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from schemas.engines import LOCAL, Executor
 from schemas.manifest import CheckpointRef, TableRef, Teacher, ValidRows
 from schemas.table import Table
 from schemas.tables import TABLES
+from tasks.store.caches import Cache
 from tasks.store.identity import random_seed, row_id, valid
 from tasks.store.lineage import Lineage
 from tasks.store.objects import create_once, write_whole
@@ -46,13 +47,15 @@ class Draft:
     go_on: Callable[[], None] = lambda: None
     """Called before each part is made: raises BudgetSpent at the recipe's bound."""
     prove: Callable[[], None] = lambda: None
-    """Called before anything is replaced: raises Locked if another writer took the lineage over."""
+    """Called before anything is written: raises Locked if another writer took the lineage over."""
     hand_over: Callable[[list[Row]], None] = lambda rows: None
     """Called with the rows of each part as soon as it is whole: what works beside the stage takes them."""
     resumed: Callable[[str], None] = lambda place: None
     """Called with the place, such as "shard 3 of 12", at which the stage goes on after an earlier run."""
     executor: Executor = LOCAL
     """Where the stage's shards are worked on. It is in no key: what is written stays the same."""
+    caches: dict[str, str] = field(default_factory=dict)
+    """Files that the stage left in the lineage's cache, with their SHA-256."""
     tokens: int = 0
     written: set[str] = field(default_factory=set)
     _found_parts: int = 0
@@ -66,6 +69,10 @@ class Draft:
     def kept(self) -> Path:
         """Where a stage keeps what it would resume from beside its parts, until it is whole: training, mostly."""
         return self.folder / "training" / self.key
+
+    @property
+    def cache(self) -> Cache:
+        return Cache(self.lineage.cache, self.lineage.sealed_caches, self.caches.__setitem__)
 
     @property
     def scratch(self) -> Path:
@@ -91,11 +98,11 @@ class Draft:
         """Keep, until the stage is whole, what a server said of its model when the first shard was begun; that is
         returned. Where there is no shard yet, what it says now counts."""
         path = self.kept / SERVER
+        self.prove()
         if create_once(path, orjson.dumps(told)):
             return told
         if not any(self.folder.glob(f"*/{self.key}/part-*.parquet")):
-            self.prove()
-            write_whole(path, orjson.dumps(told))
+            write_whole(path, orjson.dumps(told), self.prove)
         return self.server
 
     @property
@@ -109,9 +116,8 @@ class Draft:
 
     def write(self, table: Table, rows: Rows, part: int = 0) -> pa.Table:
         """Write one part of an output table, whole; an earlier run's is replaced."""
-        self.prove()
         self.written.add(table.name)
-        return write_part(self._part(table, part), table, rows)
+        return write_part(self._part(table, part), table, rows, self.prove)
 
     def part(self, table: Table, part: int, make: Callable[[], Rows], of: int | None = None) -> list[Row]:
         """The rows of one part (a shard, one of so many): read if it is whole already, else made and written."""
@@ -150,6 +156,7 @@ class Draft:
 
     def keep(self, tables: Sequence[Table], part: int, made: Sequence[Rows]) -> list[list[Row]]:
         """Write a shard that was made, and count its tokens."""
+        self.prove()
         new = zip(tables, made, strict=True)
         rows = [
             create_part(self._part(table, part), table, each).to_pylist() if each or table is not DROPPED else []
@@ -174,6 +181,7 @@ class Draft:
         except pa.ArrowInvalid:
             torn = paths
         for path in reversed(torn):
+            self.prove()
             path.unlink(missing_ok=True)
         return []
 

@@ -1,12 +1,12 @@
 """Garbage: what no published round needs and nobody has touched for a while. Found first, removed when told to."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.store.lineage import Lineage, open_lineage, round_folders
-from tasks.store.listing import Found, files_below
+from tasks.store.listing import Found, files_below, folders_in
 from tasks.store.objects import LISTING
 from tasks.store.place import on_disk
 from tasks.store.retention import needed_weights
@@ -44,7 +44,7 @@ def find_garbage(store: Path, grace_seconds: float) -> list[Garbage]:
     begun = max((time.time() - found.changed for _, files in under_way for found in files), default=0.0)
     dropped = {digest for lineage in lineages for digest in lineage.dropped_weights}
     kept = needed | drafted
-    for folder in _folders(store / "objects"):
+    for folder in folders_in(store / "objects"):
         files, shown = files_below(folder), f"objects/{folder.name[:16]}..."
         if folder.name in kept:
             found += _if_old(shown, KILLED, _drafts_of(files), grace_seconds)
@@ -57,10 +57,14 @@ def find_garbage(store: Path, grace_seconds: float) -> list[Garbage]:
     return found
 
 
-def remove_garbage(store: Path, garbage: Garbage) -> None:
-    """Remove its files; an object's listing first, so that what is left of a killed removal is no whole object."""
-    remove_files(sorted(garbage.files, key=lambda path: path.name != LISTING))
+def remove_garbage(store: Path, garbage: Garbage, prove: Callable[[], None] = lambda: None) -> None:
+    """Remove its files, an object's listing first, so that what is left of a killed removal is no whole object.
+
+    `prove` is asked before each: it raises Locked if a writer took a lineage over, who may need them.
+    """
+    remove_files(sorted(garbage.files, key=lambda path: path.name != LISTING), prove)
     if garbage.upload:
+        prove()
         abort_upload(store, garbage.upload)
 
 
@@ -103,12 +107,8 @@ def _age(files: list[Found]) -> float:
 
 def lineage_names(store: Path) -> list[str]:
     """Every lineage, those without a published round too."""
-    folders = [folder for folder in _folders(store) if folder.name != "objects"]
+    folders = [folder for folder in folders_in(store) if folder.name != "objects"]
     return [folder.name for folder in folders if (folder / "lock").exists() or round_folders(folder)]
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.name) if folder.exists() else []
 
 
 def _beside(store: Path) -> list[Found]:

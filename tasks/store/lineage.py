@@ -14,11 +14,12 @@ from schemas.errors import BadInput, Stopped
 from schemas.manifest import CheckpointRef, Manifest, StageRecord
 from schemas.records import LineageRecord
 from tasks.store.chain import Fault, read_chain
+from tasks.store.listing import folders_in
 from tasks.store.objects import checkpoint_folder, create_once, whole_file
-from tasks.store.place import contents_of, local_twin, on_disk, store_at
+from tasks.store.place import contents_of, local_twin, on_disk, refuse_links, store_at
 from tasks.store.records import as_recorded, record_chain
 
-STORE_FORMAT = 4  # 3 had figures of one method in manifests, 2 rows whose ids held the code that wrote them
+STORE_FORMAT = 5  # 4 had no token ids, 3 had figures of one method, 2 rows whose ids held the code that wrote them
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Lineage:
     def cache(self) -> Path:
         """What only saves time, and can be deleted at any moment: always on this machine."""
         return local_twin(self.folder) / "cache"
+
+    @cached_property
+    def sealed_caches(self) -> frozenset[str]:
+        """SHA-256 of the cache's files that published rounds name."""
+        return frozenset(digest for m in self.published for digest in m.caches.values())
 
     @property
     def next_round(self) -> int:
@@ -155,7 +161,7 @@ def _lost_record(lineage: Lineage, m: Manifest) -> Fault:
 def open_lineages(store: Path | str) -> list[Lineage]:
     """Every lineage of a store that has a published round, by name. Raises BadInput if there is no store."""
     root = existing_store(store)
-    names = sorted(p.name for p in root.iterdir() if p.name != "objects" and p.is_dir())
+    names = [folder.name for folder in folders_in(root) if folder.name != "objects"]
     return [lineage for name in names if (lineage := open_lineage(root, name)).manifests]
 
 
@@ -181,7 +187,7 @@ def round_folders(lineage: Path) -> list[Path]:
     """The folders of a lineage's rounds, published or not, oldest first."""
     if not lineage.exists():
         return []
-    return sorted((p for p in lineage.iterdir() if re.fullmatch(r"round-\d{4,}", p.name)), key=lambda p: p.name)
+    return sorted((p for p in lineage.iterdir() if re.fullmatch(r"round-[0-9]{4,5}", p.name)), key=lambda p: p.name)
 
 
 def _check_format(store: Path) -> bool:
@@ -189,6 +195,8 @@ def _check_format(store: Path) -> bool:
     path = store / "store.json"
     if on_disk(store) and os.path.exists(store) and not store.is_dir():
         raise BadInput(f"{store}: not a folder; give --store a folder")
+    if on_disk(store):
+        refuse_links(store)
     try:
         found = orjson.loads(path.read_bytes())["format"]
     except FileNotFoundError:

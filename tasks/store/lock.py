@@ -6,6 +6,7 @@ decides. A holder that was taken for dead and wakes up finds a later epoch, and 
 """
 
 import os
+import re
 import secrets
 import socket
 import threading
@@ -137,7 +138,8 @@ def _age(seconds: float) -> str:
 def _latest(folder: Path) -> int:
     if not folder.exists():
         return 0
-    return max((int(path.name.removesuffix(".json")) for path in folder.glob("*.json")), default=0)
+    epochs = (re.fullmatch(r"([0-9]{6,9})\.json", path.name) for path in folder.glob("*.json"))
+    return max((int(epoch[1]) for epoch in epochs if epoch), default=0)
 
 
 def _path(folder: Path, epoch: int, kind: str) -> Path:

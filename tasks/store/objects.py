@@ -15,11 +15,12 @@ import orjson
 
 from schemas.errors import BadInput, Damaged
 from schemas.manifest import CheckpointRef
+from schemas.names import file_name
+from tasks.store.checkpoints import refuse_what_runs
 from tasks.store.place import at_url, local_cache, on_disk
 
 LISTING = "object.json"  # written last: the mark that an object is whole
 OF_THE_WRONG_KIND = (IsADirectoryError, NotADirectoryError)  # a folder where a file was, or the other way round
-PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EXDEV, errno.EMLINK)  # in a disk's words
 AT_CWD, RENAME_NOREPLACE = -100, 1  # of Linux
 PUTS = 6  # tries, while another writer's put of the same name is under way
@@ -81,12 +82,19 @@ def _put_once(path: Path, content: bytes) -> bool:
     raise AssertionError("the last put raises or returns")
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that a reader sees whole or not at all. Only for drafts: it replaces."""
+def write_whole(path: Path, content: bytes, prove: Callable[[], None] = lambda: None) -> None:
+    """Write a file that a reader sees whole or not at all. Only for drafts: it replaces. `prove` is asked at the last
+    moment, and raises Locked if another writer took over."""
     if not on_disk(path):
+        prove()
         at_url(path).fs.pipe_file(at_url(path).path, content)
         return
-    os.replace(_written_draft(path, content), path)
+    draft = _written_draft(path, content)
+    try:
+        prove()
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
@@ -156,27 +164,14 @@ def whole_copy(path: Path, digest: str) -> Path:
 
 
 def folder_digests(folder: Path) -> dict[str, str]:
-    """File name -> SHA-256, of the files directly in a checkpoint folder. Refused: pickles, code, and a config that
-    would have transformers import some."""
-    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and p.name != LISTING)
-    for path in files:
-        if path.suffix in PICKLES or path.suffix == ".py":
-            raise BadInput(f"{path}: a checkpoint may hold no pickle and no code; save it as safetensors")
-        if path.name.endswith("config.json"):
-            _refuse_remote_code(path)
+    """File name -> SHA-256, of the files directly in a checkpoint folder. Raises BadInput for one that would run."""
+    files = _files_of(folder)
+    refuse_what_runs(files)
     return {p.name: file_digest(p) for p in files if p.suffix.lower() != ".md"}
 
 
-def _refuse_remote_code(settings: Path) -> None:
-    """A config names classes to import with auto_map, from its own folder or from the Hub."""
-    try:
-        told = orjson.loads(settings.read_bytes())
-    except ValueError as error:
-        raise BadInput(f"{settings}: not valid JSON: {error}") from error
-    for key in ("auto_map", "trust_remote_code"):
-        if isinstance(told, dict) and told.get(key):
-            way = "a checkpoint may bring no code; use a model of transformers' own classes"
-            raise BadInput(f"{settings}: {key} = {str(told[key])[:80]}: {way}")
+def _files_of(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".") and p.name != LISTING)
 
 
 def digest_of(files: dict[str, str]) -> str:
@@ -216,6 +211,7 @@ def checkpoint_folder(objects: Path, checkpoint: CheckpointRef) -> Path:
         _fetch(home, kept)
     if fault := _fault_of_weights(kept, checkpoint.digest):
         raise Damaged(f"{home}{fault}")
+    refuse_what_runs(_files_of(kept))
     return Path(kept)
 
 
@@ -270,10 +266,10 @@ def faults_of_object(folder: Path, digest: str, read: Callable[[Path], str]) -> 
 
 
 def _listed(listing: bytes) -> dict[str, str]:
-    """File -> SHA-256; nothing from a listing that cannot be read."""
+    """File -> SHA-256; nothing from a listing that cannot be read, or that names what lies elsewhere."""
     try:
         files = orjson.loads(listing)["files"]
-        return {name: digest for name, digest in files.items() if len(digest) == 64}
+        return {file_name(name): digest for name, digest in files.items() if len(digest) == 64 and name != LISTING}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
 

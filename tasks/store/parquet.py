@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from tasks.store.objects import create_once, file_digest, whole_file, write_whol
 Row = Mapping[str, Any]
 
 
-def write_part(path: Path, table: Table, rows: Sequence[Row]) -> pa.Table:
+def write_part(path: Path, table: Table, rows: Sequence[Row], prove: Callable[[], None] = lambda: None) -> pa.Table:
     """Write rows, sorted by id, as one whole part. Raises pyarrow's ArrowInvalid if a row breaks the schema."""
     part = _typed(table, rows)
-    write_whole(path, _as_bytes(part))
+    write_whole(path, _as_bytes(part), prove)
     return part
 
 

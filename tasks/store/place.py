@@ -10,7 +10,7 @@ from typing import cast
 
 from upath import UPath
 
-from schemas.errors import BadInput, Stopped
+from schemas.errors import BadInput, Damaged, Stopped
 
 BUCKET = r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}"  # what the S3 client takes
 WORLD = ("botocore", "aiobotocore", "aiohttp")  # errors of the network that are no OSError
@@ -57,6 +57,33 @@ def check_writable(folder: Path) -> None:
         raise Stopped(f"{home}: {os.strerror(errno.EROFS)}; mend the mount, then run again")
     if not os.access(home, os.W_OK | os.X_OK):
         raise BadInput(f"{folder}: no permission to write in {home}")
+
+
+def check_cache() -> None:
+    """Raises BadInput unless this machine's cache can be written, naming the variables that say where it is."""
+    try:
+        check_writable(local_cache())
+    except (BadInput, Stopped) as error:
+        raise BadInput(f"{error}; a store in a bucket needs a cache: set HOME or SELFPLAY_CACHE") from error
+
+
+def refuse_links(store: Path) -> None:
+    """Raises Damaged for a link, pipe or device anywhere in a store on a disk: what is read or written by its name
+    would be another file. The store's own folder may be reached by a link."""
+    left = [store]
+    while left:
+        try:
+            with os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        left.append(Path(entry.path))
+                    elif not entry.is_file(follow_symlinks=False):
+                        raise Damaged(
+                            f"{entry.path}: no plain file or folder; a store holds no links: remove it, or put there "
+                            "what it leads to"
+                        )
+        except (FileNotFoundError, NotADirectoryError, PermissionError):  # gone meanwhile, or named where it is read
+            continue
 
 
 def refuse_inside(folder: Path, store: Path) -> None:

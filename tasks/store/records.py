@@ -5,7 +5,7 @@ import getpass
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tasks.store.place import contents_of
 def record_chain(lineage: Path) -> Chain[LineageRecord]:
     """Every record of a lineage, oldest first, and what is wrong with them."""
     folder = lineage / "records"
-    there = [p for p in folder.iterdir() if re.fullmatch(r"\d{4,}\.json", p.name)] if folder.exists() else []
+    there = [p for p in folder.iterdir() if re.fullmatch(r"[0-9]{4,5}\.json", p.name)] if folder.exists() else []
     last = max((int(path.stem) for path in there), default=0)
     found = contents_of(there)
     paths = [_path(lineage, number) for number in range(1, last + 1)]
@@ -41,8 +41,10 @@ def add_record(
     reason: str,
     rounds: Iterable[int] = (),
     checkpoints: Iterable[str] = (),
+    prove: Callable[[], None] = lambda: None,
 ) -> LineageRecord:
-    """Add a record under the next free number."""
+    """Add a record under the next free number. `prove` raises Locked unless this writer still holds the lineage: what
+    it decided by may be another's by now."""
     while True:
         chain = record_chain(lineage)
         record = LineageRecord(
@@ -56,6 +58,7 @@ def add_record(
             checkpoints=tuple(checkpoints),
             previous=chain.last,
         )
+        prove()
         if create_once(_path(lineage, record.number), sealed(record.model_dump(mode="json"))):
             return record
 

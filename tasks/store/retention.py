@@ -1,13 +1,13 @@
 """Retention: weights of held rounds beyond the newest few are dropped, by a record; rows and manifests stay."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from schemas.manifest import Manifest
 from tasks.store.lineage import Lineage
 from tasks.store.records import add_record
 
 
-def drop_held_weights(lineage: Lineage, keep_held: int | None) -> list[int]:
+def drop_held_weights(lineage: Lineage, keep_held: int | None, prove: Callable[[], None] = lambda: None) -> list[int]:
     """Record which held rounds' weights may go; their numbers. `selfplay gc` removes the files.
 
     Kept whatever the number: the weights of a round that awaits approval and could still be approved.
@@ -17,9 +17,8 @@ def drop_held_weights(lineage: Lineage, keep_held: int | None) -> list[int]:
     held = [m for m in lineage.manifests if m.decision == "held" and m.candidate and not m.weights_dropped]
     beyond = [m for m in held[: max(0, len(held) - keep_held)] if not can_be_approved(lineage, m)]
     for m in beyond:
-        add_record(
-            lineage.folder, "drop-weights", m.round, f"beyond the {keep_held} newest held (retention.keep_held)"
-        )
+        why = f"beyond the {keep_held} newest held (retention.keep_held)"
+        add_record(lineage.folder, "drop-weights", m.round, why, prove=prove)
     return [m.round for m in beyond]
 
 

@@ -1,6 +1,6 @@
 """Strays: files in a published round's folder that its manifest does not name, and the removal of files."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from schemas.manifest import Manifest
@@ -30,10 +30,11 @@ def documents(manifest: Manifest) -> list[str]:
     return ["recipe.toml", "scorecard.json", "validation.json", "alarms.json", *sorted(stages)]
 
 
-def remove_files(paths: Iterable[Path]) -> None:
+def remove_files(paths: Iterable[Path], prove: Callable[[], None] = lambda: None) -> None:
     """Remove files, in this order, and on a disk the folders that they leave empty."""
     folders = set()
     for path in paths:
+        prove()
         path.unlink(missing_ok=True)
         folders.add(path.parent)
     for folder in sorted(folders, key=lambda folder: -len(folder.parts)):

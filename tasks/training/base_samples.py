@@ -1,4 +1,4 @@
-"""Answers of the base beside pairs, for a loss that makes them likelier: joined by question, then as tokens."""
+"""Answers of the base beside pairs, for a loss that makes them likelier: joined by question."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from schemas.errors import ValidationFailed
-from tasks.training.tokens import log_probabilities, padded, tokens_of
+from tasks.training.tokens import log_probabilities, padded
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TEXT, ENDED = "base_sample", "base_sample_ended"
-TOKENS = ("base_sample_prompt_ids", "base_sample_completion_ids")
+TEXT, ENDED, SAMPLE_IDS = "base_sample", "base_sample_ended", "base_sample_ids"
 
 
 def with_base_samples(pairs: pa.Table, samples: pa.Table) -> pa.Table:
-    """Each pair with the base's answer to its question, and whether that ended by itself.
+    """Each pair with the base's answer to its question, whether that ended by itself, and its tokens.
 
     Raises ValidationFailed for pairs of rounds that did not ask the base.
     """
@@ -29,24 +28,16 @@ def with_base_samples(pairs: pa.Table, samples: pa.Table) -> pa.Table:
         )
     found = [by_question[question] for question in asked]
     texts, ended = [row["text"] for row in found], [row["finish_reason"] == "stop" for row in found]
-    return pairs.append_column(TEXT, pa.array(texts, pa.string())).append_column(ENDED, pa.array(ended, pa.bool_()))
-
-
-def with_tokens(rows: pa.Table, tokenizer: Any, max_length: int) -> pa.Table:
-    """The rows with prompt and answer of the base as tokens; as they are, where the base was not asked."""
-    if TEXT not in rows.column_names:
-        return rows
-    pairs = rows.select(["prompt", TEXT, ENDED]).to_pylist()
-    told = [tokens_of(tokenizer, row["prompt"], row[TEXT], row[ENDED], max_length) for row in pairs]
-    for name, ids in zip(TOKENS, zip(*told, strict=True), strict=True):
-        rows = rows.append_column(name, pa.array(ids, pa.list_(pa.int64())))
-    return rows
+    columns = {TEXT: pa.array(texts, pa.string()), ENDED: pa.array(ended, pa.bool_())}
+    columns |= {SAMPLE_IDS: pa.array([row["token_ids"] for row in found], pa.list_(pa.int32()))}
+    for name, column in columns.items():
+        pairs = pairs.append_column(name, column)
+    return pairs
 
 
 def sample_batch(pairs: Sequence[dict[str, Any]]) -> "dict[str, Tensor]":
     """The base's answers to a batch of pairs, as `log_probabilities` takes them."""
-    prompt, completion = TOKENS
-    return padded([{"prompt_ids": pair[prompt], "completion_ids": pair[completion]} for pair in pairs])
+    return padded([{"prompt_ids": pair["prompt_ids"], "completion_ids": pair[SAMPLE_IDS]} for pair in pairs])
 
 
 def sample_logp(model: Any, batch: "dict[str, Tensor]") -> "Tensor":

@@ -17,7 +17,7 @@ from tasks.training.weights import load, peft_config
 
 
 def train_kto(phase: Phase, rows: pa.Table, settings: Kto) -> Path:
-    """Train on (prompt, chosen, rejected) rows; the folder of what is finished."""
+    """Train on rows of `prompt_ids`, `chosen_ids` and `rejected_ids`; the folder of what is finished."""
     from datasets import Dataset
     from trl import KTOConfig
 
@@ -40,11 +40,17 @@ def train_kto(phase: Phase, rows: pa.Table, settings: Kto) -> Path:
 
 
 def _trainer(phase: Phase) -> Any:
-    """TRL's trainer. The first of several processes leaves what the reference says in a file for all; TRL would look
-    for it in a folder of each one's own."""
+    """TRL's trainer, on rows that are tokens already. The first of several processes leaves what the reference says
+    in a file for all; TRL would look for it in a folder of each one's own."""
     from trl import KTOTrainer
 
-    class Sharing(KTOTrainer):
+    class OfTokens(KTOTrainer):
+        def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, *_: Any) -> Any:
+            """For the KL, as TRL does: each prompt of a batch with the completion of the one before."""
+            size = args.per_device_train_batch_size
+            return dataset.map(_turned, batched=True, batch_size=size) if self.calculate_KL else dataset
+
+    class Sharing(OfTokens):
         def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
             file = phase.work / "launch" / "reference.arrow"
             if is_first(self):
@@ -53,7 +59,12 @@ def _trainer(phase: Phase) -> Any:
             dataset._get_cache_file_path = lambda fingerprint: str(file)
             return super()._precompute_ref_logps(dataset, name, batch_size)
 
-    return KTOTrainer if phase.processes == 1 else Sharing
+    return OfTokens if phase.processes == 1 else Sharing
+
+
+def _turned(batch: dict[str, Any]) -> dict[str, Any]:
+    said = batch["completion_ids"]
+    return {"KL_completion_ids": [said[-1], *said[:-1]]}
 
 
 def unpaired(rows: pa.Table, seed: int) -> list[dict[str, Any]]:
@@ -62,8 +73,8 @@ def unpaired(rows: pa.Table, seed: int) -> list[dict[str, Any]]:
     sides = (("chosen", True), ("rejected", False))
     by_attempt = {
         (pair[f"{side}_attempt_id"] or pair["question_id"], side): {
-            "prompt": pair["prompt"],
-            "completion": pair[side],
+            "prompt_ids": pair["prompt_ids"],
+            "completion_ids": pair[f"{side}_ids"],
             "label": label,
         }
         for pair in rows.to_pylist()

@@ -11,18 +11,19 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.losses import Dpo, Preference, Rspo, Sppo
-from tasks.training.base_samples import TOKENS, sample_batch, sample_logp, with_tokens
+from tasks.training.base_samples import SAMPLE_IDS, sample_batch, sample_logp
 from tasks.training.losses import geometric_mixture, rspo, sppo
 from tasks.training.references import References, add_log_probabilities
 from tasks.training.sharded import summed
 from tasks.training.trainer import Phase, common_arguments, run
 from tasks.training.weights import load, peft_config
 
+TOKENS = ("prompt_ids", "chosen_ids", "rejected_ids")
 TRLS = ("ref_chosen_logps", "ref_rejected_logps")  # what its own losses read
 
 
 def train_preference(phase: Phase, rows: pa.Table, settings: Preference, references: References) -> Path:
-    """Train on (prompt, chosen, rejected) rows; the folder of what is finished."""
+    """Train on rows of `prompt_ids`, `chosen_ids` and `rejected_ids`; the folder of what is finished."""
     from datasets import Dataset
     from trl import DPOConfig
 
@@ -36,8 +37,7 @@ def train_preference(phase: Phase, rows: pa.Table, settings: Preference, referen
     arguments = DPOConfig(
         **common_arguments(settings, phase), **losses, beta=settings.beta, precompute_ref_log_probs=True
     )
-    columns = ["id", "prompt", "chosen", "rejected", *_win_rates(settings), *_sampled(settings)]
-    rows = with_tokens(rows, tokenizer, settings.max_length)
+    columns = ["id", *TOKENS, *_win_rates(settings), *_sampled(settings)]
     trainer = _trainer(settings, references, phase.source)(
         model=model,
         args=arguments,
@@ -56,6 +56,9 @@ def _trainer(settings: Preference, references: References, source: Path) -> Any:
         def _set_signature_columns_if_needed(self) -> None:
             super()._set_signature_columns_if_needed()
             self._signature_columns += [*_columns(settings, references), *_sampled(settings)]
+
+        def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+            return dataset  # its rows are tokens already
 
         def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
             dataset = add_log_probabilities(self, dataset, references, source, batch_size)
@@ -83,8 +86,8 @@ def _win_rates(settings: Preference) -> list[str]:
 
 
 def _sampled(settings: Preference) -> tuple[str, ...]:
-    """The columns of the base's own answers, for the loss that reads them."""
-    return TOKENS if isinstance(settings, Rspo) and settings.base_samples else ()
+    """The column of the base's own answers, for the loss that reads them."""
+    return (SAMPLE_IDS,) if isinstance(settings, Rspo) and settings.base_samples else ()
 
 
 def _columns(settings: Preference, references: References) -> list[str]:

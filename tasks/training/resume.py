@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from schemas.names import inner_path
 from tasks.store.objects import sync_folder, write_whole
 from tasks.store.place import at_url, on_disk
 from tasks.training.sharded import as_the_first_decides, is_first, together
@@ -127,10 +128,11 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _marked(folder: Path) -> dict[str, str] | None:
-    """File name -> SHA-256, as the mark has it."""
+    """File name -> SHA-256, as the mark has it; None where it names what lies elsewhere."""
     try:
-        return dict(orjson.loads((folder / MARK).read_bytes())["files"])
-    except (FileNotFoundError, orjson.JSONDecodeError):
+        files = orjson.loads((folder / MARK).read_bytes())["files"]
+        return {inner_path(name): digest for name, digest in files.items()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -12,23 +12,35 @@ from tasks.training.weights import load, peft_config
 
 
 def train_sft(phase: Phase, rows: pa.Table, settings: Sft) -> Path:
-    """Train on (prompt, completion) rows; the folder of what is finished."""
+    """Train on rows of `prompt_ids` and `completion_ids`; the folder of what is finished."""
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
     model, tokenizer = load(phase.source)
     arguments = SFTConfig(**common_arguments(settings, phase), completion_only_loss=settings.completion_only)
-    weights = [settings.weight] if settings.weight else []
     trainer = (_weighted(settings.weight) if settings.weight else SFTTrainer)(
         model=model,
         args=arguments,
-        train_dataset=Dataset(rows.select(["prompt", "completion", *weights])),
+        train_dataset=Dataset.from_list(_examples(rows, settings)),
         processing_class=tokenizer,
         peft_config=peft_config(phase.lora),
     )
     if settings.weight:
         trainer.data_collator = _collator(trainer.data_collator, settings.weight)
     return run(trainer, phase)
+
+
+def _examples(rows: pa.Table, settings: Sft) -> list[dict[str, Any]]:
+    """As TRL takes rows that are tokens already."""
+    weights = [settings.weight] if settings.weight else []
+    return [
+        {
+            "input_ids": row["prompt_ids"] + row["completion_ids"],
+            "completion_mask": [0] * len(row["prompt_ids"]) + [1] * len(row["completion_ids"]),
+        }
+        | {name: row[name] for name in weights}
+        for row in rows.select(["prompt_ids", "completion_ids", *weights]).to_pylist()
+    ]
 
 
 def _weighted(weight: str) -> Any:

@@ -1,4 +1,4 @@
-"""Attempts as tokens: what the model is asked again, and what it says of each token."""
+"""What a model says of the tokens of prompts and completions."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 PER_TOKEN = ("old_logps", "reference_logps", "advantages")  # columns with a value a completion token
-
-
-def tokens_of(
-    tokenizer: Any, prompt: str, completion: str, ended: bool, max_length: int
-) -> tuple[list[int], list[int]]:
-    """Tokens of the prompt, as it was generated from, and of the completion, with the end token if the model stopped
-    by itself (or at a character of the recipe's). Both together are cut to max_length."""
-    asked = tokenizer(prompt)["input_ids"][:max_length]
-    said = tokenizer(completion, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id] * ended
-    return asked, said[: max_length - len(asked)]
 
 
 def padded(rows: Sequence[Row]) -> dict[str, Tensor]:

@@ -6,8 +6,9 @@ from typing import Any
 from schemas.advantages import ADVANTAGES
 from schemas.losses import Policy
 from schemas.manifest import CheckpointRef
+from tasks.engines.texts import anew, end_after
 from tasks.store.draft import Draft
-from tasks.training.tokens import logps_of, tokens_of, with_log_probabilities
+from tasks.training.tokens import logps_of, with_log_probabilities
 from tasks.training.trainer import out_of_memory_named
 from tasks.training.weights import load
 
@@ -15,11 +16,19 @@ Row = dict[str, Any]
 TOLD = ("completion", "group", "kept", "reward", "prompt", "prompt_ids", "completion_ids")
 
 
-def with_tokens(tokenizer: Any, sample: Row, settings: Policy) -> Row:
-    """An attempt, turn or proposal with `prompt_ids` and `completion_ids`, as training will read them."""
-    ended = sample["finish_reason"] == "stop"
-    asked, said = tokens_of(tokenizer, sample["prompt"], sample["text"], ended, settings.max_length)
-    return sample | {"completion": sample["text"], "prompt_ids": asked, "completion_ids": said}
+def with_tokens(tokenizer: Any, samples: Sequence[Row]) -> list[Row]:
+    """Attempts, turns or proposals with `prompt_ids` and `completion_ids`: the tokens that were sampled."""
+    asked = [sample["prompt_ids"] or tokenizer(sample["prompt"])["input_ids"] for sample in samples]
+    said = [sample["token_ids"] for sample in samples]
+    missing = [i for i, ids in enumerate(said) if ids is None]
+    given = [(samples[i]["prompt"], asked[i]) for i in missing]
+    for i, ids in zip(missing, anew(tokenizer, given, [samples[i]["text"] for i in missing]), strict=True):
+        ended = samples[i]["finish_reason"] == "stop"
+        said[i] = ids + [end_after(tokenizer, samples[i]["prompt"])] * ended
+    return [
+        sample | {"completion": sample["text"], "prompt_ids": prompt, "completion_ids": completion}
+        for sample, prompt, completion in zip(samples, asked, said, strict=True)
+    ]
 
 
 def with_log_probs(

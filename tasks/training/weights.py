@@ -10,12 +10,16 @@ from tasks.engines.loading import load_causal
 
 def load(folder: Path) -> tuple[Any, Any]:
     """Model and tokenizer, in float32: on a GPU, bfloat16 comes by autocast over them."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = load_tokenizer(folder)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return load_model(folder), tokenizer
+
+
+def load_tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def load_model(folder: Path) -> Any:

@@ -101,13 +101,13 @@ FAULTS = {
     "store.json is a folder": ("store.json", a_folder, "store.json: Is a directory"),
     "a newer store": (
         "store.json",
-        lambda path: path.write_bytes(b'{"format": 5}'),
-        "format = 5: this version reads format 4; update the checkout",
+        lambda path: path.write_bytes(b'{"format": 6}'),
+        "format = 6: this version reads format 5; update the checkout",
     ),
     "an older store": (
         "store.json",
         lambda path: path.write_bytes(b'{"format": 3}'),
-        "format = 3: this version reads format 4; begin a new store",
+        "format = 3: this version reads format 5; begin a new store",
     ),
     "a torn manifest": (
         "small/round-0001/manifest.json",

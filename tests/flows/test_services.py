@@ -143,10 +143,30 @@ def test_what_the_services_see_listens_on_loopback_and_holds_no_webhook(home, mo
     assert environment["PREFECT_SERVER_API_HOST"] == "127.0.0.1"
     assert not [name for name, value in environment.items() if "hooks.example.org" in value]
     assert str(home) in environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"]
-    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", "postgresql+asyncpg://elsewhere")
-    assert services._environment(State(token="t", port=1))["PREFECT_SERVER_DATABASE_CONNECTION_URL"].endswith(
-        "elsewhere"
-    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "postgresql+asyncpg://elsewhere"),
+        ("PREFECT_API_DATABASE_CONNECTION_URL", "postgresql+asyncpg://elsewhere"),
+        ("PREFECT_SERVER_DATABASE_PASSWORD", "p"),
+        ("PREFECT_SERVER_API_BASE_PATH", "/prefect/api"),
+        ("PREFECT_SERVER_API_AUTH_STRING", "a:b"),
+        ("PREFECT_API_AUTH_STRING", "a:b"),
+        ("PREFECT_API_KEY", "pnu_1"),
+        ("PREFECT_PROFILE", "cloud"),
+        ("PREFECT_PROFILES_PATH", "/home/me/profiles.toml"),
+        ("PREFECT_FLOWS_DEFAULT_RETRIES", "3"),
+        ("PREFECT__FLOW_RUN_ID", "1"),
+    ],
+)
+def test_the_server_that_up_starts_takes_nothing_of_the_users_own_prefect(home, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    environment = services._environment(State(token="t", port=4567))
+    assert value not in environment.get(name, "")
+    assert environment["PREFECT_HOME"] == str(home / "prefect"), "profiles.toml would stand in the user's"
+    assert environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] == f"sqlite+aiosqlite:///{home}/selfplay.db"
 
 
 def _free_port():

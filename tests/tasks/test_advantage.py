@@ -7,6 +7,7 @@ import pytest
 from schemas.advantages import ADVANTAGES
 from schemas.attempts import ATTEMPTS
 from schemas.contamination import CONTAMINATION
+from schemas.errors import ValidationFailed
 from schemas.losses import Policy
 from schemas.rewards import REWARDS
 from schemas.selections import SELECTIONS
@@ -23,13 +24,15 @@ FIVE, TWO, ALL = ([1.0] * n + [0.0] * (8 - n) for n in (5, 2, 8))
 def play(draft, given, tiny):
     """`groups`: question -> its attempts' rewards; `selected`: those in the band."""
 
-    def run(groups, selected, settings=REINFORCE, text="#", finish="length", protected=(), reference=None):
+    def run(groups, selected, settings=REINFORCE, text="#", finish="length", protected=(), reference=None, **more):
         attempts, judged = [], []
         for q, rewards in groups.items():
             for i, reward in enumerate(rewards):
                 attempts.append(
                     {"id": f"{q}-{i}", "question_id": q, "sample": i, "num_planned": 8, "prompt": "1+2+3+4=\n"}
-                    | {"text": text, "num_tokens": 1, "finish_reason": finish, "checkpoint": tiny.digest}
+                    | {"text": text if isinstance(text, str) else text[i], "num_tokens": 1, "finish_reason": finish}
+                    | {"checkpoint": tiny.digest}
+                    | more
                 )
                 judged.append({"id": f"w-{q}-{i}", "row_id": f"{q}-{i}", "judge": "vote", "reward": reward})
         chosen = [
@@ -116,14 +119,19 @@ def test_attempts_are_read_as_tokens_and_the_end_is_one_of_them_if_the_model_sto
     assert min(row["old_logps"]) > -4, "text and end are what the tiny model would say"
 
 
-def test_long_attempts_are_cut_and_a_prompt_without_room_is_dropped(play):
-    rows, dropped, _ = play({"q": TWO}, ["q"], REINFORCE.model_copy(update={"max_length": 11}), text="1+2=3")
-    assert {len(row["completion_ids"]) for row in rows} == {2}
-    assert dropped == []
-    rows, dropped, _ = play({"q": TWO}, ["q"], REINFORCE.model_copy(update={"max_length": 9}), text="1+2=3")
-    assert rows == []
-    assert {(row["reason"], row["figure"], row["threshold"]) for row in dropped} == {("too_long", 9, 9)}
-    assert len(dropped) == 8
+def test_attempts_longer_than_max_length_are_dropped_and_too_many_fail_the_round(play):
+    settings, texts = REINFORCE.model_copy(update={"max_length": 15}), ["1+2=3"] * 6 + ["1+2=33"] * 2
+    rows, dropped, figures = play({"q": TWO}, ["q"], settings, text=texts, finish="stop")
+    assert {len(row["completion_ids"]) for row in rows} == {6}, "one that just fits is whole"
+    assert [(row["reason"], row["figure"], row["threshold"]) for row in dropped] == [("too_long", 16, 15)] * 2
+    assert figures["too_long"] == 2
+    with pytest.raises(ValidationFailed, match=r"^train\.policy\.max_length = 9: 8 of 8 rows of attempts are longer"):
+        play({"q": TWO}, ["q"], REINFORCE.model_copy(update={"max_length": 9}), text="1+2=3")
+
+
+def test_the_sampled_tokens_are_valued_where_they_are_told(play):
+    (row, *_), _, _ = play({"q": TWO}, ["q"], text="1+2=3", finish="stop", token_ids=[4, 5, 6, 2])
+    assert row["completion_ids"] == [4, 5, 6, 2]
 
 
 def test_an_attempt_without_a_reward_is_dropped_and_never_wrong(play):

@@ -22,7 +22,7 @@ from tasks.vote import vote
 
 COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),
-    *("read_from_prose", "distinct_2", "near_duplicates", "length_drift", "dropped"),
+    *("read_from_prose", "distinct_2", "near_duplicates", "length_drift", "other_tokens", "dropped"),
 ]
 LOST = ["truncated", "unanswered"]
 
@@ -46,6 +46,7 @@ def attempt(number, sample, tokens=30, text="#7"):
     return {
         "id": f"attempts-{number:05}-{sample:02}", "question_id": f"q{number}", "sample": sample, "num_planned": 8,
         "prompt": "p", "text": text, "num_tokens": tokens, "finish_reason": "stop", "checkpoint": "c",
+        "same_tokens": tokens != 3,
     }  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def collapsed(draft, given, recipe, tiny, tmp_path):
 def test_a_healthy_round_raises_nothing_and_every_figure_is_kept(play):
     figures = play()
     assert (figures["raised"], figures["holds"]) == ([], [])
-    assert list(figures["figures"]) == [*COLLAPSED[:-1], *LOST, COLLAPSED[-1]]
+    assert list(figures["figures"]) == [*COLLAPSED[:-2], *LOST, *COLLAPSED[-2:]]
     later = play(earlier=(Measured.model_validate(figures["measured"]),))
     assert later["raised"] == []
     assert later["figures"]["length_drift"] == 0

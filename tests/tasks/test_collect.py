@@ -185,6 +185,7 @@ def test_gold_rows_carry_what_the_solver_is_asked_and_none_is_a_benchmark_or_pro
     collect(draft, sources=sources, protection=APART, prompt=prompt, base=tiny)
     (gold,) = draft.read(draft.tables()["inputs/gold"]).to_pylist()
     asked = {"question": "2+2+1+1", "prompt": "2+2+1+1=\n", "completion": "2+2=4\n#6", "source_row": 0}
+    asked |= {"prompt_ids": None}
     assert gold == asked | {"id": gold["id"]}
     assert draft.dropped() == {"contaminated_exact": 2}
     assert {row["table"] for row in draft.read(draft.tables()["dropped"]).to_pylist()} == {"inputs/gold"}

@@ -27,7 +27,8 @@ def test_numbers_scores_and_some_of_these_by_name_are_kept_and_nothing_else():
     kept = {"asked": 7, "share": 0.5, "by": {"box": 3, "prose": 0.1}, "precision": SCORE, "against": {"base": SCORE}}
     left = {"none": None, "text": "a", "list": [1], "deep": {"a": {"b": {"c": 1}}}, "nan": float("nan"), "empty": {}}
     assert figures.measured(record("grade", **kept, **left)) == kept
-    assert figures.measured(record("train", training_rows={"sft": 3})) == {}, "it has a field of the manifest"
+    trained = record("train", training_rows={"sft": 3}, too_long={"sft": 1})
+    assert figures.measured(trained) == {"too_long": {"sft": 1}}, "the rows have a field of the manifest"
     assert figures.measured(record("evaluate", scores={"sums": SCORE}, exploitability=0.4)) == {"exploitability": 0.4}
 
 

@@ -4,13 +4,16 @@ from tasks.grouping import comparable, usable
 
 
 def attempts(*rewards):
-    return [{"id": i, "reward": reward, "completion_ids": [3]} for i, reward in enumerate(rewards)]
+    return [
+        {"id": i, "reward": reward, "prompt_ids": [1, 2], "completion_ids": [3]} for i, reward in enumerate(rewards)
+    ]
 
 
 def test_an_attempt_needs_a_reward_and_room():
-    first, second, third = attempts(1.0, None, 0.0)
-    third["completion_ids"] = []
-    assert usable([first, second, third]) == ([first], [(second, "no_reward"), (third, "too_long")])
+    first, second, third, fourth = attempts(1.0, None, 0.0, 0.0)
+    third["completion_ids"], fourth["completion_ids"] = [3, 3], []
+    refused = [(second, "no_reward"), (third, "too_long"), (fourth, "no_token")]
+    assert usable([first, second, third, fourth], max_length=3) == ([first], refused)
 
 
 def test_a_group_of_different_rewards_is_held_against_itself():

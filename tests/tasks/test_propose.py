@@ -1,11 +1,12 @@
 import dataclasses
+import hashlib
 import random
 
 import pytest
 
 from schemas.dropped import DROPPED
 from schemas.inputs import SEEDS
-from schemas.manifest import ValidRows
+from schemas.manifest import Manifest, ValidRows
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.selections import SELECTIONS
@@ -166,7 +167,11 @@ def play_round(draft, given, recipe, tiny, tmp_path):
     seeds = given(SEEDS, [{"id": "seeds-1", "question": SEED, "source_row": 1}])
 
     def run(number, proposed, earlier=(), **changes):
-        stage = dataclasses.replace(draft, round=number, key=f"{number:032x}", written=set())
+        published = (Manifest.model_construct(caches=dict(enumerate(run.named))),)
+        lineage = dataclasses.replace(draft.lineage, published=published)
+        stage = dataclasses.replace(
+            draft, lineage=lineage, round=number, key=f"{number:032x}", written=set(), caches={}
+        )
         listed = "".join(f"{item}. {text}\n" for item, text in enumerate(proposed, 3))
         row = {"id": f"proposals-{number}", "wave": 0, "prompt_index": 0, "shown_ids": ["a", "b"], "prompt": "1."}
         stage.write(PROPOSALS, [row | {"text": listed, "num_tokens": 9, "finish_reason": "stop"}])
@@ -179,9 +184,11 @@ def play_round(draft, given, recipe, tiny, tmp_path):
             earlier=tuple(earlier),
             round=number,
         )
+        run.named |= set(stage.caches.values())
         return stage
 
     run.seeds, run.index = seeds, draft.lineage.cache / "novelty.index"
+    run.named = set()  # SHA-256 of each index that a published round left
     run.any_script = rules.model_copy(update={"forbid_leading_nonascii": False})
     return run
 
@@ -236,9 +243,19 @@ def test_a_round_goes_on_from_an_index_that_holds_the_beginning_of_what_is_known
     index.holds += [play_round.seeds.digest, first.digest]
     index.add("which day is it", "only-in-the-index")
     index.save(play_round.index)
+    play_round.named.add(hashlib.sha256(play_round.index.read_bytes()).hexdigest())
     stage = play_round(2, ["which day is it", "how old is Bob", "where is the lake"], [first])
     assert stage.read(stage.tables()["questions"])["question"].to_pylist() == ["where is the lake"]
     assert NoveltyIndex.load(play_round.index).nearest("which day is it") == (1.0, "only-in-the-index")
+
+
+def test_an_index_that_no_published_round_left_is_built_anew(play_round):
+    first = play_round(1, ["how old is Bob", "where is the sea"]).tables()["questions"]
+    index = NoveltyIndex.load(play_round.index)
+    index.add("which day is it", "only-in-the-index")
+    index.save(play_round.index)
+    stage = play_round(2, ["which day is it", "how old is Bob"], [first])
+    assert stage.read(stage.tables()["questions"])["question"].to_pylist() == ["which day is it"]
 
 
 @pytest.mark.parametrize(
@@ -251,6 +268,7 @@ def test_an_index_that_holds_anything_else_is_not_used(play_round, holds):
     index.holds += [digests[name] for name in holds]
     index.add("which day is it", "only-in-the-index")
     index.save(play_round.index)
+    play_round.named.add(hashlib.sha256(play_round.index.read_bytes()).hexdigest())
     stage = play_round(2, ["which day is it", "how old is Bob"], [first])
     assert stage.read(stage.tables()["questions"])["question"].to_pylist() == ["which day is it"]
 

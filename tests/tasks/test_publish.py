@@ -27,15 +27,18 @@ def test_of_many_that_publish_a_round_one_does(rounds):
     assert all("another run published this round first" in end for end in ends if end != winner)
 
 
-def test_a_writer_that_lost_its_lineage_publishes_nothing_and_removes_nothing(rounds):
+@pytest.mark.parametrize("moment", range(1, 6))
+def test_a_writer_that_lost_its_lineage_at_any_moment_of_publishing_changes_nothing_from_then_on(rounds, moment):
     manifest = rounds.publish("held")
     folder = rounds.lineage.round_folder(1)
     (folder / "manifest.json").unlink()
     (folder / "draft.json").write_text("the new holder's")
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    asked, before = iter(range(1, 100)), {}
 
     def lost():
-        raise Locked("taken over")
+        if next(asked) == moment:
+            before.update((path.name, path.read_bytes()) for path in folder.iterdir() if path.suffix != ".draft")
+            raise Locked("taken over")
 
     with pytest.raises(Locked, match="taken over"):
         publish(folder, manifest.model_copy(update={"scores": {}}), prove=lost)

@@ -1,6 +1,7 @@
 import pytest
 
 from schemas.episodes import EPISODES
+from schemas.errors import ValidationFailed
 from schemas.games import RunningMean
 from schemas.losses import Policy
 from schemas.rewards import REWARDS
@@ -69,10 +70,12 @@ def test_each_game_and_seat_has_a_mean_of_its_own():
     assert before == [0.5, -0.5] and means == {("a", 0): 0.75, ("a", 1): -0.75, ("b", 0): 0.5, ("b", 1): -0.5}
 
 
-def test_an_advantage_of_zero_and_a_prompt_without_room_are_dropped_with_their_reasons(play):
+def test_an_advantage_of_zero_is_dropped_with_its_reason(play):
     _, found, dropped = play([(0, 2)])
     assert set(found) == {"t0-1"}
     assert [(row["id"], row["reason"]) for row in dropped] == [("t0-0", "no_advantage")]
-    _, found, dropped = play([(1, -1)], prompt="1" * 64)
-    assert found == {}
-    assert [(row["reason"], row["figure"], row["threshold"]) for row in dropped] == [("too_long", 64, 64)] * 2
+
+
+def test_turns_longer_than_max_length_fail_the_round_if_they_are_too_many(play):
+    with pytest.raises(ValidationFailed, match=r"^train\.policy\.max_length = 64: 2 of 2 rows of turns are longer"):
+        play([(1, -1)], prompt="1" * 64)

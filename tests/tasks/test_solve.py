@@ -9,6 +9,7 @@ from tasks.prompts import load_prompt
 from tasks.reading.attempts import final_answer
 from tasks.roles import Role
 from tasks.solve import solve
+from tasks.training.weights import load_tokenizer
 
 SUMS = ["1+2+3+4", "9+9+9+9+9+9", "2+2+2+2", "8+7+9+6+8+7", "5+9+8+7+6", "9+8+9+8+9+8"]
 
@@ -55,6 +56,16 @@ def kept(groups, low, high):
     """Question -> label, of those whose vote is in the band."""
     verdicts = {q: vote([final_answer(row["text"], r"#(\d+)").text for row in rows]) for q, rows in groups.items()}
     return {q: v.answer for q, v in verdicts.items() if v.answer is not None and low <= v.agreement <= high}
+
+
+def test_an_attempt_keeps_the_tokens_that_were_sampled(play, tiny, draft):
+    figures, rows = play("f")
+    tokenizer = load_tokenizer(draft.checkpoint(tiny))
+    for row in rows:
+        assert len(row["token_ids"]) == row["num_tokens"]
+        assert (row["token_ids"][-1] == tokenizer.eos_token_id) == (row["finish_reason"] == "stop")
+        assert row["prompt_ids"] is None, "the text says them"
+    assert figures["other_tokens"] == sum(not row["same_tokens"] for row in rows) / len(rows)
 
 
 def test_every_question_and_probe_row_is_attempted_as_often_as_asked(play):

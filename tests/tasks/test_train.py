@@ -30,7 +30,12 @@ DPO = Dpo(
 def play(draft, given, recipe, tiny):
     right = {"prompt": "1+2+3+4=\n", "agreement": 0.75, "question_id": "q"}
     examples = [
-        {"id": f"sft-{i}", "attempt_id": f"a{i}", "completion": f"1+2=3\n3+3=6\n6+4=10\n#{10 + i % 2}"} | right
+        {
+            "id": f"sft-{i}",
+            "attempt_id": f"a{i}",
+            "completion": f"1+2=3\n3+3=6\n6+4=10\n{'#' * (i == 3)}#{10 + i % 2}",
+        }
+        | right
         for i in range(8)
     ]
     pairs = [
@@ -87,6 +92,20 @@ def test_sft_takes_real_steps_and_leaves_a_checkpoint_that_transformers_loads(dr
     assert AutoTokenizer.from_pretrained(folder).decode([5, 6]) == AutoTokenizer.from_pretrained(
         draft.checkpoint(tiny)
     ).decode([5, 6])
+
+
+def test_rows_longer_than_max_length_are_dropped_with_their_lengths_and_most_of_them_fail_the_round(
+    draft, play, recipe
+):
+    figures, _ = play(sft=recipe.train.sft.model_copy(update={"steps": 2, "max_length": 32}))
+    (dropped,) = draft.read(draft.tables()["dropped"]).to_pylist()
+    assert (dropped["id"], dropped["table"], dropped["reason"]) == ("sft-3", "sft_examples", "too_long")
+    assert (dropped["figure"], dropped["threshold"]) == (33, 32)
+    assert (figures["training_rows"], figures["too_long"]) == ({"sft": 6}, {"sft": 1})
+    with pytest.raises(
+        ValidationFailed, match=r"^train\.sft\.max_length = 8: 7 of 7 rows of sft_examples are longer"
+    ):
+        play(sft=recipe.train.sft.model_copy(update={"max_length": 8}))
 
 
 def test_the_same_rows_and_seed_give_the_same_weights(draft, play):

@@ -1,6 +1,7 @@
 import math
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from tasks.audit.figures import (
     drop_shares,
     mean_reward,
     near_duplicate_share,
+    other_tokens_share,
     read_from_prose_share,
     same_answer_share,
     unanimous_share,
@@ -82,6 +84,12 @@ def test_the_same_answer_is_counted_over_questions_each_weighing_the_same():
     table = verdicts(["7", "7", "8", "8"], ["7"], ["9", "9", None], [None])
     assert same_answer_share(table) == pytest.approx((0.5 + 1 + 0) / 3)
     assert same_answer_share(verdicts(["7", "7"], [None])) is None, "one question is not many"
+
+
+def test_attempts_of_other_tokens_are_counted_over_those_whose_tokens_are_known():
+    known = pa.table({"same_tokens": pa.array([True, None, False, True, True, None], pa.bool_())})
+    assert other_tokens_share(known) == 1 / 4
+    assert other_tokens_share(known.filter(pc.is_null(known["same_tokens"]))) is None
 
 
 def test_answers_read_from_prose_are_counted_over_the_attempts_that_voted():

@@ -5,14 +5,17 @@ import shutil
 import time
 
 import pytest
+from transformers import AutoTokenizer
 
 from schemas.errors import BadInput, Stopped
 from schemas.settings import Sampling
 from tasks.engines import Checkpoint, Message, Request, completed, open_engine
 from tasks.engines.openai import TRIES
+from tasks.prompts import Prompt
 
 from .api import TINY, WEIGHTS, Api, spoken, well
 
+TOKENS = AutoTokenizer.from_pretrained(TINY)
 WARM = Sampling(temperature=1.0, max_tokens=8)
 ASKED = Request("q", "1+1=", WARM, seed=3)
 
@@ -231,6 +234,37 @@ def test_vllm_is_told_every_setting_and_tells_the_tokens(settings):
     assert (completion.token_ids, completion.num_tokens) == ((15, 1, 2), 3), "not the server's sum, nor the text's"
     (asked,) = Api.asked
     assert (asked["top_k"], asked["min_p"], asked["repetition_penalty"], asked["return_token_ids"]) == (5, 0, 1, True)
+
+
+def test_token_ids_are_kept_with_what_they_say_unless_no_training_could_read_them(settings):
+    answer, end, beyond = TOKENS("#10")["input_ids"], TOKENS.eos_token_id, len(TOKENS)
+    told = {
+        "sampled": ([*answer, end], ([*answer, end], True)),
+        "another text": ([*answer[:2], end], ([*answer[:2], end], False)),
+        "without the end token": (answer, (None, None)),
+        "of another vocabulary": ([*answer, beyond], (None, None)),
+    }
+    Api.told = [VLLM]
+    with open_engine(settings, WEIGHTS) as engine:
+        Api.faults = [(200, well(["#10"], more={"token_ids": ids})) for ids, _ in told.values()]
+        for name, (_, (ids, same)) in told.items():
+            (said,) = completed(engine, [ASKED])
+            assert (said.text, said.token_ids, said.same_tokens) == ("#10", ids and tuple(ids), same), name
+
+
+def test_ids_of_another_model_are_not_kept(settings):
+    Api.told = [VLLM]
+    with open_engine(settings.model_copy(update={"model": "teacher-7b", "revision": "1"}), WEIGHTS) as engine:
+        Api.faults = [(200, well(["2"], more={"token_ids": [5, 2]}))]
+        assert completed(engine, [ASKED])[0].token_ids is None
+
+
+def test_a_prompt_whose_row_spells_a_control_token_is_sent_as_ids(settings):
+    hostile = Prompt("p", "{{ question }}=").render(question="1<unk>2")
+    with open_engine(settings, WEIGHTS) as engine:
+        (said,) = completed(engine, [Request("q", hostile, WARM, seed=1)])
+    assert said.prompt == hostile
+    assert Api.asked[0]["prompt"] == list(said.prompt_ids) != TOKENS(str(hostile))["input_ids"]
 
 
 def test_one_samples_tokens_are_the_servers_count_where_it_tells_no_ids(settings):

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from schemas.errors import Locked
 from schemas.questions import QUESTIONS
 from tasks.store.gc import find_garbage, remove_garbage
 from tasks.store.lock import hold
@@ -137,3 +138,19 @@ def test_on_object_storage_too(s3_rounds):
         remove_garbage(s3_rounds.store, garbage)
     assert found(s3_rounds) == {}
     assert [m.decision for m in s3_rounds.lineage.manifests] == ["held", "promoted"]
+
+
+def test_a_removal_that_another_writer_overtakes_ends_at_once(rounds):
+    rounds.publish("held")
+    orphan = rounds.weights("orphan")
+    (garbage,) = find_garbage(rounds.store, 0.0)
+    asked = iter((1, 2))
+
+    def lost():
+        if next(asked) == 2:
+            raise Locked("taken over")
+
+    with pytest.raises(Locked, match="taken over"):
+        remove_garbage(rounds.store, garbage, lost)
+    there = {path.name for path in (rounds.store / "objects" / orphan.digest).iterdir()}
+    assert there == {path.name for path in garbage.files} - {"object.json"}, "its listing went first, nothing else"

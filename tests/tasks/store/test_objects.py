@@ -1,3 +1,4 @@
+import errno
 import json
 import multiprocessing
 import shutil
@@ -17,7 +18,14 @@ def race(path: str, writer: int, wins: "multiprocessing.Queue[int]") -> None:
         wins.put(writer)
 
 
-def test_of_many_writers_one_creates_the_file_and_it_is_never_replaced(tmp_path):
+def no_links(*_: object) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("has_links", [True, False], ids=["links", "no links"])
+def test_of_many_writers_one_creates_the_file_and_it_is_never_replaced(tmp_path, monkeypatch, has_links):
+    if not has_links:
+        monkeypatch.setattr("os.link", no_links)
     context = multiprocessing.get_context("fork")
     wins = context.Queue()
     writers = [context.Process(target=race, args=(str(tmp_path / "manifest.json"), i, wins)) for i in range(16)]
@@ -29,6 +37,14 @@ def test_of_many_writers_one_creates_the_file_and_it_is_never_replaced(tmp_path)
     assert wins.empty()
     assert (tmp_path / "manifest.json").read_text() == str(winner)
     assert [p.name for p in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_a_disk_that_cannot_keep_two_writers_apart_is_refused_and_nothing_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.link", no_links)
+    monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: object())  # a C library without exclusive renames
+    with pytest.raises(BadInput, match=f"^{tmp_path}: this file system has neither hard links nor exclusive renames"):
+        create_once(tmp_path / "store.json", b"{}")
+    assert not list(tmp_path.iterdir())
 
 
 def test_write_whole_leaves_no_draft_behind(tmp_path):

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from schemas.errors import BadInput
+from schemas.errors import BadInput, Locked
 from tasks.store.chain import sealed
 from tasks.store.records import add_record, read_records
 
@@ -33,3 +33,12 @@ def test_a_record_of_a_kind_that_this_version_does_not_know_is_refused(tmp_path)
     (tmp_path / "records/0001.json").write_bytes(sealed({"number": 1, "kind": "rename"}))
     with pytest.raises(BadInput, match=r"0001\.json: not a record this version can read"):
         read_records(tmp_path)
+
+
+def test_a_writer_that_lost_its_lineage_records_nothing(tmp_path):
+    def lost():
+        raise Locked("taken over")
+
+    with pytest.raises(Locked, match="taken over"):
+        add_record(tmp_path, "approve", 1, "decided before another took over", prove=lost)
+    assert read_records(tmp_path) == ()

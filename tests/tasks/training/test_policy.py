@@ -12,7 +12,7 @@ from schemas.manifest import CheckpointRef, ValidRows
 from schemas.training import Lora, Stop, Train
 from tasks.advantage import token_advantages
 from tasks.train import train
-from tasks.training.tokens import logps_of, tokens_of, with_log_probabilities
+from tasks.training.tokens import logps_of, with_log_probabilities
 from tasks.training.weights import load
 
 from .policies import GRPO, RIGHT, TINY, WRONG, changed
@@ -27,7 +27,7 @@ def play(draft, given, tiny):
         made = []
         for i in range(8):
             text, reward = (RIGHT, 1.0) if i % 2 else (wrong, 0.0)
-            prompt_ids, completion_ids = tokens_of(tokenizer, "1+2+3+4=\n", text, True, 64)
+            prompt_ids, completion_ids = (tokenizer(words)["input_ids"] for words in ("1+2+3+4=\n", f"{text};"))
             made.append(
                 {"id": f"advantages-{i}", "sample_id": f"a{i}", "group": "q", "prompt": "1+2+3+4=\n"}
                 | {"completion": text, "reward": reward, "kept": True, "prompt_ids": prompt_ids}
@@ -52,7 +52,7 @@ def play(draft, given, tiny):
 def said(draft, digest, text):
     """The log-probability of a completion, by a checkpoint."""
     model, tokenizer = load(draft.checkpoint(CheckpointRef(digest=digest)))
-    prompt_ids, completion_ids = tokens_of(tokenizer, "1+2+3+4=\n", text, True, 64)
+    prompt_ids, completion_ids = (tokenizer(words)["input_ids"] for words in ("1+2+3+4=\n", f"{text};"))
     (logps,) = logps_of(
         with_log_probabilities(model), [{"prompt_ids": prompt_ids, "completion_ids": completion_ids}], 1
     )

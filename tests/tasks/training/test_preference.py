@@ -120,17 +120,21 @@ def test_kto_begins_where_nothing_is_gained_or_lost(play, tiny):
 
 
 def test_kto_meets_both_kinds_of_attempts_from_the_first_step(given, draft, play):
-    table = draft.read(given(PREFERENCE_PAIRS, play.pairs))
+    pairs = [
+        pair | {"prompt_ids": [1], "chosen_ids": [2, i], "rejected_ids": [3, i]} for i, pair in enumerate(play.pairs)
+    ]
+    table = draft.read(given(PREFERENCE_PAIRS, pairs))
     rows = unpaired(table, seed=1)
     assert sum(row["label"] for row in rows) == len(play.pairs)
     assert {row["label"] for row in rows[:8]} == {True, False}
-    assert {row["completion"] for row in rows if row["label"]} == {pair["chosen"] for pair in play.pairs}
+    assert sorted(row["completion_ids"] for row in rows if row["label"]) == [pair["chosen_ids"] for pair in pairs]
     assert rows == unpaired(table, seed=1) != unpaired(table, seed=2)
 
 
 def test_kto_meets_an_attempt_once_however_many_pairs_it_is_in(given, draft, play):
-    pairs = [pair | {"chosen_attempt_id": "a"} for pair in play.pairs]
-    golden = [pair | {"chosen_attempt_id": None, "question_id": f"q{i % 2}"} for i, pair in enumerate(play.pairs)]
+    told = [pair | {"prompt_ids": [1], "chosen_ids": [2], "rejected_ids": [3]} for pair in play.pairs]
+    pairs = [pair | {"chosen_attempt_id": "a"} for pair in told]
+    golden = [pair | {"chosen_attempt_id": None, "question_id": f"q{i % 2}"} for i, pair in enumerate(told)]
     for rows, right in ((pairs, 1), (golden, 2)):
         labels = [row["label"] for row in unpaired(pa.Table.from_pylist(rows), seed=1)]
         assert (sum(labels), labels.count(False)) == (right, len(play.pairs))

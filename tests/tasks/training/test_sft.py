@@ -3,10 +3,11 @@ import pytest
 import torch
 
 from schemas.errors import ValidationFailed
+from tasks.training.encoded import encoded
 from tasks.training.marks import evenly
 from tasks.training.sft import train_sft
 from tasks.training.trainer import Phase
-from tasks.training.weights import load
+from tasks.training.weights import load, load_tokenizer
 
 ROWS = [
     ("1+2+3+4=\n", "1+2=3\n3+3=6\n6+4=10\n#10", 1.0),
@@ -32,6 +33,7 @@ def first_loss(phase, recipe):
         changes = {"steps": 1, "batch_size": len(rows), "rows_at_once": len(rows), "weight": weight} | more
         settings = recipe.train.sft.model_copy(update=changes)
         table = pa.table(dict(zip(("prompt", "completion", "agreement"), zip(*rows, strict=True), strict=True)))
+        table = encoded(table, load_tokenizer(phase.source), ("completion",), 512).rows
         folder = train_sft(phase, table, settings)
         (step,) = orjson.loads((folder / "steps.json").read_bytes())
         return step["loss"]

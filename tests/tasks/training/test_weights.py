@@ -10,8 +10,10 @@ from safetensors.torch import load_file, save_file
 
 from schemas.losses import Sft
 from schemas.training import Stop
+from tasks.training.encoded import encoded
 from tasks.training.sft import train_sft
 from tasks.training.trainer import Phase
+from tasks.training.weights import load_tokenizer
 
 from ...conftest import TINY
 
@@ -45,7 +47,8 @@ def after_rounds(base, work, rounds):
             method="sft", source=base, work=work / str(number), begun=None, save_minutes=10, lora=None, stop=Stop(),
             seed=number, progress=lambda n: None,
         )  # fmt: skip
-        base = train_sft(phase, ROWS, SETTINGS) / "weights"
+        rows = encoded(ROWS, load_tokenizer(base), ("completion",), SETTINGS.max_length).rows
+        base = train_sft(phase, rows, SETTINGS) / "weights"
     return {name: tensor.double() for name, tensor in load_file(base / "model.safetensors").items()}
 
 
