@@ -172,7 +172,7 @@ def _tell(state: State, prefect_file: Path, say: Say) -> None:
         say(f"runs     {deployment['name']:<13} {when:<17} {deployment['entrypoint']}")
     say(f"next: open {state.url}; it asks once for a password: the line in {_path(SECRET)}    or play one now:")
     asked = f'PREFECT_API_URL={state.url}/api PREFECT_API_AUTH_STRING="$(cat {shlex.quote(str(_path(SECRET)))})"'
-    say(f"  {asked} {sys.executable} -m prefect deployment run nightly/nightly --watch")
+    say(f"  {asked} {shlex.quote(sys.executable)} -m prefect deployment run nightly/nightly --watch")
     say("end it all: selfplay down")
 
 

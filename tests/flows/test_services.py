@@ -163,6 +163,7 @@ def test_what_the_services_see_listens_on_loopback_and_holds_no_webhook(home, mo
 )
 def test_the_server_that_up_starts_takes_nothing_of_the_users_own_prefect(home, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
+    written(home)
     environment = services._environment(State(token="t", port=4567))
     assert value not in environment.get(name, "")
     assert environment["PREFECT_HOME"] == str(home / "prefect"), "profiles.toml would stand in the user's"
