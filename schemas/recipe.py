@@ -22,6 +22,7 @@ class OwnModels(Section):
     others, and is the one that the benchmarks measure."""
 
     proposer: Model | None = None
+    """Base of the policy that writes proposals, and is trained on them alone."""
 
 
 class Rows(Section):

@@ -1,9 +1,12 @@
 """Where this process computes, and with which numbers."""
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
+
+SMALL = 512  # width of a model whose layers are done before a second thread has woken up
 
 
 def device_and_dtype() -> "tuple[str, torch.dtype]":
@@ -11,3 +14,21 @@ def device_and_dtype() -> "tuple[str, torch.dtype]":
     import torch
 
     return ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)
+
+
+def use_threads_for(model: Any) -> None:
+    """Compute on a CPU with as many threads as a model's size has use for, not as the machine has cores: one for a
+    small model. So its rows are the same on any number of cores; and on a busy machine, where threads that wait for
+    each other take up to a hundred times as long, one waits for none."""
+    import torch
+
+    of_the_machine = _threads_of_the_machine()
+    torch.set_num_threads(1 if model.get_input_embeddings().weight.shape[-1] < SMALL else of_the_machine)
+
+
+@cache
+def _threads_of_the_machine() -> int:
+    """What torch begins with: the cores, or OMP_NUM_THREADS."""
+    import torch
+
+    return int(torch.get_num_threads())

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import Stopped
+from tasks.engines.device import use_threads_for
 
 SHOWN = 2
 GIVEN: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}
@@ -24,6 +25,7 @@ def load_causal(folder: Path, dtype: Any) -> Any:
         raise Stopped(f"{folder}: the weights cannot be loaded: {one_line(error)}") from error
     if fault := unlike(info):
         raise Stopped(f"{folder}: {fault}; see: selfplay doctor {folder}")
+    use_threads_for(model)
     return model
 
 

@@ -82,12 +82,12 @@ def said(
     ends = [whole and (not stop or _is_control(tokenizer, ids[-1])) for ids, whole in zip(rows, ended, strict=True)]
     bodies = [list(ids[:-1] if end else ids) for ids, end in zip(rows, ends, strict=True)]
     before = [prompt.ids[-BEFORE:] for prompt in prompts]
-    tails = _decoded(tokenizer, before)
-    wholes = _decoded(tokenizer, [tail + body for tail, body in zip(before, bodies, strict=True)])
-    alone = _decoded(tokenizer, bodies)
+    tails = {tuple(ids): "" for ids in before}
+    tails = dict(zip(tails, _decoded(tokenizer, [list(ids) for ids in tails]), strict=True))
+    wholes = _decoded(tokenizer, [ids + body for ids, body in zip(before, bodies, strict=True)])
     texts = [
-        whole.removeprefix(tail) if whole.startswith(tail) else body
-        for whole, tail, body in zip(wholes, tails, alone, strict=True)
+        whole.removeprefix(tail) if whole.startswith(tail) else _decoded(tokenizer, [body])[0]
+        for whole, tail, body in zip(wholes, (tails[tuple(ids)] for ids in before), bodies, strict=True)
     ]
     for character in stop:
         texts = [text.split(character, 1)[0] for text in texts]  # the token that ended it may hold more than it
@@ -103,10 +103,12 @@ def anew(tokenizer: Any, prompts: Sequence[tuple[str, Sequence[int]]], texts: Se
     """Tokens of completions that nobody told, each read after its prompt (text and tokens); no end token is added."""
     if not texts:
         return []
-    wholes = tokenizer([prompt + text for (prompt, _), text in zip(prompts, texts, strict=True)])["input_ids"]
+    wholes = [prompt + text for (prompt, _), text in zip(prompts, texts, strict=True)]
+    once = list(dict.fromkeys(wholes))  # many samples say the same
+    ids_of = dict(zip(once, tokenizer(once)["input_ids"], strict=True))
     controls = _controls(tokenizer)
     found = []
-    for whole, (_, ids), text in zip(wholes, prompts, texts, strict=True):
+    for whole, (_, ids), text in zip((ids_of[each] for each in wholes), prompts, texts, strict=True):
         if controls and _any_of(controls).search(text):
             found.append(_twin(tokenizer).encode(text, add_special_tokens=False).ids)
         elif whole[: len(ids)] == list(ids):

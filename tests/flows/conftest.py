@@ -2,10 +2,11 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
 
-from flows import services
+from flows import main, services
 
 from .faults import ROOT, SELFPLAY
 from .serving import serving_prefect
@@ -16,6 +17,7 @@ QUICKSTARTS = {  # its own sizes, which gain
     "solve__num_samples": 8,
     "train__sft__steps": 200,
 }
+FEWER = QUICKSTARTS | {"propose__target": 400, "train__sft__steps": 60}  # a gain, though a small one
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +76,15 @@ def played(started):
         return process.returncode, output, errors
 
     return play
+
+
+@pytest.fixture
+def typed(monkeypatch, capsys):
+    """A command in this process: exit code, standard output, and the line that it ends with."""
+
+    def end(*arguments):
+        monkeypatch.setattr(sys, "argv", ["selfplay", *map(str, arguments)])
+        line, code = main._ended()
+        return code, capsys.readouterr().out, line
+
+    return end

@@ -21,13 +21,12 @@ from tasks.store.chain import sealed
 from tasks.store.records import add_record
 
 from . import recomputed, refiltered, reread
-from .conftest import QUICKSTARTS
+from .conftest import FEWER
 from .recomputed import Recomputed
 from .reread import Lineage
 
 ROOT = Path(__file__).resolve().parents[2]
 NUM_ROWS = 200
-FEWER = QUICKSTARTS | {"propose__target": 400, "train__sft__steps": 60}  # any gain will do
 BOTH = {
     "gate__level": 0.999,
     "gate__approval": True,

@@ -12,9 +12,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SELFPLAY = [sys.executable, "-c", "from flows.main import main; main()"]
 
 
-def selfplay(*arguments, **environment):
+TELLING = [
+    *SELFPLAY[:-1],
+    f"import atexit, sys\natexit.register(lambda: print('prefect' in sys.modules, file=sys.stderr))\n{SELFPLAY[-1]}",
+]
+
+
+def selfplay(*arguments, command=SELFPLAY, **environment):
     return subprocess.run(
-        [*SELFPLAY, *map(str, arguments)],
+        [*command, *map(str, arguments)],
         cwd=ROOT,
         env=os.environ | environment,
         capture_output=True,
@@ -51,8 +57,8 @@ def test_doctor_names_what_would_be_used_and_mends_what_is_missing():
     assert all(finding["mend"] for finding in findings.values() if not finding["ok"])
 
 
-def test_a_run_speaks_json_shows_no_librarys_chatter_and_needs_no_network(tmp_path, write_recipe):
-    """Its own server, a home of its own, and an address for every proxy at which nobody listens."""
+def test_a_run_speaks_json_shows_no_librarys_chatter_needs_no_network_and_no_prefect(tmp_path, write_recipe):
+    """A home of its own, and an address for every proxy at which nobody listens."""
     nobody = "http://127.0.0.1:9"
     closed = {
         "http_proxy": nobody,
@@ -61,15 +67,17 @@ def test_a_run_speaks_json_shows_no_librarys_chatter_and_needs_no_network(tmp_pa
         "PREFECT_HOME": str(tmp_path / "home"),
     }
     store = tmp_path / "store"
-    ended = selfplay("run", write_recipe(), "--store", store, "--json", **closed)
+    ended = selfplay("run", write_recipe(), "--store", store, "--json", command=TELLING, **closed)
     assert ended.returncode == 0, ended.stderr
+    *lines, has_prefect = ended.stderr.splitlines()
+    assert has_prefect == "False"
     (entry,) = json.loads(ended.stdout)
     assert entry["round_id"] == "small/1"
     assert entry["decision"] in ("promoted", "held")
     assert entry["rows"]["questions"] == 40
     assert set(entry["scores"]["sums"]["candidate"]) >= {"accuracy", "low", "high", "n"}
     assert Path(entry["manifest"]).is_file()
-    for line in ended.stderr.splitlines():
+    for line in lines:
         assert not line or line.startswith(("small", "  ")), line
     listed = json.loads(selfplay("log", "--store", store, "--json").stdout)
     assert listed == [entry]
@@ -78,8 +86,8 @@ def test_a_run_speaks_json_shows_no_librarys_chatter_and_needs_no_network(tmp_pa
     assert entry["reason"] in table
 
 
-def test_a_failed_round_exits_1_with_the_reason(tmp_path, write_recipe):
+def test_a_failed_round_exits_1_with_the_reason(tmp_path, write_recipe, typed):
     path = write_recipe(validation__min_sft_examples=100_000)
-    ended = selfplay("run", path, "--store", tmp_path / "store")
-    assert ended.returncode == 1
-    assert "failed: sft_examples: expect_table_row_count_to_be_between()" in ended.stdout
+    code, said, _ = typed("run", path, "--store", tmp_path / "store")
+    assert code == 1
+    assert "failed: sft_examples: expect_table_row_count_to_be_between()" in said

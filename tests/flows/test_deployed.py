@@ -1,8 +1,4 @@
-"""A round with a user's Prefect server, with one that goes away, and with none."""
-
-import os
-import subprocess
-import sys
+"""A round with a user's Prefect server, and with one that goes away."""
 
 import httpx
 import pytest
@@ -10,7 +6,7 @@ import pytest
 from flows.console import Console
 from flows.run import run_recipe
 
-from .faults import ROOT, rows, wait_for
+from .faults import rows, wait_for
 from .serving import serving_prefect
 
 
@@ -33,19 +29,6 @@ def test_on_a_users_server_a_round_is_a_flow_with_a_task_a_stage_and_its_rows_ar
     monkeypatch.delenv("PREFECT_API_URL")
     run_recipe(write_recipe(), tmp_path / "bare", 1, Console(to_stderr=True))
     assert rows(tmp_path / "served") == rows(tmp_path / "bare")
-
-
-def test_without_a_server_prefect_is_not_even_imported(tmp_path, write_recipe):
-    code = (
-        "import sys\nfrom flows import main\n"
-        "main._leave = lambda line, code: sys.exit(str('prefect' in sys.modules) + line)\n"
-        f"sys.argv = ['selfplay', 'run', {str(write_recipe())!r}, '--store', {str(tmp_path / 'store')!r}]\n"
-        "main.main()"
-    )
-    alone = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-    command = [sys.executable, "-c", code]
-    ended = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, timeout=300)
-    assert (ended.stderr, len(list(tmp_path.glob("store/small/*/manifest.json")))) == ("False\n", 1)
 
 
 @pytest.mark.slow

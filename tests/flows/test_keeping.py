@@ -13,7 +13,7 @@ from flows.run import run_recipe
 from tasks.store.lineage import open_lineage
 from tasks.store.lock import hold
 
-from .conftest import QUICKSTARTS
+from .conftest import FEWER
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,7 +87,7 @@ def test_gc_says_what_would_go_and_removes_it_when_told_and_never_beside_a_run(r
 @pytest.mark.slow
 def test_a_better_candidate_waits_for_approval_and_the_next_round_starts_from_it(tmp_path, quickstart, write_recipe):
     same = {"benchmarks": [benchmark | {"sample": 2000} for benchmark in quickstart["benchmarks"]]}
-    path = write_recipe(gate__approval=True, gate__level=0.5, **same, **QUICKSTARTS)
+    path = write_recipe(gate__approval=True, gate__level=0.5, **same, **FEWER)
     (held,) = run_recipe(path, tmp_path / "store", 1, Console(to_stderr=True))
     assert (held.decision, held.gate.awaiting_approval) == ("held", True)
     assert held.reason.startswith("better, awaiting approval: +")

@@ -1,6 +1,7 @@
 """Whole rounds on the tiny model: real proposals, votes, Great Expectations, TRL, Prefect."""
 
 import json
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -21,6 +22,8 @@ from tasks.audit.examine import examine_store
 from tasks.estimate.forecast import played
 from tasks.figures import precisions
 from tasks.store.lineage import open_lineage
+
+from .faults import ROOT
 
 EASY = {"gate__level": 0.999, "train__sft__steps": 60}  # a gate that lets a small gain through
 
@@ -54,6 +57,16 @@ def two_rounds(tmp_path_factory, quickstart, written_recipe):
     path = written_recipe(folder, quickstart, "small", **EASY)
     run_recipe(path, folder / "store", 2, Console(to_stderr=True))
     return open_lineage(folder / "store", "small")
+
+
+@pytest.mark.slow
+def test_a_round_has_the_same_rows_and_weights_on_one_core(two_rounds, tmp_path, quickstart, written_recipe):
+    path = written_recipe(tmp_path, quickstart, "small", **EASY)
+    on_one = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from flows.main import main; main()"
+    command = [sys.executable, "-c", on_one, "run", str(path), "--store", str(tmp_path / "store"), "--rounds", "1"]
+    subprocess.run(command, check=True, cwd=ROOT)
+    alone, m = open_lineage(tmp_path / "store", "small").manifests[0], two_rounds.manifests[0]
+    assert (alone.stages, digests(alone), alone.candidate) == (m.stages, digests(m), m.candidate)
 
 
 def test_a_round_ends_in_a_manifest_that_names_all_it_wrote(two_rounds):

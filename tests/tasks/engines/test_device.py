@@ -1,0 +1,27 @@
+"""What a process computes with."""
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from tasks.engines.loading import load_causal
+
+from ...conftest import TINY
+
+SIZES = {"num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 64}
+
+
+@pytest.fixture
+def threads():
+    begun = torch.get_num_threads()
+    yield
+    torch.set_num_threads(begun)
+
+
+def test_a_small_model_computes_with_one_thread_and_a_large_one_with_the_machines(threads, tmp_path):
+    large = AutoConfig.for_model("llama", hidden_size=512, vocab_size=64, **SIZES)
+    AutoModelForCausalLM.from_config(large).save_pretrained(tmp_path)
+    of_the_machine = torch.get_num_threads()
+    for folder, wanted in ((TINY, 1), (tmp_path, of_the_machine), (TINY, 1)):
+        load_causal(folder, torch.float32)
+        assert torch.get_num_threads() == wanted
