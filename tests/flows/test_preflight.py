@@ -40,6 +40,16 @@ def test_a_rule_that_a_recipe_leaves_out_is_no_part_of_what_its_lineage_fixed(wr
     assert fixed(gate__sealed="sums-sealed") != plain
 
 
+def test_a_server_that_would_write_its_own_date_is_refused(write_recipe, quickstart, tmp_path):
+    model = Path(shutil.copytree(quickstart["model"]["path"], tmp_path / "model"))
+    (model / "chat_template.jinja").write_text(
+        "{{ strftime_now('%d') }}{% for m in messages %}{{ m.content }}{% endfor %}"
+    )
+    path = write_recipe(engine=BY_URL | {"api": "chat"}, evaluate__engine=HERE, model__path=str(model))
+    with pytest.raises(BadInput, match=r"engine\.api = 'chat', and the chat template of .* writes the date"):
+        preflight(path, tmp_path / "store")
+
+
 @pytest.mark.parametrize(
     ("engine", "template", "prompt", "words"),
     [

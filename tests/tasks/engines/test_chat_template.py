@@ -33,7 +33,7 @@ def with_template(tmp_path):
 def test_a_template_that_asks_for_the_date_is_told_the_same_one_every_day(with_template):
     from transformers import AutoTokenizer
 
-    from tasks.engines.transformers import rendered
+    from tasks.engines.texts import rendered
 
     folder = with_template("Today Date: {{ strftime_now('%d %b %Y') }}. " + SAID)
     tokenizer = AutoTokenizer.from_pretrained(folder)
