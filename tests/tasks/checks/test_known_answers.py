@@ -44,9 +44,9 @@ def rows(*references):
 
 
 @pytest.fixture
-def marked(tmp_path):
+def marked():
     def marked(found, checks=CANONICAL):
-        with equality(checks, tmp_path) as compare:
+        with equality(checks) as compare:
             return mark(known_answers(found, checks.pattern), checks.pattern, compare)
 
     return marked
