@@ -50,6 +50,11 @@ SMALL = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file begins first: begun last, it would be played alone for minutes."""
+    items.sort(key=lambda item: item.path.name != "test_resume.py")
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """What tests want shown, whichever process they ran in: seeds, and tables of kills."""
     for report in (report for reports in terminalreporter.stats.values() for report in reports):

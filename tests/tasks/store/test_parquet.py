@@ -9,6 +9,7 @@ from tasks.store.parquet import logical_digest, read_parts, table_ref, write_par
 
 def row(number: int, **changes: object) -> dict[str, object]:
     filled = {"question_id": "q", "attempt_id": "a", "prompt": "p", "completion": f"c{number}", "agreement": 0.5}
+    filled |= {"prompt_ids": None, "completion_ids": None}
     return {"id": f"sft_examples-{number:04d}"} | filled | changes
 
 

@@ -18,7 +18,7 @@ MOMENTS = {
     "before the mark": ("sft", [SAVE, "write_whole(", 2], 1),
     "after the mark, before older ones go": ("sft", [SAVE, "if not on_disk(place.kept):", 4], 4),
     "when sft is written, not marked": ("sft", [SAVE, "write_whole(", 5], 4),
-    "before the candidate is kept": ("sft", ["tasks/train.py", "candidate = keep_checkpoint(", 1], 5),
+    "before the candidate is kept": ("sft", ["tasks/train.py", "candidate = _kept_weights(", 1], 5),
     "before the candidate is whole": ("sft", ["tasks/store/objects.py", "create_once(home / LISTING", 1], 5),
     "in dpo, before the mark": ("dpo", [SAVE, "write_whole(", 3], 2),
     "between sft and dpo": ("both", ["tasks/train.py", "gc.collect()", 1], 5),
