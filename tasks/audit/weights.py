@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.controls import is_control
 from schemas.errors import Damaged
-from schemas.manifest import CheckpointRef, Manifest, StageRecord, TableRef
+from schemas.manifest import Manifest, StageRecord, TableRef
 from schemas.training import READS, READS_BESIDE
 from tasks.audit.rows import Placed, Rows
 from tasks.store.lineage import Lineage
@@ -40,11 +40,10 @@ def stage_played(rows: Rows, m: Manifest, shown: str) -> dict[str, Any]:
 
 def checkpoint(lineage: Lineage, digest: str) -> dict[str, Any]:
     """What the lineage knows of weights: the round that made them, if one did, its decision, and their scores."""
-    weights = CheckpointRef(digest=digest)
-    maker = next((m for m in lineage.manifests if weights in m.trained), None)
-    base = next((m for m in lineage.manifests if weights in (m.base, *(own.base for own in m.own.values()))), None)
+    maker = next((m for m in lineage.manifests if digest in {ref.digest for ref in m.trained}), None)
+    base = next((m for m in lineage.manifests if digest in _digests(m, "base")), None)
     role, known = ("base", base) if base else ("candidate", maker)
-    measured = known if known and weights in (known.base, known.candidate) else None
+    measured = known if known and digest in {ref.digest for ref in (known.base, known.candidate) if ref} else None
     scores = {
         name: roles[role].model_dump(mode="json")
         for name, roles in (measured.scores if measured else {}).items()
@@ -59,12 +58,13 @@ def checkpoint(lineage: Lineage, digest: str) -> dict[str, Any]:
         "reason": made.reason if made else None,
         "weights_dropped": made.weights_dropped if made else False,
         "scores": scores,
-        "champion_in": [
-            f"{m.recipe}/{m.round}"
-            for m in lineage.manifests
-            if weights in (m.champion, *(own.champion for own in m.own.values()))
-        ],
+        "champion_in": [f"{m.recipe}/{m.round}" for m in lineage.manifests if digest in _digests(m, "champion")],
     }
+
+
+def _digests(m: Manifest, which: str) -> set[str]:
+    """Of the base, or champion, of every policy."""
+    return {getattr(of, which).digest for of in (m, *m.own.values())}
 
 
 def trained_on(rows: Rows, ref: TableRef, since: Manifest) -> list[dict[str, Any]]:
