@@ -14,7 +14,7 @@ from schemas.games import Games
 from schemas.recipe import AnsweredRows, Recipe
 from schemas.settings import Prompted
 from tasks.cluster import check_ray
-from tasks.engines.chat_template import reads_the_clock, refuse_chance
+from tasks.engines.chat_template import has_chat_template, reads_the_clock, refuse_chance
 from tasks.engines.check_model import check_model
 from tasks.engines.clients import check_client
 from tasks.engines.model_files import check_files
@@ -58,10 +58,9 @@ def preflight(path: Path, store: str | Path) -> Plan:
             check_ray()
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from error
-    model = _model_folder(path, "model", recipe.model.path, folder)
-    own_models = {
-        role: _model_folder(path, f"models.{role}", own.path, folder) for role, own in recipe.own_models.items()
-    }
+    model, base = _model_folder(path, "model", recipe.model.path, folder)
+    own = {role: _model_folder(path, f"models.{role}", of.path, folder) for role, of in recipe.own_models.items()}
+    own_models = {role: weights for role, (weights, _) in own.items()}
     asked = [(recipe.engine, weights) for weights in (model, *own_models.values())]
     for engine, weights in (*asked, (recipe.evaluation_engine, model)):
         try:
@@ -81,7 +80,7 @@ def preflight(path: Path, store: str | Path) -> Plan:
             rendered = load_prompt(section.prompt, folder).render(**section.rendered_with)
         except BadInput as error:
             raise BadInput(f"{path}: {key}.{error}") from error
-        if not isinstance(rendered, str) and not _has_chat_template(weights):
+        if not isinstance(rendered, str) and not has_chat_template(weights):
             raise BadInput(f"{path}: {key}.prompt is a chat, and {weights} has no chat template; use a raw prompt")
         engine = recipe.evaluation_engine if key == "evaluate" else recipe.engine
         if isinstance(engine, OpenAIEngine):
@@ -94,8 +93,8 @@ def preflight(path: Path, store: str | Path) -> Plan:
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
     fixed = {
-        "base": digest_of(folder_digests(model)),
-        **{f"base of the {role}": digest_of(folder_digests(own)) for role, own in own_models.items()},
+        "base": base,
+        **{f"base of the {role}": digest for role, (_, digest) in own.items()},
         "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
         **{name: source.digest for name, source in sources.protected.items()},
         "gate": recipe.gate.model_dump_json(exclude={"approval"}, exclude_defaults=True),
@@ -104,36 +103,39 @@ def preflight(path: Path, store: str | Path) -> Plan:
     lineage = open_lineage(root, recipe.name)
     if lineage.manifests:
         last = lineage.manifests[-1].fixed
-        for what in last | {what: "" for what in fixed if what.startswith("base")}:
+        for what in dict.fromkeys((*last, *(what for what in fixed if what.startswith("base")))):
             if fixed.get(what) != last.get(what):
                 raise BadInput(
                     f"{path}: the {what} differ{'s' if what != 'benchmarks' else ''} from round "
                     f"{recipe.name}/{lineage.manifests[-1].round}'s, so scores could not be compared; "
                     f"give the recipe a new name to begin a new lineage"
                 )
-    roles = {"model": model} | {f"models.{role}": own for role, own in own_models.items()}
-    for key, weights in roles.items():
-        _check_model_once(path, recipe, folder, key, weights, sources)
+    for role, (weights, digest) in {"": (model, base), **own}.items():
+        _check_model_once(path, recipe, folder, role, weights, digest, sources)
     return Plan(recipe, text, folder, root, model, own_models, sources, fixed)
 
 
-def _model_folder(path: Path, key: str, named: str, folder: Path) -> Path:
+def _model_folder(path: Path, key: str, named: str, folder: Path) -> tuple[Path, str]:
+    """A base, and its digest: its files are read whole, once."""
     model = folder / named
     try:
         check_files(model)
-        folder_digests(model)
+        digest = digest_of(folder_digests(model))
         refuse_chance(model)
     except BadInput as error:
         hint = "" if (model / "config.json").is_file() else HINTS.get(model.name, "")
         raise BadInput(f"{path}: {key}.path = '{named}': {error}{hint}") from error
-    return model
+    return model, digest
 
 
-def _check_model_once(path: Path, recipe: Recipe, folder: Path, key: str, model: Path, sources: Sources) -> None:
+def _check_model_once(
+    path: Path, recipe: Recipe, folder: Path, role: str, model: Path, base: str, sources: Sources
+) -> None:
     """What was checked with the same code, libraries and prompts is not checked again: that takes seconds of
-    imports. `key`: model, or models.<role> of a policy that speaks in that role alone."""
-    _, _, role = key.partition(".")
-    named = recipe.own_models[role].path if role else recipe.model.path
+    imports. `role`: of a policy that speaks in it alone; "" for the one that speaks in all others."""
+    named = (
+        f"models.{role}.path = '{recipe.own_models[role].path}'" if role else f"model.path = '{recipe.model.path}'"
+    )
     asked = [
         each
         for each in asked_of(recipe, folder, sources)
@@ -141,7 +143,7 @@ def _check_model_once(path: Path, recipe: Recipe, folder: Path, key: str, model:
     ]
     lengths = lengths_of(recipe)
     decides = {
-        "base": digest_of(folder_digests(model)),
+        "base": base,
         "sources": sources.digest,
         "code": repr(code_of(check_model)),
         **{each.key: each.digest for each in asked},
@@ -152,7 +154,7 @@ def _check_model_once(path: Path, recipe: Recipe, folder: Path, key: str, model:
         return
     load_for_models()
     try:
-        check_model(model, f"{key}.path = '{named}'", asked, lengths)
+        check_model(model, named, asked, lengths)
     except BadInput as error:
         raise BadInput(f"{path}: {error}") from error
     with suppress(OSError):
@@ -162,7 +164,7 @@ def _check_model_once(path: Path, recipe: Recipe, folder: Path, key: str, model:
 
 def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model: Path) -> None:
     """Raises BadInput where a template that is not there would be needed: the server's is not told."""
-    if engine.api == "chat" and engine.model is None and not _has_chat_template(model):
+    if engine.api == "chat" and engine.model is None and not has_chat_template(model):
         raise BadInput(f"{path}: engine.api = 'chat', and {model} has no chat template; use api = 'completions'")
     if engine.api == "chat" and engine.model is None and reads_the_clock(model):
         raise BadInput(
@@ -174,10 +176,3 @@ def _check_api(path: Path, key: str, engine: OpenAIEngine, is_chat: bool, model:
             f"{path}: {key}.prompt is a chat, and the template of engine.model = '{engine.model}' is not here; "
             "set engine.api = 'chat', or use a raw prompt"
         )
-
-
-def _has_chat_template(model: Path) -> bool:
-    settings = model / "tokenizer_config.json"
-    return (model / "chat_template.jinja").is_file() or (
-        settings.is_file() and "chat_template" in settings.read_text(encoding="utf-8", errors="replace")
-    )

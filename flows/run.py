@@ -2,6 +2,7 @@
 server if there is one."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def refuse_a_dead_server() -> None:
     import httpx
 
     url = os.environ["PREFECT_API_URL"]
-    said = "PREFECT_API_URL" if "@" in url else f"PREFECT_API_URL = '{url}'"  # no password on a screen
+    said = f"PREFECT_API_URL = '{_without_password(url)}'"
     try:
         direct = httpx.HTTPTransport(verify=False) if is_loopback(httpx.URL(url).host) else None
         with proxies_named(url):
@@ -77,6 +78,11 @@ def refuse_a_dead_server() -> None:
         )
 
 
+def _without_password(line: str) -> str:
+    """An address, or what speaks of one, as it may be shown."""
+    return re.sub(r"//[^\s'\"]*@", "//...@", line)
+
+
 def _on_the_users_server(*arguments: object) -> list[str]:
     """Raises Stopped if the server failed the flow: others name their faults themselves."""
     from httpx import HTTPError, HTTPStatusError
@@ -87,13 +93,16 @@ def _on_the_users_server(*arguments: object) -> list[str]:
     try:
         played: list[str] = nightly(*arguments)
     except HTTPError as error:
+        url = PREFECT_API_URL.value()
         if isinstance(error, HTTPStatusError) and error.response.status_code == 401:
-            raise Stopped(
-                f"PREFECT_API_URL = {PREFECT_API_URL.value()}: it asks for a password; set PREFECT_API_AUTH_STRING "
+            line = (
+                f"PREFECT_API_URL = {url}: it asks for a password; set PREFECT_API_AUTH_STRING "
                 "(of selfplay up's server: the line in PREFECT_HOME/services/secret), then run again"
-            ) from error
-        raise Stopped(
-            f"Prefect's server at {PREFECT_API_URL.value()}: {error.__class__.__name__}: {error}; rounds that were "
-            "published stay, run again to go on"
-        ) from error
+            )
+        else:
+            line = (
+                f"Prefect's server at {url}: {error.__class__.__name__}: {error}; rounds that were published stay, "
+                "run again to go on"
+            )
+        raise Stopped(_without_password(line)) from error
     return played

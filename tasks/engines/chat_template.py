@@ -39,6 +39,10 @@ def refuse_chance(folder: Path) -> None:
             )
 
 
+def has_chat_template(folder: Path) -> bool:
+    return any(_templates(folder))
+
+
 def reads_the_clock(folder: Path) -> bool:
     return any("strftime_now" in _called(text) for _, text in _templates(folder))
 

@@ -41,7 +41,7 @@ def test_a_server_that_is_down_is_one_line_that_names_the_variable(monkeypatch):
     with pytest.raises(Stopped, match=line):
         refuse_a_dead_server()
     monkeypatch.setenv("PREFECT_API_URL", "http://me:secret@127.0.0.1:9/api")
-    with pytest.raises(Stopped, match=r"^PREFECT_API_URL: no answer"):
+    with pytest.raises(Stopped, match=r"^PREFECT_API_URL = 'http://\.\.\.@127\.0\.0\.1:9/api': no answer"):
         refuse_a_dead_server()
 
 
