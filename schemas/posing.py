@@ -35,7 +35,7 @@ class Pose(Prompted):
 
 
 class RewardProposer(Section):
-    reward: Literal["gaussian_of_variance"]
+    reward: Literal["gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure"]
     """What of the solver's success a question earns (tasks/statistics/difficulty.py)."""
     invalid: float
     """What a proposal earns that gives no question."""

@@ -12,7 +12,7 @@ from schemas.training import READS
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "deployments/recipes"
-METHODS = ROOT / "docs/methods.md"
+TRAINING = ROOT / "docs/training.md"
 WHOLE = ("train", "engine")
 BLOCKS = [
     pytest.param(tomllib.loads(block), id=f"{path.stem}-{number}")
@@ -22,7 +22,7 @@ BLOCKS = [
 
 
 def taken_up(recipe: dict, block: dict) -> dict:
-    """As docs/methods.md says: [train] takes the place of the whole, and so does [engine]; other keys are added or
+    """As docs/training.md says: [train] takes the place of the whole, and so does [engine]; other keys are added or
     set."""
     for key, value in block.items():
         recipe[key] = taken_up(recipe.get(key, {}), value) if isinstance(value, dict) and key not in WHOLE else value
@@ -49,7 +49,7 @@ def test_there_is_a_block_for_every_method_of_training():
 
 
 def test_the_values_of_each_policy_gradient_go_together():
-    heading, _, *rows = METHODS.read_text().split("make the published methods")[1].split("\n\n")[1].splitlines()
+    heading, _, *rows = TRAINING.read_text().split("make the published methods")[1].split("\n\n")[1].splitlines()
     keys = [key.strip() for key in heading.strip("|").split("|")][1:]
     optimiser = {"waves": 1, "steps": 1, "batch_size": 1, "rows_at_once": 1, "learning_rate": 1, "max_length": 8}
     assert len(rows) == 6

@@ -2,7 +2,7 @@
 
 The model writes new questions from few-shots, answers each many times, and takes the majority's answer as the label;
 questions in the difficulty band become training rows; the candidate must beat the champion. The paper trains online
-with REINFORCE++ on the same rewards; here a method of docs/methods.md that trains on examples or pairs takes its
+with REINFORCE++ on the same rewards; here a trainer of docs/training.md that trains on examples or pairs takes its
 place, and serl_online.py plays the paper's way.
 """
 

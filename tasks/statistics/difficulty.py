@@ -1,4 +1,4 @@
-"""What a question earns its proposer: functions of p, the share of attempts at it that were right.
+"""What a question earns its proposer: functions of p, the share of attempts at it that were right (or agreed).
 
 The table of them is REWARDS_OF; a recipe names one.
 """
@@ -15,4 +15,21 @@ def gaussian_of_variance(p: float) -> float:
     return math.exp(-((p * (1 - p) - BEST_VARIANCE) ** 2) / (2 * WIDTH**2))
 
 
-REWARDS_OF: dict[str, Callable[[float], float]] = {"gaussian_of_variance": gaussian_of_variance}
+def neither_all_nor_none(p: float) -> float:
+    """1 where some attempts are right and some are not (SQLM, Chen et al. 2025, arXiv 2508.03682)."""
+    return float(0 < p < 1)
+
+
+def rarer_outcome(p: float) -> float:
+    """min(p, 1 - p): a half at most (R-Zero, Huang et al. 2025, arXiv 2508.05004)."""
+    return min(p, 1 - p)
+
+
+def failure(p: float) -> float:
+    """1 - p, but 0 where no attempt is right (Absolute Zero, Zhao et al. 2025, arXiv 2505.03335)."""
+    return 1 - p if p > 0 else 0.0
+
+
+REWARDS_OF: dict[str, Callable[[float], float]] = {
+    each.__name__: each for each in (gaussian_of_variance, neither_all_nor_none, rarer_outcome, failure)
+}

@@ -1,6 +1,6 @@
 """Policy gradient on stored attempts: PPO's clipped objective over the advantages of one wave.
 
-Which values make it GRPO, Dr. GRPO, DAPO, RLOO or REINFORCE++ stands in docs/methods.md. TRL's trainers of those
+Which values make it GRPO, Dr. GRPO, DAPO, RLOO or REINFORCE++ stands in docs/training.md. TRL's trainers of those
 names generate, score and train in one process; here the rows come from tables, so that a plain Trainer is enough.
 """
 

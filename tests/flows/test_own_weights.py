@@ -19,7 +19,7 @@ from tasks.store.retention import needed_weights
 
 from .faults import ROOT
 from .shipped import asked, rows_of, small
-from .test_spice import SMALL
+from .methods.test_spice import SMALL
 
 TINY = ROOT / "deployments/models/tiny"
 

@@ -3,12 +3,18 @@ import pytest
 from tasks.statistics.difficulty import REWARDS_OF, gaussian_of_variance
 
 
-@pytest.mark.parametrize(
-    ("p", "reward"),
-    [(0, 0.0439), (0.3, 0.9231), (0.5, 1), (0.625, 0.9879), (0.75, 0.8226), (0.875, 0.3720), (1, 0.0439)],
-)
-def test_the_closer_to_half_right_the_more_a_question_earns(p, reward):
-    assert gaussian_of_variance(p) == pytest.approx(reward, abs=5e-5)
+CLOSED_FORMS = {  # at p = 0, .3, .5, .625, .75, .875, 1
+    "gaussian_of_variance": (0.0439, 0.9231, 1, 0.9879, 0.8226, 0.3720, 0.0439),
+    "neither_all_nor_none": (0, 1, 1, 1, 1, 1, 0),
+    "rarer_outcome": (0, 0.3, 0.5, 0.375, 0.25, 0.125, 0),
+    "failure": (0, 0.7, 0.5, 0.375, 0.25, 0.125, 0),
+}
+
+
+@pytest.mark.parametrize("name", REWARDS_OF)
+def test_a_question_earns_what_its_paper_says(name):
+    shares = (0, 0.3, 0.5, 0.625, 0.75, 0.875, 1)
+    assert [REWARDS_OF[name](p) for p in shares] == pytest.approx(list(CLOSED_FORMS[name]), abs=5e-5)
 
 
 def test_what_nobody_or_everybody_solves_still_earns_a_little_and_alike():

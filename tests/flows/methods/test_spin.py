@@ -2,7 +2,7 @@
 
 import pytest
 
-from .shipped import every_command_works, goes_on_to_the_same, rows_of, small, two_rounds
+from ..shipped import every_command_works, goes_on_to_the_same, rows_of, small, two_rounds
 
 SMALL = {
     "data.gold.sample": 60, "train.spin.steps": 4, "train.spin.reference": "mixture", "train.spin.base_share": 0.25,

@@ -5,7 +5,7 @@ import pytest
 from tasks.novelty.runs import WordRuns
 from tasks.statistics.difficulty import gaussian_of_variance
 
-from .shipped import every_command_works, goes_on_to_the_same, rows_of, small, two_rounds
+from ..shipped import every_command_works, goes_on_to_the_same, rows_of, small, two_rounds
 
 SMALL = {
     "pose.documents": 20, "solve.num_samples": 4, "train.policy.waves": 2, "train.policy.steps": 2,

@@ -9,7 +9,7 @@ from schemas.errors import BadInput
 from schemas.tables import TABLES
 from tasks.store.parquet import read_table
 
-from .shipped import every_command_works, goes_on_to_the_same, rows_of, small, two_rounds
+from ..shipped import every_command_works, goes_on_to_the_same, rows_of, small, two_rounds
 
 SMALL = {
     "play_games.episodes": 256, "play_games.episodes_per_shard": 128, "train.policy.waves": 3,

@@ -7,8 +7,8 @@ import pytest
 from schemas.manifest import Score
 from tasks.store.lineage import open_lineage
 
-from .killing import LINEAGE, Moment, Victim, command
-from .shipped import every_command_works, rows_of, small, two_rounds
+from ..killing import LINEAGE, Moment, Victim, command
+from ..shipped import every_command_works, rows_of, small, two_rounds
 
 SMALL = {
     "name": LINEAGE, "rounds": 1, "data.probe.sample": 20, "propose.target": 40, "propose.prompts_per_wave": 32,
