@@ -18,8 +18,8 @@ from tasks.store.naming import open_checkpoint
 from tasks.store.retention import needed_weights
 
 from .faults import ROOT
-from .shipped import asked, rows_of, small
 from .methods.test_spice import SMALL
+from .shipped import asked, rows_of, small
 
 TINY = ROOT / "deployments/models/tiny"
 

@@ -2,7 +2,6 @@ import pytest
 
 from tasks.statistics.difficulty import REWARDS_OF, gaussian_of_variance
 
-
 CLOSED_FORMS = {  # at p = 0, .3, .5, .625, .75, .875, 1
     "gaussian_of_variance": (0.0439, 0.9231, 1, 0.9879, 0.8226, 0.3720, 0.0439),
     "neither_all_nor_none": (0, 1, 1, 1, 1, 1, 0),
