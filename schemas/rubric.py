@@ -37,5 +37,5 @@ class Rubric(Prompted):
 
 class RubricLimits(Validate):
     min_judge_precision: Share | None = None
-    """A judge that is right about fewer of the attempts at the probe fails the round: its rewards cannot be trusted.
-    Without it, none does."""
+    """A judge that is right about fewer of the attempts at the probe, or of the pairs of a right and a wrong one,
+    fails the round: its rewards cannot be trusted. Without it, none does."""

@@ -3,22 +3,32 @@
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+from flows.methods.alpha_spin import alpha_spin
+from flows.methods.just_say import just_say
+from flows.methods.rspo import rspo
 from flows.methods.self_rewarding import self_rewarding
 from flows.methods.serl import serl
 from flows.methods.serl_online import serl_online
 from flows.methods.spice import spice
 from flows.methods.spin import spin
 from flows.methods.spiral import spiral
+from flows.methods.spo import spo
+from flows.methods.sppo import sppo
 from flows.round import Round
 from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
+    "alpha_spin": alpha_spin,
+    "just_say": just_say,
+    "rspo": rspo,
     "self_rewarding": self_rewarding,
     "serl": serl,
     "serl_online": serl_online,
     "spice": spice,
     "spin": spin,
     "spiral": spiral,
+    "spo": spo,
+    "sppo": sppo,
 }
 
 

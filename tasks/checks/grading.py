@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 def shown(question: str, answer: str, marks: Sequence[str]) -> dict[str, str]:
     """Question and answer as data: no mark of the tokenizer's is left in them that would end the judge's turn, and a
     fence that neither holds."""
-    question, answer = _without(marks, question), _without(marks, answer)
+    question, answer = without(marks, question), without(marks, answer)
     fence = hashlib.sha256(f"{question}\0{answer}".encode("utf-8", "replace")).hexdigest()[:12]
     return {"question": question, "answer": answer, "fence": fence}
 
@@ -30,7 +30,7 @@ def marks_of(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(token.content for token in tokens if token.special))
 
 
-def _without(marks: Sequence[str], text: str) -> str:
+def without(marks: Sequence[str], text: str) -> str:
     for mark in marks:
         text = text.replace(mark, " ".join(mark) if len(mark) > 1 else " ")
     return text
@@ -54,15 +54,15 @@ def is_correct(reward: float | None, right: bool | None) -> bool | None:
 
 def precision(probe_grades: Iterable[Row]) -> Score:
     """How often the judge is right about an attempt at a probe row, mean over these rows."""
-    return _mean_over_questions(probe_grades)
+    return mean_over_questions(probe_grades)
 
 
 def recall_of_wrong(probe_grades: Iterable[Row]) -> Score:
     """How many of the wrong attempts the judge gives less than half."""
-    return _mean_over_questions(row for row in probe_grades if row["right"] is False)
+    return mean_over_questions(row for row in probe_grades if row["right"] is False)
 
 
-def _mean_over_questions(probe_grades: Iterable[Row]) -> Score:
+def mean_over_questions(probe_grades: Iterable[Row]) -> Score:
     """Attempts at one question are not independent: the interval is over questions."""
     marks: dict[str, list[bool]] = defaultdict(list)
     undecided = 0

@@ -32,7 +32,7 @@ def test_a_methods_recipe_class_and_its_function_are_in_one_file_and_bear_its_na
     [
         (
             {"build": {"solutions_per_question": 1, "pairs_per_question": 1}},
-            r"build: method = 'serl_online' does not read it; .*serl do",
+            r"build: method = 'serl_online' does not read it; .*serl, .*do",
         ),
         (
             {"validation.min_sft_examples": 5},

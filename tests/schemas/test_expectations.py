@@ -16,6 +16,7 @@ def validated(draft, limits, tables):
 
 GOOD = {
     "inputs/seeds": {"question": "1+2", "source_row": 0},
+    "inputs/unlabelled": {"question": "1+2", "source_row": 0},
     "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
     "inputs/gold": {"question": "1+2", "prompt": "1+2=", "completion": "#3", "source_row": 0},
     "inputs/documents": {"text": "1+2=3", "licence": None, "source_row": 0},
@@ -106,10 +107,16 @@ GOOD["grades"] = {"attempt_id": "a", "sample": 0, "prompt": "grade it", "text": 
 GOOD["persuasions"] = {**GOOD["grades"], "question_id": "p", "persuaded": True}
 del GOOD["persuasions"]["attempt_id"]
 GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "right": True, "correct": True}
+GOOD["comparisons"] = {"first_id": "a", "second_id": "b", "sample": 0, "prompt": "which", "text": "Better: 1"} | {
+    "num_tokens": 3, "finish_reason": "stop", "prefers_first": True, "checkpoint": "c", "verified": True
+}  # fmt: skip
+GOOD["preferences"] = {"attempt_id": "a", "other_id": "b", "chance": 0.75}
+GOOD["probe_preferences"] = {"attempt_id": "a", "other_id": "b", "question_id": "p", "chance": 0.75, "correct": True}
 
 # (table, what is changed, the expectation that must say so)
 BREAKING = [
     ("inputs/seeds", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("inputs/unlabelled", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/probe", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/probe", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("inputs/gold", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
@@ -147,6 +154,11 @@ BREAKING = [
     ("evaluations", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
     ("evaluations", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("evaluations", {"num_tokens": -1}, "expect_column_values_to_be_between(num_tokens)"),
+    ("comparisons", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("comparisons", {"num_tokens": -1}, "expect_column_values_to_be_between(num_tokens)"),
+    ("comparisons", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+    ("preferences", {"chance": 1.5}, "expect_column_values_to_be_between(chance)"),
+    ("probe_preferences", {"chance": -0.5}, "expect_column_values_to_be_between(chance)"),
     ("sft_examples", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("sft_examples", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
     ("sft_examples", {"completion": " \n "}, "expect_column_values_to_not_match_regex(completion)"),

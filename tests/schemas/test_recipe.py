@@ -69,7 +69,10 @@ def sections_of(model):
         ({"method": "serle"}, rf"method = 'serle': expected one of {', '.join(METHODS)}"),
         ({"method": ["serl"]}, rf"method = \['serl'\]: expected one of {', '.join(METHODS)}"),
         ({"method": None}, rf"method: expected one of {', '.join(METHODS)}"),
-        ({"pair_gold": {"pairs_per_question": 1}}, r"pair_gold: method = 'serl' does not read it; spin does"),
+        (
+            {"pair_gold": {"pairs_per_question": 1}},
+            r"pair_gold: method = 'serl' does not read it; alpha_spin, spin do",
+        ),
         ({"chess": {"level": 1}}, r"chess: Extra inputs are not permitted"),
         ({"solve__samples": 3}, r"solve\.samples: Extra inputs are not permitted"),
         ({"solve__num_samples": "many"}, r"solve\.num_samples = 'many': Input should be a valid integer.*"),

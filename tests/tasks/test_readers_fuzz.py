@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 from flows.lines.plain import CHARACTERS, LINES, escaped, paragraph, plain, value
 from schemas.errors import BadInput
 from schemas.pattern import checked, full_match, last_match
+from schemas.preferring import BETTER_LINE
 from schemas.recipe import AnsweredRows
 from schemas.rubric import SCORE_LINE
 from schemas.settings import Answers, RuleFilters
@@ -31,6 +32,7 @@ from tasks.audit.figures import distinct_2
 from tasks.audit.markdown import LONGEST_TEXT, as_code, as_markdown
 from tasks.audit.report import embedded
 from tasks.checks.grading import shown
+from tasks.checks.preferring import shown_pair
 from tasks.checks.stopping import Stopping
 from tasks.checks.vote import vote
 from tasks.games.moves import move_in
@@ -42,6 +44,7 @@ from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, 
 from tasks.reading.attempts import final_answer
 from tasks.reading.grades import read_grade
 from tasks.reading.posed import leaks, read_posed
+from tasks.reading.preferences import prefers_first
 from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
 from tasks.rules import first_refusal
@@ -86,6 +89,14 @@ def grades(first: str, second: str) -> None:
     data = shown(first, second, ("<|im_end|>", ";"))
     assert not any(mark in text for mark in ("<|im_end|>", ";") for text in data.values())
     assert sum(map(len, data.values())) <= 2 * len(first + second) + 20
+
+
+def preferences(first: str, second: str) -> None:
+    for text in (first + second, f"{first}\nBetter: {second}"):
+        for pattern in (BETTER_LINE, r"^(\w)"):
+            assert prefers_first(text, pattern) in (True, False, None)
+    data = shown_pair(first, second, first, ("<|im_end|>", ";"))
+    assert not any(mark in text for mark in ("<|im_end|>", ";") for text in data.values())
 
 
 def forms(first: str, second: str) -> None:
@@ -270,7 +281,7 @@ def report(first: str, second: str) -> None:
 READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
-        answers, grades, moves, forms, comparing, votes, stopping, proposals, posed, new_texts, copies,
+        answers, grades, preferences, moves, forms, comparing, votes, stopping, proposals, posed, new_texts, copies,
         protected_texts, runs, words, references, files, patterns, terminal_lines, markdown, report,
     )
 }  # fmt: skip
