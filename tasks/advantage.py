@@ -26,7 +26,7 @@ from tasks.training.weights import load
 Row = dict[str, Any]
 SAMPLES = {each.name: each for each in (ATTEMPTS, PROPOSALS)}
 GROUP = {"attempts": "question_id", "proposals": "shown_ids"}
-"""Column of what the others of a group have in common."""
+"""Column of what the others of a group have in common; else it is the prompt that they answer."""
 
 
 @writes(ADVANTAGES, DROPPED)
@@ -58,7 +58,7 @@ def advantage(
     groups = defaultdict(list)
     for sample in draft.read(samples).to_pylist():
         shared = sample[GROUP[samples.table]]
-        name = shared if isinstance(shared, str) else " ".join(shared)
+        name = shared if isinstance(shared, str) else " ".join(shared) or f"prompt {sample['prompt_index']}"
         kept = chosen is None or name in chosen
         counts = kept or (settings.filter == "after" and name not in apart)
         if counts and sample["id"] in reward_of:  # attempts at probe rows have none

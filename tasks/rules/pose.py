@@ -31,8 +31,9 @@ def posing_rules(
     yield Rule("truncated", outcome=outcome(cut))
     yield Rule("unreadable", outcome=outcome(posed is None))
     assert posed is not None, "what could not be read was refused"
-    yield Rule("no_answer", outcome=outcome(not _form(posed.answer, checks)))
-    yield Rule("leaks_answer", outcome=outcome(leaks(posed)))
+    if posed.answer is not None:
+        yield Rule("no_answer", outcome=outcome(not _form(posed.answer, checks)))
+        yield Rule("leaks_answer", outcome=outcome(leaks(posed)))
     if posed.solution:
         marked = final_answer(posed.question, checks.pattern).source in ("pattern", "boxed")
         for name, refuses in zip(WORKED, (marked, repeats_question(posed)), strict=True):
@@ -46,5 +47,6 @@ def _form(answer: str, checks: Answers) -> str:
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     if rows.get("questions"):
+        answered = ("no_answer", "leaks_answer") if "documents" in settings["settings"] else ()
         worked = WORKED if settings["settings"].get("worked") else ()
-        yield from map(Rule, (*KINDS, "truncated", "unreadable", "no_answer", "leaks_answer", *worked, "not_new"))
+        yield from map(Rule, (*KINDS, "truncated", "unreadable", *answered, *worked, "not_new"))
