@@ -11,6 +11,7 @@ from flows.methods.serl_online import serl_online
 from flows.methods.spice import spice
 from flows.methods.spin import spin
 from flows.methods.spiral import spiral
+from flows.methods.srt import srt
 from flows.round import Round
 from schemas.recipe import Recipe
 
@@ -23,6 +24,7 @@ METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "spice": spice,
     "spin": spin,
     "spiral": spiral,
+    "srt": srt,
 }
 
 

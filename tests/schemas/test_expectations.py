@@ -16,6 +16,7 @@ def validated(draft, limits, tables):
 
 GOOD = {
     "inputs/seeds": {"question": "1+2", "source_row": 0},
+    "inputs/unlabelled": {"question": "1+2", "source_row": 0},
     "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
     "inputs/gold": {"question": "1+2", "prompt": "1+2=", "completion": "#3", "source_row": 0},
     "inputs/documents": {"text": "1+2=3", "licence": None, "source_row": 0},
@@ -110,6 +111,7 @@ GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "r
 # (table, what is changed, the expectation that must say so)
 BREAKING = [
     ("inputs/seeds", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("inputs/unlabelled", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/probe", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/probe", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("inputs/gold", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
