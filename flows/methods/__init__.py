@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
 from flows.methods.paso_doble import paso_doble
+from flows.methods.rlsp import rlsp
 from flows.methods.self_rewarding import self_rewarding
 from flows.methods.serl import serl
 from flows.methods.serl_online import serl_online
@@ -15,6 +16,7 @@ from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "paso_doble": paso_doble,
+    "rlsp": rlsp,
     "self_rewarding": self_rewarding,
     "serl": serl,
     "serl_online": serl_online,
