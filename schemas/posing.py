@@ -38,7 +38,9 @@ class Pose(Prompted):
 
 
 class RewardProposer(Section):
-    reward: Literal["gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure", "hard_and_diverse"]
+    reward: Literal[
+        "gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure", "wrong_share", "hard_and_diverse"
+    ]
     """What of the solver's success a question earns, and of how few of the last 100 resemble it
     (tasks/statistics/difficulty.py)."""
     invalid: float

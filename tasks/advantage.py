@@ -41,6 +41,8 @@ def advantage(
     selections: TableRef | None = None,
     contamination: TableRef | None = None,
     band: SuccessBand | None = None,
+    added: TableRef | None = None,
+    one_group: bool = False,
 ) -> dict[str, Any]:
     """Write `advantages`, one row a sample with a reward, and `dropped` samples: those longer than max_length, and,
     held against each other alone, those without another beside them or in a group of one reward.
@@ -49,16 +51,17 @@ def advantage(
     each token was, so that the first step of training meets a ratio of 1. `reference`: what the KL is against, if the
     recipe has one. Off the band (no row of `selections`), rows are not kept: with filter = "after" they still count
     in what the others are held against, but for questions that repeat a protected row (`contamination`). `band`: what
-    the mean reward of a group must lie in for its rows to be kept.
+    the mean reward of a group must lie in for its rows to be kept. `added`: another judge's rewards, to be added;
+    undecided if either is. `one_group`: all samples are held against each other.
     """
     chosen = None if selections is None else set(draft.read(selections)["question_id"].to_pylist())
     apart = set() if contamination is None else set(draft.read(contamination)["row_id"].to_pylist())
-    reward_of = {row["row_id"]: row["reward"] for row in draft.read(rewards).to_pylist()}
+    reward_of = _rewards(draft, rewards, added)
     policy, tokenizer = load(draft.checkpoint(model))
     groups = defaultdict(list)
     for sample in draft.read(samples).to_pylist():
         shared = sample[GROUP[samples.table]]
-        name = shared if isinstance(shared, str) else " ".join(shared)
+        name = "all" if one_group else shared if isinstance(shared, str) else " ".join(shared)
         kept = chosen is None or name in chosen
         counts = kept or (settings.filter == "after" and name not in apart)
         if counts and sample["id"] in reward_of:  # attempts at probe rows have none
@@ -87,6 +90,15 @@ def advantage(
     draft.write(DROPPED, dropped)
     figures = {"samples": len(rows), "kept": sum(row["kept"] for row in rows)}
     return figures | ({"too_long": len(too_long)} if too_long else {})
+
+
+def _rewards(draft: Draft, rewards: TableRef, added: TableRef | None) -> dict[str, float | None]:
+    """Of each sample, the sum of what its judges gave."""
+    first, *more = ({row["row_id"]: row["reward"] for row in draft.read(ref).to_pylist()} for ref in (rewards, added)
+                    if ref)  # fmt: skip
+    for other in more:
+        first = {name: own + of if None not in (own, of := other.get(name)) else None for name, own in first.items()}
+    return first
 
 
 def _mean(samples: Sequence[Row]) -> float:
