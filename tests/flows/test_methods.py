@@ -44,6 +44,8 @@ def test_each_method_has_a_row_and_a_section_in_the_docs():
     told = (ROOT / "docs/methods.md").read_text()
     assert re.findall(r"^\| \[(\w+)\]\(#\1\) \|", told, re.MULTILINE) == sorted(METHODS)
     assert re.findall(r"^## (\w+)$", told, re.MULTILINE) == sorted(METHODS)
+    readme = (ROOT / "README.md").read_text()
+    assert re.findall(r"^\| \[(\w+)\]\(docs/methods.md#\1\) \|", readme, re.MULTILINE) == sorted(METHODS)
 
 
 def test_the_command_tells_every_method_and_one_in_full_as_its_file_and_the_docs_have_it():
