@@ -42,6 +42,7 @@ class LanguageSelfPlayRecipe(OnlineRecipe):
     pose: Pose
     solve: Solve
     grade: Rubric | None = None
+    """How the frozen base grades quality; without it, LSP-Zero."""
     reward_proposer: RewardProposer
     validation: Limits
 
