@@ -164,7 +164,7 @@ class _Admission:
 
         rules = posing_rules(
             posed, proposal["finish_reason"] == "length", self.checks, self.protection, protected,
-            lambda question: self.copies.nearest(question)[1] is not None,
+            lambda question: self.copies.nearest(question)[1] is not None, answered=self.settings.groups == 2,
         )  # fmt: skip
         if refusal := first_refusal(rules):
             self._drop(proposal, row_id, posed.question if posed else proposal["text"], refusal)
@@ -176,7 +176,8 @@ class _Admission:
             | {"question": posed.question, "nearest_score": 0.0, "nearest_id": None}
         )
         answer = {"id": self.draft.row_id(ANSWER_KEYS, row_id), "question_id": row_id}
-        self.keys.append(answer | {"answer": stated(posed.answer, self.checks)})
+        if self.settings.groups == 2:
+            self.keys.append(answer | {"answer": stated(posed.answer, self.checks)})
 
     def _read(self, text: str) -> Posed | None:
         posed = read_posed(text, self.settings.pattern)

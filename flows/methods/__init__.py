@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+from flows.methods.language_self_play import language_self_play
+from flows.methods.multi_agent_evolve import multi_agent_evolve
 from flows.methods.paso_doble import paso_doble
 from flows.methods.rlsp import rlsp
 from flows.methods.self_rewarding import self_rewarding
@@ -16,6 +18,8 @@ from flows.round import Round
 from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
+    "language_self_play": language_self_play,
+    "multi_agent_evolve": multi_agent_evolve,
     "paso_doble": paso_doble,
     "rlsp": rlsp,
     "self_rewarding": self_rewarding,

@@ -24,7 +24,7 @@ def read_posed(text: str, pattern: str) -> Posed | None:
     found = first_groups(pattern, own_turn(text))
     if found is None or not (question := levelled(found[0])) or len(question) > LONGEST:
         return None
-    return Posed(question, found[1].strip())
+    return Posed(question, found[1].strip() if len(found) > 1 else "")
 
 
 def leaks(posed: Posed) -> bool:

@@ -20,9 +20,11 @@ def posing_rules(
     protection: Contamination,
     protected: Callable[[str], Hit | None],
     known: Callable[[str], bool],
+    answered: bool = True,
 ) -> Iterator[Rule]:
     """`cut`: the proposal had to end. `protected` finds the row that a question repeats, and is asked first: what is
-    refused for all else is still trained on. `known` says whether the question was posed before."""
+    refused for all else is still trained on. `known` says whether the question was posed before. `answered`: it comes
+    with its answer."""
     hit = protected(posed.question) if posed else None
     for kind in KINDS:
         found = hit if hit and hit.reason == kind else None
@@ -31,8 +33,9 @@ def posing_rules(
     yield Rule("truncated", outcome=outcome(cut))
     yield Rule("unreadable", outcome=outcome(posed is None))
     assert posed is not None, "what could not be read was refused"
-    yield Rule("no_answer", outcome=outcome(not _form(posed.answer, checks)))
-    yield Rule("leaks_answer", outcome=outcome(leaks(posed)))
+    if answered:
+        yield Rule("no_answer", outcome=outcome(not _form(posed.answer, checks)))
+        yield Rule("leaks_answer", outcome=outcome(leaks(posed)))
     if posed.solution:
         marked = final_answer(posed.question, checks.pattern).source in ("pattern", "boxed")
         for name, refuses in zip(WORKED, (marked, repeats_question(posed)), strict=True):

@@ -106,6 +106,9 @@ GOOD["grades"] = {"attempt_id": "a", "sample": 0, "prompt": "grade it", "text": 
 }  # fmt: skip
 GOOD["persuasions"] = {**GOOD["grades"], "question_id": "p", "persuaded": True}
 del GOOD["persuasions"]["attempt_id"]
+GOOD["appraisals"] = {"row_id": "q", "sample": 0, "prompt": "score it", "text": "7", "num_tokens": 2} | {
+    "finish_reason": "stop", "score": 0.7, "form": 1.0, "checkpoint": "c", "verified": True
+}  # fmt: skip
 GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "right": True, "correct": True}
 
 # (table, what is changed, the expectation that must say so)
@@ -177,6 +180,11 @@ BREAKING = [
             ({"grade": -1.0}, "expect_column_values_to_be_between(grade)"),
         )
     ),
+    ("appraisals", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("appraisals", {"num_tokens": -1}, "expect_column_values_to_be_between(num_tokens)"),
+    ("appraisals", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+    ("appraisals", {"score": 1.2}, "expect_column_values_to_be_between(score)"),
+    ("appraisals", {"form": -0.5}, "expect_column_values_to_be_between(form)"),
     ("probe_grades", {"reward": 1.2}, "expect_column_values_to_be_between(reward)"),
     ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("episodes", {"game": ""}, "expect_column_value_lengths_to_be_between(game)"),

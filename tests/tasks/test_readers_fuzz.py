@@ -30,6 +30,7 @@ from tasks.answers.verify import Outcome, equivalent
 from tasks.audit.figures import distinct_2
 from tasks.audit.markdown import LONGEST_TEXT, as_code, as_markdown
 from tasks.audit.report import embedded
+from tasks.checks.appraising import form_of, read_score
 from tasks.checks.grading import shown
 from tasks.checks.stopping import Stopping
 from tasks.checks.vote import vote
@@ -85,6 +86,8 @@ def grades(first: str, second: str) -> None:
         for pattern in (SCORE_LINE, r"(\d+)\W*$"):
             grade = read_grade(text, pattern, 5)
             assert grade is None or 0 <= grade <= 5
+            score = read_score(text, pattern)
+            assert (score is None or 0 <= score <= 1) and form_of(text, pattern) in (0, 0.5, 1)
     data = shown(first, second, ("<|im_end|>", ";"))
     assert not any(mark in text for mark in ("<|im_end|>", ";") for text in data.values())
     assert sum(map(len, data.values())) <= 2 * len(first + second) + 20
@@ -93,9 +96,9 @@ def grades(first: str, second: str) -> None:
 def forms(first: str, second: str) -> None:
     for text in filter(None, (first, second)):
         _form(text)  # `canonical` would hide what it raises
-        for form_of in (canonical, value_form):
-            form = form_of(text)
-            assert form_of(form) == form
+        for normal in (canonical, value_form):
+            form = normal(text)
+            assert normal(form) == form
             assert len(form) <= max(MAX_CANONICAL_CHARS, 20 * len(text))
 
 
