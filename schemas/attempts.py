@@ -12,6 +12,7 @@ ATTEMPTS = table(
         "questions",
         "inputs/probe",
         "inputs/gold",
+        "inputs/tasks",
         meaning="the question (or probe row) attempted",
     ),
     column("sample", pa.int32(), "attempt of this question, from 0"),

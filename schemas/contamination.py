@@ -13,6 +13,7 @@ CONTAMINATION = table(
         "inputs/seeds",
         "inputs/gold",
         "inputs/documents",
+        "inputs/tasks",
         meaning="the question or input that hit",
     ),
     one_of("kind", "exact, ngram or near", "exact", "ngram", "near"),

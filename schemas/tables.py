@@ -9,8 +9,8 @@ from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.episodes import EPISODES
 from schemas.evaluations import EVALUATIONS
-from schemas.grades import GRADES, PERSUASIONS, PROBE_GRADES
-from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS
+from schemas.grades import FORMAL_VERDICTS, GRADES, PERSUASIONS, PROBE_GRADES
+from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS, TASKS
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
@@ -26,9 +26,10 @@ from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        SEEDS, PROBE, GOLD, DOCUMENTS, BENCHMARK_ITEMS,
+        SEEDS, PROBE, GOLD, DOCUMENTS, TASKS, BENCHMARK_ITEMS,
         PROPOSALS, QUESTIONS, ANSWER_KEYS, ATTEMPTS, EPISODES, TURNS,
-        ANSWERS, VERDICTS, PROBE_VERDICTS, GRADES, PROBE_GRADES, PERSUASIONS, REWARDS, SELECTIONS, CONTAMINATION,
+        ANSWERS, VERDICTS, PROBE_VERDICTS, GRADES, PROBE_GRADES, PERSUASIONS, FORMAL_VERDICTS, REWARDS,
+        SELECTIONS, CONTAMINATION,
         BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS, EVALUATIONS, DROPPED,
     )
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+from flows.methods.rlsr import rlsr
 from flows.methods.self_rewarding import self_rewarding
 from flows.methods.serl import serl
 from flows.methods.serl_online import serl_online
@@ -13,6 +14,7 @@ from flows.round import Round
 from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
+    "rlsr": rlsr,
     "self_rewarding": self_rewarding,
     "serl": serl,
     "serl_online": serl_online,

@@ -19,6 +19,7 @@ GOOD = {
     "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
     "inputs/gold": {"question": "1+2", "prompt": "1+2=", "completion": "#3", "source_row": 0},
     "inputs/documents": {"text": "1+2=3", "licence": None, "source_row": 0},
+    "inputs/tasks": {"question": "1+2", "reference": "3", "source_row": 0},
     "answer_keys": {"question_id": "q", "answer": "3"},
     "inputs/benchmark_items": {
         "benchmark": "b",
@@ -106,6 +107,7 @@ GOOD["grades"] = {"attempt_id": "a", "sample": 0, "prompt": "grade it", "text": 
 GOOD["persuasions"] = {**GOOD["grades"], "question_id": "p", "persuaded": True}
 del GOOD["persuasions"]["attempt_id"]
 GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "right": True, "correct": True}
+GOOD["formal_verdicts"] = GOOD["probe_grades"]
 
 # (table, what is changed, the expectation that must say so)
 BREAKING = [
@@ -116,6 +118,8 @@ BREAKING = [
     ("inputs/gold", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("inputs/gold", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
     ("inputs/documents", {"text": ""}, "expect_column_value_lengths_to_be_between(text)"),
+    ("inputs/tasks", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("inputs/tasks", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("answer_keys", {"answer": ""}, "expect_column_value_lengths_to_be_between(answer)"),
     ("inputs/benchmark_items", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/benchmark_items", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
@@ -176,6 +180,7 @@ BREAKING = [
         )
     ),
     ("probe_grades", {"reward": 1.2}, "expect_column_values_to_be_between(reward)"),
+    ("formal_verdicts", {"reward": -0.1}, "expect_column_values_to_be_between(reward)"),
     ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("episodes", {"game": ""}, "expect_column_value_lengths_to_be_between(game)"),
     ("episodes", {"ended": "bored"}, "expect_column_values_to_be_in_set(ended)"),
