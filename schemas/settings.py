@@ -80,6 +80,7 @@ class Novelty(Section):
 
 
 class Propose(Prompted):
+    role = "proposer"
     rendered_with: ClassVar[dict[str, Any]] = {"fewshots": ["1+1"]}
 
     target: Count

@@ -12,6 +12,7 @@ from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.losses import Policy
 from schemas.manifest import CheckpointRef, TableRef
+from schemas.posing import SuccessBand
 from schemas.proposals import PROPOSALS
 from schemas.table import writes
 from schemas.work import Work, of_rows
@@ -39,6 +40,7 @@ def advantage(
     samples: TableRef,
     selections: TableRef | None = None,
     contamination: TableRef | None = None,
+    band: SuccessBand | None = None,
 ) -> dict[str, Any]:
     """Write `advantages`, one row a sample with a reward, and `dropped` samples: those longer than max_length, and,
     held against each other alone, those without another beside them or in a group of one reward.
@@ -46,7 +48,8 @@ def advantage(
     `samples`: attempts, or proposals, that `model` wrote: the policy says again, as it will be trained, how likely
     each token was, so that the first step of training meets a ratio of 1. `reference`: what the KL is against, if the
     recipe has one. Off the band (no row of `selections`), rows are not kept: with filter = "after" they still count
-    in what the others are held against, but for questions that repeat a protected row (`contamination`).
+    in what the others are held against, but for questions that repeat a protected row (`contamination`). `band`: what
+    the mean reward of a group must lie in for its rows to be kept.
     """
     chosen = None if selections is None else set(draft.read(selections)["question_id"].to_pylist())
     apart = set() if contamination is None else set(draft.read(contamination)["row_id"].to_pylist())
@@ -65,6 +68,10 @@ def advantage(
     for _, together in sorted(groups.items()):
         if all(sample["reward"] is None for sample in together):
             continue  # nobody ruled on it
+        if band and not band.above < _mean(together) < band.below:
+            if settings.filter == "before":
+                continue
+            together = [sample | {"kept": False} for sample in together]
         together.sort(key=lambda sample: (sample.get("sample", 0), sample["id"]))
         whole, refused = usable(with_tokens(tokenizer, together), settings.max_length)
         if settings.advantage != "batch":
@@ -80,6 +87,12 @@ def advantage(
     draft.write(DROPPED, dropped)
     figures = {"samples": len(rows), "kept": sum(row["kept"] for row in rows)}
     return figures | ({"too_long": len(too_long)} if too_long else {})
+
+
+def _mean(samples: Sequence[Row]) -> float:
+    """Of the rewards that were given."""
+    given = [float(sample["reward"]) for sample in samples if sample["reward"] is not None]
+    return sum(given) / len(given)
 
 
 def work(settings: Policy, rows: Mapping[str, int]) -> Work:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+from flows.methods.paso_doble import paso_doble
+from flows.methods.rlsp import rlsp
 from flows.methods.rlsr import rlsr
 from flows.methods.self_rewarding import self_rewarding
 from flows.methods.serl import serl
@@ -14,6 +16,8 @@ from flows.round import Round
 from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
+    "paso_doble": paso_doble,
+    "rlsp": rlsp,
     "rlsr": rlsr,
     "self_rewarding": self_rewarding,
     "serl": serl,

@@ -9,6 +9,7 @@ from schemas.attempts import ATTEMPTS
 from schemas.contamination import CONTAMINATION
 from schemas.errors import ValidationFailed
 from schemas.losses import Policy
+from schemas.posing import SuccessBand
 from schemas.rewards import REWARDS
 from schemas.selections import SELECTIONS
 from tasks.advantage import advantage, token_advantages
@@ -24,7 +25,17 @@ FIVE, TWO, ALL = ([1.0] * n + [0.0] * (8 - n) for n in (5, 2, 8))
 def play(draft, given, tiny):
     """`groups`: question -> its attempts' rewards; `selected`: those in the band."""
 
-    def run(groups, selected, settings=REINFORCE, text="#", finish="length", protected=(), reference=None, **more):
+    def run(
+        groups,
+        selected,
+        settings=REINFORCE,
+        text="#",
+        finish="length",
+        protected=(),
+        reference=None,
+        band=None,
+        **more,
+    ):
         attempts, judged = [], []
         for q, rewards in groups.items():
             for i, reward in enumerate(rewards):
@@ -47,7 +58,7 @@ def play(draft, given, tiny):
         figures = advantage(
             draft, settings=settings, model=tiny, reference=reference, samples=given(ATTEMPTS, attempts),
             rewards=given(REWARDS, judged), selections=given(SELECTIONS, chosen),
-            contamination=given(CONTAMINATION, hits),
+            contamination=given(CONTAMINATION, hits), band=band,
         )  # fmt: skip
         rows = draft.read(draft.tables()["advantages"]).to_pylist()
         return (
@@ -99,6 +110,16 @@ def test_a_group_is_held_against_itself_alone(play, advantage, scale, right, wro
     assert {row["id"] for row in dropped} == {f"q3-{i}" for i in range(8)}
     assert {row["reason"] for row in dropped} == {"no_difference"}
     assert figures == {"samples": 16, "kept": 16}
+
+
+@pytest.mark.parametrize(("filter", "samples"), [("after", 24), ("before", 16)])
+def test_a_group_whose_mean_reward_is_off_the_band_is_not_kept(play, filter, samples):
+    settings = REINFORCE.model_copy(update={"filter": filter})
+    one = [1.0] + [0.0] * 7
+    band = SuccessBand(above=0.125, below=1.0)
+    rows, _, figures = play({"q1": FIVE, "q2": TWO, "q3": one}, ["q1", "q2", "q3"], settings, band=band)
+    assert {row["group"] for row in rows if row["kept"]} == {"q1", "q2"}
+    assert figures == {"samples": samples, "kept": 16}
 
 
 def test_where_all_are_unanimous_nothing_is_left_to_train_on_unless_a_kl_pulls(play, tiny):
