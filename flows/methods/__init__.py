@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+from flows.methods.cot_self_instruct import cot_self_instruct
 from flows.methods.paso_doble import paso_doble
 from flows.methods.rlsp import rlsp
 from flows.methods.rlsr import rlsr
@@ -16,6 +17,7 @@ from flows.round import Round
 from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
+    "cot_self_instruct": cot_self_instruct,
     "paso_doble": paso_doble,
     "rlsp": rlsp,
     "rlsr": rlsr,
