@@ -11,6 +11,7 @@ ATTEMPTS = table(
         "question_id",
         "questions",
         "inputs/probe",
+        "inputs/seeds",
         "inputs/gold",
         "inputs/tasks",
         meaning="the question (or probe row) attempted",

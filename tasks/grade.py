@@ -21,7 +21,6 @@ from tasks.engines.staged import engine_of_stage
 from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
-from tasks.waves import Wave, in_wave
 
 Row = dict[str, Any]
 
@@ -45,10 +44,9 @@ def grade(
     questions: TableRef | ValidRows,
     attempts: TableRef,
     probe: TableRef,
-    wave: Wave | None = None,
 ) -> dict[str, Any]:
     """Write `grades` (num_samples an attempt) and `rewards` (their mean over the scale, of an attempt at a question
-    of the round); of the probe, or of a wave's share of it, `probe_grades` and `persuasions`.
+    of the round); of the probe rows that were attempted, `probe_grades` and `persuasions`.
 
     The judge sees question and answer, and not which questions are the probe's. `precision` is how often it is right
     about an attempt at the probe, `persuaded` how many of the persuading answers get a half or more. A grade that
@@ -66,7 +64,7 @@ def grade(
         for rows in groups
     ]
     tempts = grading.judged_text(persuasion, form, checks)
-    tried_at = [name for name in sorted(known) if tempts is not None and in_wave(texts[name], wave)]
+    tried_at = [name for name in sorted(known.keys() & {rows[0]["question_id"] for rows in groups}) if tempts]
     with equality(checks, draft.cache) as compare:
 
         def is_right(question: str, attempt: Row) -> bool | None:
@@ -94,14 +92,11 @@ def grade(
     draft.write(PROBE_GRADES, probed)
     draft.write(REWARDS, given)
     decided = [row["reward"] for row in given if row["reward"] is not None]
-    return {
-        "precision": grading.precision(probed).model_dump(),
-        "recall_of_wrong": grading.recall_of_wrong(probed).model_dump(),
-        "persuaded": grading.persuaded(tried).model_dump(),
-        "mean_reward": sum(decided) / len(decided) if decided else None,
-        "undecided": len(given) - len(decided),
-        "unreadable": sum(row["grade"] is None for row in graded) / len(graded) if graded else 0.0,
-    } | ({"kept_out": len(kept_out) / len(said)} if kept_out else {})
+    figures = grading.measured(probed, tried)
+    figures["mean_reward"] = sum(decided) / len(decided) if decided else None
+    figures["undecided"] = len(given) - len(decided)
+    figures["unreadable"] = sum(row["grade"] is None for row in graded) / len(graded) if graded else 0.0
+    return figures | ({"kept_out": len(kept_out) / len(said)} if kept_out else {})
 
 
 def _graded(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
 from flows.methods.cot_self_instruct import cot_self_instruct
+from flows.methods.eva import eva
 from flows.methods.paso_doble import paso_doble
 from flows.methods.rlsp import rlsp
 from flows.methods.rlsr import rlsr
@@ -18,6 +19,7 @@ from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "cot_self_instruct": cot_self_instruct,
+    "eva": eva,
     "paso_doble": paso_doble,
     "rlsp": rlsp,
     "rlsr": rlsr,

@@ -92,6 +92,14 @@ def is_correct(reward: float | None, right: bool | None) -> bool | None:
     return None if reward is None or right is None else (reward >= HALF) == right
 
 
+def measured(probe_grades: list[Row], persuasions: list[Row]) -> dict[str, Any]:
+    """What a judge is worth, by the probe; nothing where none of it was attempted."""
+    if not probe_grades:
+        return {}
+    found = {"precision": precision(probe_grades), "recall_of_wrong": recall_of_wrong(probe_grades)}
+    return {name: score.model_dump() for name, score in (found | {"persuaded": persuaded(persuasions)}).items()}
+
+
 def precision(probe_grades: Iterable[Row]) -> Score:
     """How often the judge is right about an attempt at a probe row, mean over these rows."""
     return _mean_over_questions(probe_grades)

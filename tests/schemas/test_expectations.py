@@ -107,6 +107,7 @@ GOOD["grades"] = {"attempt_id": "a", "sample": 0, "prompt": "grade it", "text": 
 GOOD["persuasions"] = {**GOOD["grades"], "question_id": "p", "persuaded": True}
 del GOOD["persuasions"]["attempt_id"]
 GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "right": True, "correct": True}
+GOOD["prompt_weights"] = {"seed_id": "s", "rewards": [0.0, 1.0], "information": 1.0, "probability": 0.5, "draws": 2}
 GOOD["formal_verdicts"] = GOOD["probe_grades"]
 
 # (table, what is changed, the expectation that must say so)
@@ -180,6 +181,9 @@ BREAKING = [
         )
     ),
     ("probe_grades", {"reward": 1.2}, "expect_column_values_to_be_between(reward)"),
+    ("prompt_weights", {"information": -0.5}, "expect_column_values_to_be_between(information)"),
+    ("prompt_weights", {"probability": 1.5}, "expect_column_values_to_be_between(probability)"),
+    ("prompt_weights", {"draws": -1}, "expect_column_values_to_be_between(draws)"),
     ("formal_verdicts", {"reward": -0.1}, "expect_column_values_to_be_between(reward)"),
     ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("episodes", {"game": ""}, "expect_column_value_lengths_to_be_between(game)"),

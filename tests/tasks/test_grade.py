@@ -58,7 +58,7 @@ def sums(questions, answers):
 def play(draft, given, recipe, tiny, tmp_path, server):
     (tmp_path / "plain.jinja").write_text("question {{ question }} answer {{ answer }} grade it")
 
-    def run(script, new, probe, key="1", wave=None, checks=recipe.answers, **changes):
+    def run(script, new, probe, key="1", checks=recipe.answers, **changes):
         """`new`: question -> what its attempts state; `probe`: question -> (reference, the same)."""
         draft.key, draft.written = key * 32, set()
         server.script = script
@@ -71,7 +71,6 @@ def play(draft, given, recipe, tiny, tmp_path, server):
             draft,
             settings=Rubric.model_validate(settings | changes),
             checks=checks,
-            wave=wave,
             judge=Role(
                 OpenAIEngine(
                     kind="openai", url=f"http://127.0.0.1:{server.server_port}/v1", concurrency=2, timeout_seconds=9
@@ -191,7 +190,7 @@ def test_without_questions_and_attempts_there_are_empty_tables(play):
     figures, tables = play(honest, {}, {})
     assert {name: rows for name, rows in tables.items() if rows} == {}
     assert set(tables) == {"grades", "persuasions", "probe_grades", "rewards"}
-    assert (figures["precision"]["n"], figures["persuaded"]["n"], figures["mean_reward"]) == (0, 0, None)
+    assert figures == {"mean_reward": None, "undecided": 0, "unreadable": 0.0}
 
 
 def test_shards_that_are_whole_are_not_graded_again(play, server):
@@ -231,9 +230,7 @@ def test_the_judge_is_shown_the_final_answer_alone_and_none_that_was_cut_off(pla
     assert sorted(server.prompts) == ["question 1+2 answer 3 grade it"] * 2
 
 
-def test_in_a_wave_only_its_own_probe_rows_are_tried_to_persuade_at(play):
-    probe = {f"{i}+1": (str(i + 1), [i + 1]) for i in range(1, 9)}
-    tried = [
-        {row["question_id"] for row in play(honest, {}, probe, f"{n}", wave=(n, 2))[1]["persuasions"]} for n in (1, 2)
-    ]
-    assert tried[0] and tried[1] and not tried[0] & tried[1] and tried[0] | tried[1] == set(probe)
+def test_only_probe_rows_that_were_attempted_are_tried_to_persuade_at(play):
+    """In a wave these are its share."""
+    probe = {"1+1": ("2", [2]), "2+1": ("3", [])}
+    assert {row["question_id"] for row in play(honest, {}, probe)[1]["persuasions"]} == {"1+1"}
