@@ -92,7 +92,7 @@ def is_correct(reward: float | None, right: bool | None) -> bool | None:
     return None if reward is None or right is None else (reward >= HALF) == right
 
 
-def measured(probe_grades: list[Row], persuasions: list[Row]) -> dict[str, Any]:
+def measured(probe_grades: Sequence[Row], persuasions: Sequence[Row]) -> dict[str, Any]:
     """What a judge is worth, by the probe; nothing where none of it was attempted."""
     if not probe_grades:
         return {}
