@@ -52,6 +52,20 @@ class PoseQuestion(Pose):
         return self
 
 
+class PoseFromSeeds(Pose):
+    """Each prompt shows several seeds where others show a document; `documents` says how many such draws."""
+
+    rendered_with: ClassVar[dict[str, Any]] = {"fewshots": ["1+1", "1+1"]}
+
+    num_fewshots: Annotated[int, Field(ge=2)]
+    """Seeds shown in each prompt."""
+
+
+class Consistent(Section):
+    max_agreement: Share
+    """Highest share of attempts behind the answer; above it the question teaches nothing, though it is consistent."""
+
+
 class RewardProposer(Section):
     reward: Literal[
         "gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure", "wrong_share", "hard_and_diverse"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.dropped import DROPPED
+from schemas.inputs import SEEDS
 from schemas.manifest import TableRef, ValidRows
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.questions import QUESTIONS
@@ -33,8 +34,8 @@ def build(
     draft: Draft,
     *,
     settings: Settings,
-    attempts: TableRef,
-    rewards: TableRef,
+    attempts: TableRef | ValidRows,
+    rewards: TableRef | ValidRows,
     answers: TableRef | None = None,
     selections: TableRef | None = None,
     reads_pairs: bool = False,
@@ -81,7 +82,9 @@ def work(settings: Settings, rows: Mapping[str, int]) -> Work:
     return of_rows(round(own / (1 - settings.gold_share - settings.replay_share)))
 
 
-def _judged(draft: Draft, attempts: TableRef, rewards: TableRef, answers: TableRef | None) -> dict[str, list[Row]]:
+def _judged(
+    draft: Draft, attempts: TableRef | ValidRows, rewards: TableRef | ValidRows, answers: TableRef | None
+) -> dict[str, list[Row]]:
     """Question -> its valid attempts, with their rewards. One that was cut off would teach to stop there."""
     whole = (row for row in draft.read(attempts).to_pylist() if row["finish_reason"] == "stop")
     attempt_of = {row["id"]: row for row in whole}
@@ -100,7 +103,8 @@ def _questions(
     """Each question, the agreement behind its label (1 where nobody voted), and the row that gives no pair if it
     gives none."""
     if selections is None:
-        yield from ((question, 1.0, (question, QUESTIONS)) for question in sorted(judged))
+        for question in sorted(judged):
+            yield question, 1.0, (question, SEEDS if question.startswith(f"{SEEDS.id_prefix}-") else QUESTIONS)
         return
     for row in draft.read(selections).to_pylist():
         yield row["question_id"], row["agreement"], (row["verdict_id"], VERDICTS)

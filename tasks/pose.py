@@ -9,6 +9,7 @@ from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.manifest import TableRef
 from schemas.posing import Pose as Settings
+from schemas.posing import PoseFromSeeds
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.settings import Answers, Contamination
@@ -38,7 +39,8 @@ def pose(
     *,
     settings: Settings,
     proposer: Role,
-    documents: TableRef,
+    documents: TableRef | None = None,
+    seeds: TableRef | None = None,
     benchmark_items: TableRef,
     probe: TableRef | None = None,
     checks: Answers,
@@ -46,14 +48,14 @@ def pose(
     round: int,
     wave: Wave | None = None,
 ) -> dict[str, Any]:
-    """Write `proposals`, num_samples a document, and of each the question (`questions`) with the answer that came
-    with it (`answer_keys`), or why it gives none (`dropped`).
+    """Write `proposals`, num_samples a document, or a draw of seeds, and of each the question (`questions`) with the
+    answer that came with it (`answer_keys`), or why it gives none (`dropped`).
 
     A question that repeats a benchmark or probe row (`contamination`) is none, nor is one that was posed already in
     this play. `checks`: how answers are compared, so that one which never could be is refused. Each `round` draws
     other documents; with `wave`, only those of that wave are read.
     """
-    read = _of_the_round(draft, settings, documents, wave)
+    read = _of_the_round(draft, settings, documents, seeds, wave)
     size = settings.documents_per_shard
     shards = [read[first : first + size] for first in range(0, len(read), size)] or [[]]
     proposals: list[Row] = []
@@ -70,11 +72,10 @@ def pose(
             proposals += rows
     known = (ref for ref in (probe, benchmark_items) if ref)
     protected = protected_texts(protection, *((r.table.rpartition("/")[2], draft.read(r).to_pylist()) for r in known))
-    text_of = {document["id"]: document["text"] for _, document in read}
+    opening_of = {tuple(document["shown_ids"]): _opening(proposer.prompt, document["values"]) for _, document in read}
     admission = _Admission(draft, settings, checks, protection, protected)
     for proposal in proposals:
-        (document,) = proposal["shown_ids"]
-        admission.admit(proposal, _opening(proposer.prompt, text_of[document]))
+        admission.admit(proposal, opening_of[tuple(proposal["shown_ids"])])
     draft.write(QUESTIONS, admission.questions)
     draft.write(ANSWER_KEYS, admission.keys)
     draft.write(CONTAMINATION, admission.hits)
@@ -82,15 +83,29 @@ def pose(
     return {"proposals": len(proposals), "questions": len(admission.questions)}
 
 
-def work(settings: Settings, rows: Mapping[str, int], wave: Wave | None) -> Work:
-    read = min(-(-settings.documents // (wave[1] if wave else 1)), rows["documents"])
+def work(settings: Settings, rows: Mapping[str, int], wave: Wave | None = None) -> Work:
+    read = min(-(-settings.documents // (wave[1] if wave else 1)), rows.get("documents", settings.documents))
     return of_rows(read * settings.num_samples, longest=settings.sampling.max_tokens)
 
 
-def _of_the_round(draft: Draft, settings: Settings, documents: TableRef, wave: Wave | None) -> list[Document]:
-    """The documents that the round drew, or those of them that the wave reads."""
-    rows = draft.read(documents).to_pylist()
-    drawn = random.Random(draft.random_seed("documents")).sample(rows, min(settings.documents, len(rows)))
+def _of_the_round(
+    draft: Draft, settings: Settings, documents: TableRef | None, seeds: TableRef | None, wave: Wave | None
+) -> list[Document]:
+    """The documents that the round drew, or the draws of seeds; or those of them that the wave reads. Each with the
+    ids of what it shows, and what the template is given."""
+    choice, drawn = random.Random(draft.random_seed("documents")), list[Row]()
+    if isinstance(settings, PoseFromSeeds):
+        assert seeds is not None
+        rows = draft.read(seeds).to_pylist()
+        draws = [choice.sample(rows, min(settings.num_fewshots, len(rows))) for _ in range(settings.documents)]
+        for ids, shown in {tuple(row["id"] for row in shown): shown for shown in draws}.items():
+            values = {"fewshots": [row["question"] for row in shown]}
+            drawn.append({"id": " ".join(ids), "shown_ids": [*ids], "values": values})
+    else:
+        assert documents is not None
+        rows = draft.read(documents).to_pylist()
+        for row in choice.sample(rows, min(settings.documents, len(rows))):
+            drawn.append({"id": row["id"], "shown_ids": [row["id"]], "values": {"document": row["text"]}})
     number, of = wave or (1, 1)
     return [(place, row) for place, row in enumerate(drawn) if place % of == number - 1]  # no wave is without any
 
@@ -105,32 +120,35 @@ def _proposed(
     progress: Progress,
 ) -> tuple[list[Row], list[Row]]:
     """A shard's proposals; before them those that have no answer."""
-    place_of = {document["id"]: place for place, document in shard}
+    of = {document["id"]: (place, document["shown_ids"]) for place, document in shard}
     requests = [
         Request(
-            document["id"], prompt.render(document=document["text"]), settings.sampling,
+            document["id"], prompt.render(**document["values"]), settings.sampling,
             draft.random_seed("pose", document["id"]), settings.num_samples,
         )
         for _, document in shard
     ]  # fmt: skip
     completions = completed(generator, requests, progress)
     rows = [
-        {"id": draft.row_id(PROPOSALS, c.request_id, c.sample), "shown_ids": [c.request_id]}
-        | {"wave": wave[0] - 1 if wave else 0, "prompt_index": place_of[c.request_id]}
+        {"id": draft.row_id(PROPOSALS, c.request_id, c.sample), "shown_ids": of[c.request_id][1]}
+        | {"wave": wave[0] - 1 if wave else 0, "prompt_index": of[c.request_id][0]}
         | {"verified": generator.identity is None}
         | c.sampled
         for c in completions
         if c.is_answer
     ]
     lost = without_answer(
-        draft, PROPOSALS, completions, lambda c: (draft.row_id(PROPOSALS, c.request_id, c.sample), [c.request_id])
+        draft,
+        PROPOSALS,
+        completions,
+        lambda c: (draft.row_id(PROPOSALS, c.request_id, c.sample), of[c.request_id][1]),
     )
     return lost, rows
 
 
-def _opening(prompt: Prompt, document: str) -> str:
+def _opening(prompt: Prompt, values: Row) -> str:
     """What the prompt has written of the proposal already: a raw prompt's last line."""
-    filled = prompt.render(document=document)
+    filled = prompt.render(**values)
     return filled.rpartition("\n")[2] if isinstance(filled, str) else ""
 
 

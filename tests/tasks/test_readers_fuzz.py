@@ -25,6 +25,7 @@ from schemas.rubric import SCORE_LINE
 from schemas.settings import Answers, Contamination, RuleFilters
 from tasks.answers.asking import asked_of
 from tasks.answers.canonical import MAX_CANONICAL_CHARS, _form, canonical, value_form
+from tasks.answers.countdown import solves
 from tasks.answers.known import outcome_of
 from tasks.answers.verify import Outcome, equivalent
 from tasks.audit.figures import distinct_2
@@ -41,6 +42,7 @@ from tasks.novelty.diversity import jaccard, word_set
 from tasks.novelty.index import NoveltyIndex, rouge_l_f1
 from tasks.novelty.runs import WordRuns
 from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, words_of
+from tasks.reading.arithmetic import LONGEST, read_arithmetic
 from tasks.reading.attempts import final_answer
 from tasks.reading.grades import read_grade
 from tasks.reading.posed import leaks, read_posed
@@ -233,6 +235,14 @@ def files(first: str, second: str) -> None:
                 assert all(row["question"].strip() and row["reference"].strip() for row in found.rows)
 
 
+def arithmetic(first: str, second: str) -> None:
+    for text in (first, second, f"({first})*{second}", f"1/({first})"):
+        found = read_arithmetic(text)
+        assert found is None or (len(text) <= LONGEST and sum(map(len, map(str, found.numbers))) <= len(text))
+        assert solves(f"3 of {len(first)} 2", text) in (Outcome.EQUAL, Outcome.DIFFERENT)
+        assert solves(text, "1+2") is Outcome.DIFFERENT
+
+
 def patterns(first: str, second: str) -> None:
     for pattern in (r"#((?:\d+ ?)+)$", r"(a*)*b", r"^\s*(\S+\s*)+$", first):
         with suppress(ValueError):
@@ -281,7 +291,7 @@ READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
         answers, grades, moves, forms, comparing, votes, stopping, proposals, posed, new_texts, copies,
-        protected_texts, runs, words, references, files, patterns, terminal_lines, markdown, report,
+        protected_texts, runs, words, references, files, arithmetic, patterns, terminal_lines, markdown, report,
     )
 }  # fmt: skip
 
