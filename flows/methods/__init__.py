@@ -5,6 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 from flows.methods.cot_self_instruct import cot_self_instruct
 from flows.methods.eva import eva
+from flows.methods.ladder import ladder
 from flows.methods.paso_doble import paso_doble
 from flows.methods.rlsp import rlsp
 from flows.methods.rlsr import rlsr
@@ -20,6 +21,7 @@ from schemas.recipe import Recipe
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "cot_self_instruct": cot_self_instruct,
     "eva": eva,
+    "ladder": ladder,
     "paso_doble": paso_doble,
     "rlsp": rlsp,
     "rlsr": rlsr,
