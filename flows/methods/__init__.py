@@ -5,6 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 from flows.methods.cot_self_instruct import cot_self_instruct
 from flows.methods.eva import eva
+from flows.methods.ladder import ladder
 from flows.methods.language_self_play import language_self_play
 from flows.methods.multi_agent_evolve import multi_agent_evolve
 from flows.methods.paso_doble import paso_doble
@@ -23,6 +24,7 @@ from schemas.recipe import Recipe
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "cot_self_instruct": cot_self_instruct,
     "eva": eva,
+    "ladder": ladder,
     "language_self_play": language_self_play,
     "multi_agent_evolve": multi_agent_evolve,
     "paso_doble": paso_doble,

@@ -37,6 +37,8 @@ def usable_answer(answer: Answer, finish_reason: str, checks: Answers) -> str | 
     """The form in which an answer votes; None for a truncated or unparsable attempt, which never does."""
     if checks.equivalence == "countdown":
         form = answer.text if answer.text and read_arithmetic(answer.text) else ""
+    elif checks.equivalence == "integral":
+        form = answer.text or ""  # its letters and constants as they stand
     else:
         form = value_form(answer.text) if checks.equivalence == "canonical" else canonical(answer.text)
     return form if finish_reason == "stop" and form else None

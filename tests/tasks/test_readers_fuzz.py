@@ -26,6 +26,7 @@ from schemas.settings import Answers, Contamination, RuleFilters
 from tasks.answers.asking import asked_of
 from tasks.answers.canonical import MAX_CANONICAL_CHARS, _form, canonical, value_form
 from tasks.answers.countdown import solves
+from tasks.answers.integrals import antiderivative, is_integrand
 from tasks.answers.known import outcome_of
 from tasks.answers.verify import Outcome, equivalent
 from tasks.audit.figures import distinct_2
@@ -243,6 +244,12 @@ def arithmetic(first: str, second: str) -> None:
         assert solves(text, "1+2") is Outcome.DIFFERENT
 
 
+def integrals(first: str, second: str) -> None:
+    for pair in ((first, second), ("2x", first), (first, "x^2"), ("1/x", f"{first}+{second}")):
+        assert antiderivative(*pair) in Outcome
+    assert is_integrand(first) in (False, True)
+
+
 def patterns(first: str, second: str) -> None:
     for pattern in (r"#((?:\d+ ?)+)$", r"(a*)*b", r"^\s*(\S+\s*)+$", first):
         with suppress(ValueError):
@@ -291,7 +298,8 @@ READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
         answers, grades, moves, forms, comparing, votes, stopping, proposals, posed, new_texts, copies,
-        protected_texts, runs, words, references, files, arithmetic, patterns, terminal_lines, markdown, report,
+        protected_texts, runs, words, references, files, arithmetic, integrals, patterns,
+        terminal_lines, markdown, report,
     )
 }  # fmt: skip
 
