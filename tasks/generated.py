@@ -46,8 +46,11 @@ def tasks_of(
 
 
 def _items(key: str, asked: Generated) -> list[Row]:
-    import reasoning_gym
-
+    try:
+        import reasoning_gym
+    except ImportError as error:
+        mend = "type: .venv/bin/pip install -c constraints.txt -e '.[tasks]'"
+        raise BadInput(f"{key}: reasoning-gym, which makes its questions, is not installed; {mend}") from error
     try:
         made = reasoning_gym.create_dataset(
             asked.generator, seed=asked.first_seed, size=asked.count, **asked.settings

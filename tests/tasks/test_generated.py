@@ -1,6 +1,7 @@
 """Questions of generators: apart by their seeds, and checked as the generator's own check would."""
 
 import random
+import sys
 
 import pytest
 import reasoning_gym
@@ -84,3 +85,9 @@ def test_sections_of_one_generator_share_no_seed():
     first, second = generated("gcd", 0, 40), generated("gcd", 39, 1)
     assert shared_seeds({"a": first, "b": second}) == ("a", "b")
     assert shared_seeds({"a": first, "b": generated("gcd", 40, 9), "c": generated("chain_sum")}) is None
+
+
+def test_without_the_generators_the_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "reasoning_gym", None)
+    with pytest.raises(BadInput, match=r"data\.tasks: reasoning-gym, .*not installed; type: .*'\.\[tasks\]'"):
+        questions(generated("gcd"))
