@@ -37,7 +37,7 @@ def read_recipe(given: dict[str, Any]) -> Recipe:
     method = given.get("method")
     if not isinstance(method, str) or method not in METHODS:
         was = "method" if method is None else f"method = {str(repr(method))[:80]}"
-        near = get_close_matches(str(method), METHODS, n=1)
+        near = get_close_matches(method, METHODS, n=1) if isinstance(method, str) else []
         meant = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(METHODS)}"
         raise BadInput(f"{was}: {meant}")
     try:

@@ -13,27 +13,27 @@ class Posing(Prompted):
     """A raw prompt's last line, if it is left open, is the beginning of what is written."""
 
     role = "proposer"
-    parts: ClassVar[tuple[str, ...]] = ("the question",)
-    """What the pattern's groups hold."""
+    groups: ClassVar[int] = 2
+    """Of the pattern."""
 
     num_samples: Annotated[int, Field(ge=2)]
     """Proposals a prompt: they are held against each other."""
     sampling: Sampling
     """How proposals are sampled."""
     pattern: Pattern
-    """Regular expression whose first match in a proposal has the question in group 1 and, where it reads documents,
-    its answer in group 2. Run by RE2: no lookaround, no backreference."""
+    """Regular expression whose first match in a proposal has the question in group 1 and its answer in group 2. Run
+    by RE2: no lookaround, no backreference."""
 
     @model_validator(mode="after")
     def pattern_has_its_groups(self) -> Self:
-        if (groups := re.compile(self.pattern).groups) != len(self.parts):
-            raise ValueError(f"pattern has {groups} groups: expected {len(self.parts)}, {' and '.join(self.parts)}")
+        expected = {1: "one, the question", 2: "two, the question and its answer"}[self.groups]
+        if (groups := re.compile(self.pattern).groups) != self.groups:
+            raise ValueError(f"pattern has {groups} groups: expected {expected}")
         return self
 
 
 class Pose(Posing):
     rendered_with: ClassVar[dict[str, Any]] = {"document": "1+1=2"}
-    parts = ("the question", "its answer")
 
     documents: Count
     """Documents read a round, drawn anew in each."""
@@ -47,6 +47,7 @@ class Pose(Posing):
 class PoseTopic(Posing):
     """Questions on what the prompt says, and nothing else: they come without answers."""
 
+    groups = 1
     rendered_with: ClassVar[dict[str, Any]] = {}
 
     prompts: Count
@@ -55,8 +56,36 @@ class PoseTopic(Posing):
     """Prompts whose proposals are written together."""
 
 
+class PoseQuestion(Pose):
+    """A proposal has no answer, and the pattern one group."""
+
+    groups = 1
+
+    @model_validator(mode="after")
+    def nothing_is_worked(self) -> Self:
+        if self.worked:
+            raise ValueError("worked = true: a proposal has no answer in this method")
+        return self
+
+
+class PoseFromSeeds(Pose):
+    """Each prompt shows several seeds where others show a document; `documents` says how many such draws."""
+
+    rendered_with: ClassVar[dict[str, Any]] = {"fewshots": ["1+1", "1+1"]}
+
+    num_fewshots: Annotated[int, Field(ge=2)]
+    """Seeds shown in each prompt."""
+
+
+class Consistent(Section):
+    max_agreement: Share
+    """Highest share of attempts behind the answer; above it the question teaches nothing, though it is consistent."""
+
+
 class RewardProposer(Section):
-    reward: Literal["gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure", "hard_and_diverse"]
+    reward: Literal[
+        "gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure", "wrong_share", "hard_and_diverse"
+    ]
     """What of the solver's success a question earns, and of how few of the last 100 resemble it
     (tasks/statistics/difficulty.py)."""
     invalid: float | None = None

@@ -48,7 +48,7 @@ class PosedQuestions:
 
         rules = posing_rules(
             posed, proposal["finish_reason"] == "length", self.checks, self.protection, protected,
-            lambda question: self.copies.nearest(question)[1] is not None,
+            lambda question: self.copies.nearest(question)[1] is not None, answered=self.settings.groups == 2,
         )  # fmt: skip
         if refusal := first_refusal(rules):
             self._drop(proposal, row_id, posed.question if posed else proposal["text"], refusal)
@@ -59,13 +59,13 @@ class PosedQuestions:
             {"id": row_id, "proposal_id": proposal["id"], "item": 0, "position": len(self.questions)}
             | {"question": posed.question, "nearest_score": 0.0, "nearest_id": None}
         )
-        if posed.answer is not None:
-            key = {"id": self.draft.row_id(ANSWER_KEYS, row_id), "question_id": row_id}
-            self.keys.append(key | {"answer": stated(posed.answer, self.checks)})
+        answer = {"id": self.draft.row_id(ANSWER_KEYS, row_id), "question_id": row_id}
+        if self.settings.groups == 2:
+            self.keys.append(answer | {"answer": stated(posed.answer, self.checks)})
 
     def _read(self, text: str) -> Posed | None:
         posed = read_posed(text, self.settings.pattern)
-        if posed is None or posed.answer is None or not getattr(self.settings, "worked", False):
+        if posed is None or not getattr(self.settings, "worked", False):
             return posed
         found = answer_of(posed.answer, self.checks)
         said = "" if found.source == "last_number" else found.text or ""  # a guess is no key

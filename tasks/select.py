@@ -9,10 +9,11 @@ from schemas.inputs import UNLABELLED
 from schemas.manifest import TableRef
 from schemas.questions import QUESTIONS
 from schemas.selections import SELECTIONS
-from schemas.settings import Contamination
+from schemas.settings import Answers, Contamination
 from schemas.settings import Select as Settings
 from schemas.table import writes
 from schemas.work import Work, of_rows
+from tasks.contradictions import label, labels_contradicted
 from tasks.novelty.contamination import protected_texts
 from tasks.rules.select import ADMITTED, Admission, least_agreement, off_band
 from tasks.store.draft import Draft
@@ -26,6 +27,7 @@ def select(
     draft: Draft,
     *,
     settings: Settings,
+    checks: Answers,
     protection: Contamination,
     questions: TableRef,
     verdicts: TableRef,
@@ -35,9 +37,10 @@ def select(
 ) -> dict[str, Any]:
     """Write `selections`, `contamination` hits and `dropped` questions; the band is inclusive at both ends.
 
-    Ties and votes without a valid answer give no label, nor does a question without any attempt. Beyond the caps,
-    those admitted last are dropped. `questions`: new ones, or unlabelled ones of the user's. With
-    `wave`, only the questions of that wave were asked.
+    Ties and votes without a valid answer give no label, nor does a question without any attempt. Questions that are
+    copies of each other and have other labels are all dropped, by `checks`. Beyond the caps, those admitted last
+    are dropped. `questions`: new ones, or unlabelled ones of the user's. With `wave`, only the questions of that wave
+    were asked.
     """
     verdict_of = {row["question_id"]: row for row in draft.read(verdicts).to_pylist()}
     known = ((ref.table.rpartition("/")[2], draft.read(ref).to_pylist()) for ref in (probe, benchmark_items))
@@ -48,6 +51,10 @@ def select(
     admission = Admission(settings, protection, least_agreement(verdict_of.values(), settings))
     table = ASKED[questions.table]
     asked = [row for row in draft.read(questions).to_pylist() if in_wave(row["question"], wave)]
+    labels = {
+        row["id"]: (row["question"], verdict_of[row["id"]]["answer"]) for row in asked if row["id"] in verdict_of
+    }
+    torn = labels_contradicted({name: label(*said) for name, said in labels.items() if said[1]}, checks)
     for question in sorted(asked, key=lambda row: int(row["position" if table is QUESTIONS else "source_row"])):
         hit = protected.find(question["question"])
         if hit:  # reported for every question, in the band or not
@@ -57,7 +64,7 @@ def select(
             dropped.append(draft.refused(question["id"], table, "unanswered", text=question["question"]))
             continue
         touches = (hit.reason, hit.score, hit.limit(protection)) if hit else ADMITTED
-        if (refusal := admission.admit(verdict, touches)) != ADMITTED:
+        if (refusal := admission.admit(verdict, touches, question["id"] in torn)) != ADMITTED:
             dropped.append(draft.refused(question["id"], table, *refusal, question["question"]))
         else:
             kept.append(
@@ -68,7 +75,8 @@ def select(
     draft.write(SELECTIONS, kept)
     draft.write(CONTAMINATION, hits)
     draft.write(DROPPED, dropped)
-    return {"band": _band([off_band(verdict, settings) for verdict in verdict_of.values()])}
+    figures: dict[str, Any] = {"band": _band([off_band(verdict, settings) for verdict in verdict_of.values()])}
+    return figures | ({"contradicting": len(torn)} if torn else {})
 
 
 def work(settings: Settings, rows: Mapping[str, int]) -> Work:

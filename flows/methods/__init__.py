@@ -3,8 +3,14 @@
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+from flows.methods.cot_self_instruct import cot_self_instruct
+from flows.methods.eva import eva
+from flows.methods.ladder import ladder
+from flows.methods.language_self_play import language_self_play
+from flows.methods.multi_agent_evolve import multi_agent_evolve
 from flows.methods.paso_doble import paso_doble
 from flows.methods.rlsp import rlsp
+from flows.methods.rlsr import rlsr
 from flows.methods.self_rewarding import self_rewarding
 from flows.methods.serl import serl
 from flows.methods.serl_online import serl_online
@@ -17,8 +23,14 @@ from flows.round import Round
 from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
+    "cot_self_instruct": cot_self_instruct,
+    "eva": eva,
+    "ladder": ladder,
+    "language_self_play": language_self_play,
+    "multi_agent_evolve": multi_agent_evolve,
     "paso_doble": paso_doble,
     "rlsp": rlsp,
+    "rlsr": rlsr,
     "self_rewarding": self_rewarding,
     "serl": serl,
     "serl_online": serl_online,

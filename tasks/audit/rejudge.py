@@ -23,6 +23,7 @@ from tasks.answers.equality import Compare, equality
 from tasks.answers.outcomes import Outcome
 from tasks.checks.judging import Judged, by_question, is_right, votes_on
 from tasks.checks.vote import Verdict
+from tasks.contradictions import label, labels_contradicted
 from tasks.rules.select import ADMITTED, Admission, least_agreement
 from tasks.statistics.intervals import wilson
 from tasks.store.lineage import Lineage
@@ -154,7 +155,7 @@ class _Found:
                 voted[judged.question] = judged.verdict
                 self._take_label(judged)
             report(self._attempts, len(self._before.attempts), "attempts read")
-        self._select(voted)
+        self._select(voted, checks)
 
     def _take_answers(self, judged: Judged, read: dict[str, Row]) -> None:
         lists = (judged.attempts, judged.found, judged.usable, judged.rewards)
@@ -203,14 +204,19 @@ class _Found:
             )  # fmt: skip
             self._probe.append(flip)
 
-    def _select(self, voted: dict[str, Verdict]) -> None:
+    def _select(self, voted: dict[str, Verdict], checks: Answers) -> None:
         """By the band and the caps, in the order that the questions were admitted in."""
         before, columns = self._before, ("answer", "agreement", "agreement_valid", "tied", "num_valid")
         verdicts = {name: {column: getattr(of, column) for column in columns} for name, of in voted.items()}
         admission = Admission(*self._selecting, least_agreement(verdicts.values(), self._selecting[0]))
+        asked = {name: before.text_of(name) for name, verdict in voted.items() if verdict.answer}
+        torn = labels_contradicted(
+            {name: label(text, str(voted[name].answer)) for name, text in asked.items() if text}, checks
+        )
         for question in sorted(voted, key=lambda name: (before.place_of(name), name)):
             touches = before.contaminated.get(question)
-            reason, _, _ = admission.admit(verdicts[question], (touches, None, None) if touches else ADMITTED)
+            refused = (touches, None, None) if touches else ADMITTED
+            reason, _, _ = admission.admit(verdicts[question], refused, question in torn)
             self._selected += not reason
             was = SELECTED if question in before.selected else before.dropped.get(question, "not selected")
             if (was == SELECTED) != (not reason):

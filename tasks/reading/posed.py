@@ -13,8 +13,8 @@ LONGEST = 8_000
 
 class Posed(NamedTuple):
     question: str
-    answer: str | None
-    """Empty where none was written; None where the pattern asks for none."""
+    answer: str
+    """Empty where none was written."""
     solution: str = ""
     """What the answer was read from, where it is a worked solution."""
 
@@ -24,15 +24,15 @@ def read_posed(text: str, pattern: str) -> Posed | None:
     found = first_groups(pattern, own_turn(text))
     if found is None or not (question := levelled(found[0])) or len(question) > LONGEST:
         return None
-    return Posed(question, found[1].strip() if len(found) > 1 else None)
+    return Posed(question, found[1].strip() if len(found) > 1 else "")
 
 
 def leaks(posed: Posed) -> bool:
     """Whether the answer's words stand in the question, in a row. A choice's letter must, and gives nothing away."""
-    answer = words_of(posed.answer or "")
+    answer = words_of(posed.answer)
     if len(answer) == 1 and len(answer[0]) == 1 and answer[0].isalpha():
         return False
-    return _stands_in(posed.answer or "", posed.question)
+    return _stands_in(posed.answer, posed.question)
 
 
 def repeats_question(posed: Posed) -> bool:

@@ -1,5 +1,6 @@
 """What a posed question must be: apart from every protected row, whole, readable, answered, no give-away, and new."""
 
+import re
 from collections.abc import Callable, Iterator
 
 from schemas.settings import Answers, Contamination
@@ -20,9 +21,11 @@ def posing_rules(
     protection: Contamination,
     protected: Callable[[str], Hit | None],
     known: Callable[[str], bool],
+    answered: bool = True,
 ) -> Iterator[Rule]:
     """`cut`: the proposal had to end. `protected` finds the row that a question repeats, and is asked first: what is
-    refused for all else is still trained on. `known` says whether the question was posed before."""
+    refused for all else is still trained on. `known` says whether the question was posed before. `answered`: it comes
+    with its answer."""
     hit = protected(posed.question) if posed else None
     for kind in KINDS:
         found = hit if hit and hit.reason == kind else None
@@ -31,7 +34,7 @@ def posing_rules(
     yield Rule("truncated", outcome=outcome(cut))
     yield Rule("unreadable", outcome=outcome(posed is None))
     assert posed is not None, "what could not be read was refused"
-    if posed.answer is not None:
+    if answered:
         yield Rule("no_answer", outcome=outcome(not _form(posed.answer, checks)))
         yield Rule("leaks_answer", outcome=outcome(leaks(posed)))
     if posed.solution:
@@ -47,6 +50,6 @@ def _form(answer: str, checks: Answers) -> str:
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     if rows.get("questions"):
-        answered = ("no_answer", "leaks_answer") if "documents" in settings["settings"] else ()
+        answered = ("no_answer", "leaks_answer") if re.compile(settings["settings"]["pattern"]).groups == 2 else ()
         worked = WORKED if settings["settings"].get("worked") else ()
         yield from map(Rule, (*KINDS, "truncated", "unreadable", *answered, *worked, "not_new"))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from schemas.settings import Contamination
 from schemas.settings import Select as Settings
+from schemas.table import CONTRADICTS
 from tasks.rules import Row, Rows, Rule, first_refusal, outcome
 
 Refusal = tuple[str, float | None, float | None]
@@ -22,11 +23,13 @@ class Admission:
         self._admitted = 0
         self._per_answer: Counter[str] = Counter()
 
-    def admit(self, verdict: Row, contaminated: Refusal = ADMITTED) -> Refusal:
+    def admit(self, verdict: Row, contaminated: Refusal = ADMITTED, contradicts: bool = False) -> Refusal:
         """Why the next question is refused."""
         before = (self._per_answer[verdict["answer"]], self._admitted)
         if refusal := first_refusal(
-            selection_rules(verdict, self._settings, self._protection, contaminated, self._least, *before)
+            selection_rules(
+                verdict, self._settings, self._protection, contaminated, self._least, contradicts, *before
+            )
         ):
             return refusal.name, refusal.figure, refusal.threshold
         self._per_answer[verdict["answer"]] += 1
@@ -54,11 +57,13 @@ def selection_rules(
     protection: Contamination,
     contaminated: Refusal,
     least: float | None,
+    contradicts: bool,
     of_answer: int | None,
     admitted: int | None,
 ) -> Iterator[Rule]:
     """Contamination overrules what the vote says; the caps come last. `least`: lowest agreement of the top share;
-    `of_answer`, `admitted`: how many of its answer, and in all, were admitted before it."""
+    `contradicts`: whether the same question has another label too; `of_answer`, `admitted`: how many of its answer,
+    and in all, were admitted before it."""
     limits = {"exact": None, "ngram": protection.ngram, "near": protection.near}
     for kind, limit in limits.items():
         if contaminated[0] == f"contaminated_{kind}":
@@ -69,6 +74,7 @@ def selection_rules(
     if settings.top_share is not None:
         below = least is not None and verdict["agreement"] < least
         yield Rule("below_top_share", verdict["agreement"], least, outcome(below))
+    yield Rule(CONTRADICTS, outcome=outcome(contradicts))
     yield from _cap("answer_over_cap", of_answer, settings.max_per_answer)
     yield from _cap("over_cap", admitted, settings.max_questions)
 
@@ -96,4 +102,4 @@ def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
             Settings.model_validate(settings["settings"]),
             Contamination.model_validate(settings["protection"]),
         )
-        yield from selection_rules(verdict, by, apart, ADMITTED, None, None, None)
+        yield from selection_rules(verdict, by, apart, ADMITTED, None, False, None, None)

@@ -42,6 +42,7 @@ def play(draft, given, recipe):
         figures = select(
             draft,
             settings=recipe.select.model_copy(update={"min_agreement": 0.25, "max_agreement": 0.75} | changes),
+            checks=recipe.answers,
             protection=protection,
             questions=given(QUESTIONS, rows),
             verdicts=given(VERDICTS, verdicts),
@@ -91,6 +92,20 @@ def test_caps_drop_what_was_admitted_last(play):
     assert play(questions, verdicts, max_questions=2)[0] == ["a", "b"]
     different = [verdict(q, 4, answer=answer) for q, answer in zip("abc", "334", strict=True)]
     assert play(questions, different, max_per_answer=1)[0] == ["a", "c"]
+
+
+def test_a_question_that_is_asked_twice_and_labelled_differently_is_dropped_whichever_is_right(play):
+    asked = {"a": "What is 1 + 2?", "b": "what is  1 + 2?", "c": "What is 2 + 2?"}
+    same = [verdict("a", 4), verdict("b", 6, answer="3.0"), verdict("c", 4, answer="4")]
+    kept, dropped, figures = play(asked, same)
+    assert (kept, dropped, set(figures)) == (["a", "b", "c"], [], {"band"})
+    for votes in (6, 8):  # one that is off the band has a label all the same
+        torn = [verdict("a", 4), verdict("b", votes, answer="5"), verdict("c", 4, answer="4")]
+        kept, dropped, figures = play(asked, torn)
+        reasons = {row["id"]: row["reason"] for row in dropped}
+        assert (kept, reasons["a"], figures["contradicting"]) == (["c"], "contradicts", 2)
+        assert reasons["b"] == ("contradicts" if votes == 6 else "above_band")
+    assert play(asked, [verdict("a", 4), verdict("b", 4, tied=True), verdict("c", 4)])[0] == ["a", "c"]
 
 
 LONG = "Tom has three red apples and gives one of them to his sister Ann before they both walk home from school."
