@@ -99,6 +99,8 @@ class Console:
             told.append(f"without an answer: {line([lost])}")
         if truncated := record.figures.get("truncated"):
             told.append(f"{truncated:,} cut by max_tokens")
+        if contradicting := record.figures.get("contradicting"):
+            told.append(f"{contradicting:,} contradict each other")
         if record.tokens:
             told.append(f"{record.tokens:,} tokens ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
         told += [f"{words(name)}: {line([value])}" for name, value in list(measured(record).items())[:1]]

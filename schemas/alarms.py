@@ -53,6 +53,9 @@ class Alarms(Section):
     unanswered: AlarmRule = AlarmRule(threshold=0.02, level="warning")
     """Share of a table's rows that are missing because their request was refused, too long, or came back empty: what
     is left is what the server likes. Above validation.max_unanswered the stage fails the round."""
+    contradicting: AlarmRule = AlarmRule(threshold=0.05, level="warning")
+    """Share of a table's rows that were dropped because others of the round contradict them: one question with two
+    labels, a pair and its reverse. Many of them say that the judge is not sure of itself."""
     other_tokens: AlarmRule = AlarmRule(threshold=0.5, level="warning")
     """Share of the attempts whose text, encoded anew, gives other tokens than were sampled: so would the texts whose
     tokens nobody told, such as a teacher's answers and gold solutions."""

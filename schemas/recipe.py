@@ -34,6 +34,10 @@ class Rows(Section):
     """Use only this many rows, chosen by the hash of the question; without it, all."""
 
 
+class UnlabelledRows(Rows):
+    """Problems that the solver is asked; their answers, if the file has any, are never read."""
+
+
 class AnsweredRows(Rows):
     answer: str
     """Column that holds the true answer, as the solver should give it (a \\boxed{} around it is fine)."""
@@ -72,7 +76,7 @@ class Seeded(Data):
 
 
 class Unlabelled(Data):
-    unlabelled: Rows
+    unlabelled: UnlabelledRows
     """Questions that the solver answers; their answers are never read."""
     probe: AnsweredRows
     """A small labelled set that only measures how often the judge is right."""

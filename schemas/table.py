@@ -238,6 +238,8 @@ TOKENS = (
 UNANSWERED = ("prompt_too_long", "refused", "no_text", "failed")
 """Why a request has no answer: it is longer than the model or its server takes; the server, its filter or the model
 declined; the answer holds no text; the server fails at this request alone."""
+CONTRADICTS = "contradicts"
+"""Why a row is not trained on that another one of its round contradicts."""
 ENDED = one_of("finish_reason", "stop or length", "stop", "length")
 ENDED_OR_UNANSWERED = one_of(
     "finish_reason",

@@ -3,6 +3,7 @@
 from schemas.advantages import ADVANTAGES
 from schemas.answer_keys import ANSWER_KEYS
 from schemas.answers import ANSWERS
+from schemas.appraisals import APPRAISALS
 from schemas.attempts import ATTEMPTS
 from schemas.base_samples import BASE_SAMPLES
 from schemas.comparisons import COMPARISONS, PREFERENCES, PROBE_PREFERENCES
@@ -10,8 +11,9 @@ from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.episodes import EPISODES
 from schemas.evaluations import EVALUATIONS
-from schemas.grades import GRADES, PERSUASIONS, PROBE_GRADES
-from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS, UNLABELLED
+from schemas.evolving import PROMPT_WEIGHTS
+from schemas.grades import FORMAL_VERDICTS, GRADES, PERSUASIONS, PROBE_GRADES
+from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS, TASKS, UNLABELLED
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
@@ -27,9 +29,9 @@ from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        SEEDS, UNLABELLED, PROBE, GOLD, DOCUMENTS, BENCHMARK_ITEMS,
-        PROPOSALS, QUESTIONS, ANSWER_KEYS, ATTEMPTS, EPISODES, TURNS,
-        ANSWERS, VERDICTS, PROBE_VERDICTS, GRADES, PROBE_GRADES, PERSUASIONS,
+        SEEDS, PROBE, UNLABELLED, GOLD, DOCUMENTS, TASKS, BENCHMARK_ITEMS,
+        PROMPT_WEIGHTS, PROPOSALS, QUESTIONS, ANSWER_KEYS, ATTEMPTS, EPISODES, TURNS,
+        ANSWERS, VERDICTS, PROBE_VERDICTS, GRADES, PROBE_GRADES, PERSUASIONS, APPRAISALS, FORMAL_VERDICTS,
         COMPARISONS, PREFERENCES, PROBE_PREFERENCES, REWARDS, SELECTIONS, CONTAMINATION,
         BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS, EVALUATIONS, DROPPED,
     )

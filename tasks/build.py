@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from schemas.dropped import DROPPED
-from schemas.inputs import UNLABELLED
+from schemas.inputs import SEEDS, UNLABELLED
 from schemas.manifest import TableRef, ValidRows
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.questions import QUESTIONS
+from schemas.settings import Answers
 from schemas.settings import Build as Settings
 from schemas.sft_examples import SFT_EXAMPLES
 from schemas.table import Table, writes
 from schemas.verdicts import VERDICTS
 from schemas.work import Work, of_rows
+from tasks.answers.canonical import answer_of, usable_answer
+from tasks.contradictions import Claim, contradicting, label, labels_contradicted, pairs_contradicted
 from tasks.mixing import counts, drawn
 from tasks.pairing import (
     Pairs,
@@ -36,8 +39,9 @@ def build(
     draft: Draft,
     *,
     settings: Settings,
-    attempts: TableRef,
-    rewards: TableRef,
+    checks: Answers,
+    attempts: TableRef | ValidRows,
+    rewards: TableRef | ValidRows,
     answers: TableRef | None = None,
     selections: TableRef | None = None,
     preferences: TableRef | None = None,
@@ -52,7 +56,7 @@ def build(
     counts the questions that give none, by reason; if training `reads_pairs`, they are `dropped` for it, or their
     verdicts are: a selected question may still be an example and a few-shot. Where the recipe asks for them: `gold`,
     and `replay`, SFT examples of earlier rounds. Win rates are those of `preferences`, if a judge of pairs
-    wrote some, and else the rewards'.
+    wrote some, and else the rewards'. Rows that contradict each other are dropped.
     """
     judged = _judged(draft, attempts, rewards, answers)
     chances = _preferred(draft.read(preferences).to_pylist()) if preferences else _by_rewards
@@ -68,15 +72,21 @@ def build(
         without += [draft.refused(*subject, reason)] if reason else []
     golden = draft.read(gold).to_pylist() if gold else []
     mixed = _mixed(draft, settings, len(examples), golden, _replayable(draft, replay))
+    labels = _labels(draft, selections, examples) | _read(mixed, checks)
+    torn = labels_contradicted(labels, checks) | pairs_contradicted(pairs)
+    refused = contradicting(torn, SFT_EXAMPLES, examples + mixed, draft)
+    refused += contradicting(torn, PREFERENCE_PAIRS, pairs, draft)
+    examples, mixed, pairs = ([row for row in rows if row["id"] not in torn] for rows in (examples, mixed, pairs))
     draft.write(SFT_EXAMPLES, examples + mixed)
     draft.write(PREFERENCE_PAIRS, pairs)
-    if reads_pairs:
-        draft.write(DROPPED, without)
-    figures = {
+    if reads_pairs or refused:
+        draft.write(DROPPED, (without if reads_pairs else []) + refused)
+    figures: dict[str, Any] = {
         "sft_examples": len(examples) + len(mixed),
         "preference_pairs": len(pairs),
         "without_pairs": dict(sorted(Counter(row["reason"] for row in without).items())),
     }
+    figures |= {"contradicting": len(torn)} if torn else {}
     from_gold = sum(row["attempt_id"] is None for row in mixed)
     return figures | ({"mixed": {"gold": from_gold, "replay": len(mixed) - from_gold}} if mixed else {})
 
@@ -87,7 +97,9 @@ def work(settings: Settings, rows: Mapping[str, int]) -> Work:
     return of_rows(round(own / (1 - settings.gold_share - settings.replay_share)))
 
 
-def _judged(draft: Draft, attempts: TableRef, rewards: TableRef, answers: TableRef | None) -> dict[str, list[Row]]:
+def _judged(
+    draft: Draft, attempts: TableRef | ValidRows, rewards: TableRef | ValidRows, answers: TableRef | None
+) -> dict[str, list[Row]]:
     """Question -> its valid attempts, with their rewards. One that was cut off would teach to stop there."""
     whole = (row for row in draft.read(attempts).to_pylist() if row["finish_reason"] == "stop")
     attempt_of = {row["id"]: row for row in whole}
@@ -106,12 +118,16 @@ def _questions(
     """Each question, the agreement behind its label (1 where nobody voted), and the row that gives no pair if it
     gives none."""
     if selections is None:
-        brought = f"{UNLABELLED.id_prefix}-"
         for question in sorted(judged):
-            yield question, 1.0, (question, UNLABELLED if question.startswith(brought) else QUESTIONS)
+            yield question, 1.0, (question, _asked_in(question))
         return
     for row in draft.read(selections).to_pylist():
         yield row["question_id"], row["agreement"], (row["verdict_id"], VERDICTS)
+
+
+def _asked_in(question: str) -> Table:
+    """The table of a question, by its id."""
+    return next((each for each in (SEEDS, UNLABELLED) if question.startswith(f"{each.id_prefix}-")), QUESTIONS)
 
 
 def _paired(attempts: list[Row], settings: Settings) -> Pairs:
@@ -141,6 +157,22 @@ def _mixed(draft: Draft, settings: Settings, own: int, gold: list[Row], replay: 
         row | {"id": draft.row_id(SFT_EXAMPLES, row["id"], turn)}
         for row, turn in drawn(replay, from_replay, draft.random_seed("build", "replay"))
     ]
+
+
+def _labels(draft: Draft, selections: TableRef | None, examples: list[Row]) -> dict[str, Claim]:
+    """The verdict behind each example; none where nobody voted."""
+    answers = {row["question_id"]: row["answer"] for row in draft.read(selections).to_pylist()} if selections else {}
+    return {row["id"]: label(row["prompt"], answers[row["question_id"]]) for row in examples if answers}
+
+
+def _read(mixed: list[Row], checks: Answers) -> dict[str, Claim]:
+    """What is read from rows that came with no verdict. A gold one is true."""
+    answers = {row["id"]: usable_answer(answer_of(row["completion"], checks), "stop", checks) for row in mixed}
+    return {
+        row["id"]: label(row["prompt"], answer, known=row["attempt_id"] is None)
+        for row in mixed
+        if (answer := answers[row["id"]])
+    }
 
 
 def _with_win_rates(attempts: list[Row], chances: Chances) -> list[Row]:

@@ -9,6 +9,7 @@ from schemas.manifest import TableRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.settings import PairGold as Settings
 from schemas.table import writes
+from tasks.contradictions import contradicting, pairs_contradicted
 from tasks.pairing import gold_with_self
 from tasks.store.draft import Draft
 
@@ -18,7 +19,8 @@ Row = dict[str, Any]
 @writes(PREFERENCE_PAIRS, DROPPED)
 def pair_gold(draft: Draft, *, settings: Settings, gold: TableRef, attempts: TableRef) -> dict[str, Any]:
     """Write `preference_pairs`, in the order that attempts were sampled in. Gold rows whose attempts all repeat the
-    solution give no pair and are `dropped`; the figure `without_pairs` counts them."""
+    solution give no pair and are `dropped`; the figure `without_pairs` counts them. So are pairs that contradict each
+    other, as two solutions of one question may."""
     own: dict[str, list[Row]] = defaultdict(list)
     for attempt in sorted(draft.read(attempts).to_pylist(), key=lambda row: row["sample"]):
         own[attempt["question_id"]].append(attempt)
@@ -28,10 +30,13 @@ def pair_gold(draft: Draft, *, settings: Settings, gold: TableRef, attempts: Tab
         matched, reason = gold_with_self(row["completion"], own[row["id"]], settings.pairs_per_question)
         pairs += [_pair(draft, row, rejected) for _, rejected in matched]
         without += [draft.refused(row["id"], GOLD, reason)] if reason else []
-    draft.write(PREFERENCE_PAIRS, pairs)
-    draft.write(DROPPED, without)
+    torn = pairs_contradicted(pairs)
+    kept = [pair for pair in pairs if pair["id"] not in torn]
+    draft.write(PREFERENCE_PAIRS, kept)
+    draft.write(DROPPED, without + contradicting(torn, PREFERENCE_PAIRS, pairs, draft))
     reasons = Counter(row["reason"] for row in without)
-    return {"preference_pairs": len(pairs), "without_pairs": dict(sorted(reasons.items()))}
+    figures = {"preference_pairs": len(kept), "without_pairs": dict(sorted(reasons.items()))}
+    return figures | ({"contradicting": len(torn)} if torn else {})
 
 
 def _pair(draft: Draft, gold: Row, rejected: Row) -> Row:

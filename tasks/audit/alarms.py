@@ -6,7 +6,7 @@ is in what they say.
 
 import inspect
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist, median
 from typing import Any, Literal
@@ -15,14 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.manifest import Score
-from schemas.table import UNANSWERED
+from schemas.table import CONTRADICTS, UNANSWERED
 from schemas.tables import TABLES
 from tasks.audit import figures
 from tasks.checks.grading import persuaded, precision
 from tasks.statistics.intervals import Z95, unpaired_difference, wilson
 from tasks.store.objects import digest_of
 
-CAPPED = "over_cap"  # passed all of them
+CAPPED = ("over_cap", "below_top_share")  # passed all of them
 NO_SIGNAL = ("none_right", "unanimous", "no_difference", "same_text")  # sound, and the alarm `unanimous` counts them
 
 Measured = dict[str, Any]
@@ -127,12 +127,13 @@ def truncated(attempts: pa.Table) -> Finding:
 
 
 def unanswered(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
-    shares: dict[str, float] = defaultdict(float)
-    for reason, share in figures.drop_shares(dropped, ids).items():
-        table, _, why = reason.rpartition(".")
-        shares[table] += share * (why in UNANSWERED)
-    most, table = max(((share, table) for table, share in shares.items()), default=(None, ""))
+    most, table = _largest_drop(dropped, ids, UNANSWERED)
     return Finding("above", f"requests without an answer ({table})", most)
+
+
+def contradicting(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
+    most, table = _largest_drop(dropped, ids, (CONTRADICTS,))
+    return Finding("above", f"rows that others of the round contradict ({table})", most)
 
 
 def other_tokens(attempts: pa.Table) -> Finding:
@@ -141,7 +142,7 @@ def other_tokens(attempts: pa.Table) -> Finding:
 
 
 def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
-    passed = (CAPPED, *NO_SIGNAL)
+    passed = (*CAPPED, *NO_SIGNAL)
     counted = figures.drop_shares(dropped, ids)
     shares = [(share, reason) for reason, share in counted.items() if reason.rpartition(".")[2] not in passed]
     most, reason = max(shares, default=(None, ""))
@@ -151,7 +152,8 @@ def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
 Watch = Callable[..., Finding]
 ALARMS: tuple[Watch, ...] = (  # in the order of the recipe's section
     vote_precision, reward_hacking, judge_precision, judge_persuaded, unanimous, answer_entropy, same_answer,
-    read_from_prose, distinct_2, near_duplicates, length_drift, truncated, unanswered, other_tokens, dropped,
+    read_from_prose, distinct_2, near_duplicates, length_drift, truncated, unanswered, contradicting, other_tokens,
+    dropped,
 )  # fmt: skip
 
 
@@ -165,6 +167,17 @@ def alarms_of(tables: Iterable[str]) -> tuple[Watch, ...]:
     """The alarms of a round that has these tables."""
     there = set(tables)
     return tuple(watch for watch in ALARMS if there.issuperset(looks_at(watch)))
+
+
+def _largest_drop(
+    dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray], reasons: Collection[str]
+) -> tuple[float | None, str]:
+    """The largest share of a table's rows that were dropped for one of these reasons, and which table's."""
+    shares: dict[str, float] = defaultdict(float)
+    for reason, share in figures.drop_shares(dropped, ids).items():
+        table, _, why = reason.rpartition(".")
+        shares[table] += share * (why in reasons)
+    return max(((share, table) for table, share in shares.items()), default=(None, ""))
 
 
 def _right_of(probe_verdicts: pa.Table) -> tuple[int, int]:

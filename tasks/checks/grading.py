@@ -7,11 +7,43 @@ from pathlib import Path
 from typing import Any
 
 from schemas.manifest import Score
+from schemas.pattern import full_match
+from schemas.rubric import Rubric
+from schemas.settings import Answers
+from tasks.answers.canonical import answer_of, stated, usable_answer
+from tasks.answers.equality import Compare
+from tasks.answers.outcomes import Outcome
+from tasks.engines import Completion
+from tasks.reading.grades import read_grade
 from tasks.statistics.intervals import sampled_score, wilson
 
 HALF = 0.5
 """What a reward must reach for the judge to have called an answer right."""
 Row = Mapping[str, Any]
+
+
+def judged_text(attempt: Row, pattern: str | None, checks: Answers) -> str | None:
+    """What of an attempt the judge is shown: all of it, or with a pattern its final answer; None if that is missing
+    or in another format, as one that speaks to the judge is."""
+    text: str = attempt["text"]
+    if pattern is None:
+        return text
+    answer = answer_of(text, checks).text if attempt["finish_reason"] == "stop" else None
+    return answer if answer is not None and full_match(pattern, answer) else None
+
+
+def is_right(reference: str, attempt: Row, checks: Answers, compare: Compare) -> bool | None:
+    """Whether an attempt is, by the truth; None if the comparison was undecided."""
+    answer = usable_answer(answer_of(attempt["text"], checks), attempt["finish_reason"], checks)
+    outcome = compare([(stated(reference, checks), answer or "")])[0]
+    return None if outcome is Outcome.UNDECIDED else outcome is Outcome.EQUAL
+
+
+def read(said: Completion, settings: Rubric) -> dict[str, Any]:
+    """What the judge said of one answer: columns of `grades` and `persuasions`."""
+    grade = read_grade(said.text, settings.pattern, settings.scale) if said.finish_reason == "stop" else None
+    row = {"sample": said.sample, "prompt": said.prompt, "text": said.text, "num_tokens": said.num_tokens}
+    return row | {"finish_reason": said.finish_reason, "grade": grade}
 
 
 def shown(question: str, answer: str, marks: Sequence[str]) -> dict[str, str]:
@@ -36,6 +68,14 @@ def without(marks: Sequence[str], text: str) -> str:
     return text
 
 
+def rewards(graded: Iterable[Row], scale: int) -> dict[str, float | None]:
+    """Of each attempt that was graded."""
+    grades: dict[str, list[float | None]] = defaultdict(list)
+    for row in graded:
+        grades[row["attempt_id"]].append(row["grade"])
+    return {attempt: reward_of(of_one, scale) for attempt, of_one in grades.items()}
+
+
 def reward_of(grades: Iterable[float | None], scale: int) -> float | None:
     """The mean of the grades that could be read, over the scale; None if none could."""
     readable = [grade for grade in grades if grade is not None]
@@ -50,6 +90,14 @@ def is_high(grade: float | None, scale: int) -> bool | None:
 def is_correct(reward: float | None, right: bool | None) -> bool | None:
     """Whether the judge saw what is right; None if either is undecided."""
     return None if reward is None or right is None else (reward >= HALF) == right
+
+
+def measured(probe_grades: Sequence[Row], persuasions: Sequence[Row]) -> dict[str, Any]:
+    """What a judge is worth, by the probe; nothing where none of it was attempted."""
+    if not probe_grades:
+        return {}
+    found = {"precision": precision(probe_grades), "recall_of_wrong": recall_of_wrong(probe_grades)}
+    return {name: score.model_dump() for name, score in (found | {"persuaded": persuaded(persuasions)}).items()}
 
 
 def precision(probe_grades: Iterable[Row]) -> Score:

@@ -19,7 +19,7 @@ def work_of(stage: Callable[..., Any], inputs: Mapping[str, Any], sources: Sourc
     declared: Callable[..., Work] | None = getattr(sys.modules[stage.__module__], "work", None)
     if declared:
         named = {"rows": rows, **inputs}
-        return declared(**{name: named[name] for name in inspect.signature(declared).parameters})
+        return declared(**{name: named[name] for name in inspect.signature(declared).parameters if name in named})
     match stage.__name__:
         case "collect":
             given = [row for source in sources.named for row in source.rows]

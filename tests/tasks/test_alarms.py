@@ -24,7 +24,7 @@ COLLAPSED = [
     *("vote_precision", "reward_hacking", "unanimous", "answer_entropy", "same_answer"),
     *("read_from_prose", "distinct_2", "near_duplicates", "length_drift", "other_tokens", "dropped"),
 ]
-LOST = ["truncated", "unanswered"]
+LOST = ["truncated", "unanswered", "contradicting"]
 
 
 def watched(draft, settings, tables, earlier=()):
@@ -150,10 +150,11 @@ def test_a_collapse_of_proposer_and_solver_raises_every_alarm(draft, play, colla
     [
         ("unanimous", 0.3),
         ("near_duplicates", 6 / 16),
-        ("dropped", 6 / 16),
+        ("dropped", 6 / 18),
         ("read_from_prose", 2 / 8),
         ("truncated", 20 / 80),
         ("unanswered", 9 / 89),
+        ("contradicting", 2 / 18),
         ("same_answer", 7 / 8 * 7 / 10 + 1 * 3 / 10),
     ],
 )
@@ -165,6 +166,11 @@ def test_an_alarm_is_raised_above_its_threshold_and_not_at_it(play, name, figure
             {"id": f"x{i}", "table": "questions", "stage": "propose", "reason": "not_new", "figure": 1.0}
             | {"threshold": None, "text": None}
             for i in range(6)
+        ]
+        + [
+            {"id": f"z{i}", "table": "questions", "stage": "select", "reason": "contradicts", "figure": None}
+            | {"threshold": None, "text": None}
+            for i in range(2)
         ]
         + [
             {"id": f"y{i}", "table": "attempts", "stage": "solve", "reason": reason, "figure": None}

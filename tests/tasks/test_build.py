@@ -48,6 +48,7 @@ def play(draft, given, recipe, marks, more=None, cut=(), **changes):
     build(
         draft,
         settings=recipe.build.model_copy(update=changes),
+        checks=recipe.answers,
         **{
             "selections": given(SELECTIONS, [selection]),
             "attempts": given(ATTEMPTS, attempts),
@@ -176,6 +177,32 @@ def test_gold_and_replayed_rows_have_their_shares_of_the_examples(draft, given, 
     assert len({row["id"] for row in rows}) == 10
     once_more = play(draft, given, recipe, marks, more, solutions_per_question=6, gold_share=0.3, replay_share=0.1)
     assert once_more["sft_examples"] == rows
+
+
+def test_an_example_that_gold_contradicts_is_dropped_and_gold_stays_unless_gold_contradicts_it(draft, given, recipe):
+    def left(*solutions):
+        rows = [
+            {"id": f"gold-{i}", "question": "1+2", "prompt": prompt, "completion": text, "source_row": i}
+            for i, (prompt, text) in enumerate(solutions)
+        ]
+        tables = play(draft, given, recipe, MARKS, {"gold": given(GOLD, rows)}, gold_share=0.5)
+        dropped = [(row["table"], row["reason"], row["text"], row["parents"]) for row in tables.get("dropped", [])]
+        return sorted(row["completion"] for row in tables["sft_examples"]), sorted(dropped)
+
+    assert left((" 1+2 =", "=#4"), ("1+2=", "=#03")) == (["=#03", "=#4", "x", "y"], []), "its prompt is another one"
+    assert left(("1+2= ", "=#3"), ("9=", "#9")) == (["#9", "=#3", "x", "y"], []), "the verdict says 3 too"
+    gone = [("sft_examples", "contradicts", text, ["q", attempt]) for text, attempt in (("x", "a0"), ("y", "a2"))]
+    assert left(("1+2= ", "=#4"), ("9=", "#9")) == (["#9", "=#4"], gone)
+    both = [("sft_examples", "contradicts", text, [f"gold-{i}"]) for i, text in enumerate(("=#4", "=#5"))]
+    assert left(("1+2=", "=#4"), (" 1+2=", "=#5")) == ([], both + gone)
+
+
+def test_pairs_in_which_one_text_is_right_and_wrong_are_dropped(draft, given, recipe):
+    marks = [("x", 1.0, True), ("n", 0.0, True), ("x", 0.0, True), ("y", 1.0, True)]
+    tables = play(draft, given, recipe, marks, pairs_per_question=9)
+    assert [(row["chosen"], row["rejected"]) for row in tables["preference_pairs"]] == [("y", "n")]
+    assert {(row["table"], row["reason"]) for row in tables["dropped"]} == {("preference_pairs", "contradicts")}
+    assert len(tables["dropped"]) == 2, "x over n, and y over x"
 
 
 def test_shares_are_of_all_rows_and_without_rows_to_draw_from_there_are_none():

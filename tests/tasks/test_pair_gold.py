@@ -10,9 +10,10 @@ from tasks.pair_gold import pair_gold
 def play(draft, given):
     """`asked`: a gold solution, and what the model answered to its question."""
 
-    def run(*asked, pairs_per_question=2):
+    def run(*asked, pairs_per_question=2, prompts=()):
+        prompts = prompts or [f"{i}+1=" for i in range(len(asked))]
         gold = [
-            {"id": f"gold-{i}", "question": f"{i}+1", "prompt": f"{i}+1=", "completion": text, "source_row": i}
+            {"id": f"gold-{i}", "question": f"{i}+1", "prompt": prompts[i], "completion": text, "source_row": i}
             for i, (text, _) in enumerate(asked)
         ]
         shape = {"num_planned": 4, "num_tokens": 2, "finish_reason": "stop", "checkpoint": "c"}
@@ -48,3 +49,14 @@ def test_a_gold_row_that_the_model_repeats_is_counted_and_dropped_with_its_reaso
     assert rows == []
     assert figures == {"preference_pairs": 0, "without_pairs": {"same_text": 1}}
     assert (dropped["id"], dropped["table"], dropped["reason"]) == ("gold-0", "inputs/gold", "same_text")
+
+
+def test_a_pair_that_rejects_another_solution_of_the_same_question_is_dropped(play):
+    asked = ("one", ["two", "a"]), ("two", ["one", "b"])
+    figures, rows, dropped = play(*asked, prompts=["What is it?", "what  is it?"])
+    assert {(row["chosen"], row["rejected"]) for row in rows} == {("one", "a"), ("two", "b")}
+    assert figures == {"preference_pairs": 2, "without_pairs": {}, "contradicting": 2}
+    assert {(row["reason"], tuple(row["parents"])) for row in dropped} == {
+        ("contradicts", ("gold-0", "own-0-0")), ("contradicts", ("gold-1", "own-1-0")),
+    }  # fmt: skip
+    assert play(*asked)[0]["preference_pairs"] == 4, "of two questions they contradict nothing"

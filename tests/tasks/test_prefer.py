@@ -10,7 +10,7 @@ from schemas.attempts import ATTEMPTS
 from schemas.engines import OpenAIEngine
 from schemas.inputs import PROBE, UNLABELLED
 from schemas.preferring import Prefer
-from schemas.settings import Build, Sampling
+from schemas.settings import Answers, Build, Sampling
 from tasks.build import build
 from tasks.engines.served import served_name
 from tasks.prefer import prefer
@@ -134,6 +134,7 @@ def test_a_judge_that_always_says_the_first_gives_no_pair_and_is_told_by_its_fig
     draft.key, draft.written = "2" * 32, set()
     built = build(
         draft, settings=Build(solutions_per_question=1, pairs_per_question=1, pairs="best_worst"),
+        checks=Answers(equivalence="canonical"),
         attempts=play.attempts, rewards=written["rewards"], preferences=written["preferences"], reads_pairs=True,
     )  # fmt: skip
     assert (built["preference_pairs"], built["without_pairs"]) == (0, {"no_difference": 1})

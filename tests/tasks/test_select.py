@@ -42,6 +42,7 @@ def play(draft, given, recipe):
         figures = select(
             draft,
             settings=recipe.select.model_copy(update={"min_agreement": 0.25, "max_agreement": 0.75} | changes),
+            checks=recipe.answers,
             protection=protection,
             questions=given(QUESTIONS, rows),
             verdicts=given(VERDICTS, verdicts),
@@ -93,6 +94,20 @@ def test_caps_drop_what_was_admitted_last(play):
     assert play(questions, different, max_per_answer=1)[0] == ["a", "c"]
 
 
+def test_a_question_that_is_asked_twice_and_labelled_differently_is_dropped_whichever_is_right(play):
+    asked = {"a": "What is 1 + 2?", "b": "what is  1 + 2?", "c": "What is 2 + 2?"}
+    same = [verdict("a", 4), verdict("b", 6, answer="3.0"), verdict("c", 4, answer="4")]
+    kept, dropped, figures = play(asked, same)
+    assert (kept, dropped, set(figures)) == (["a", "b", "c"], [], {"band"})
+    for votes in (6, 8):  # one that is off the band has a label all the same
+        torn = [verdict("a", 4), verdict("b", votes, answer="5"), verdict("c", 4, answer="4")]
+        kept, dropped, figures = play(asked, torn)
+        reasons = {row["id"]: row["reason"] for row in dropped}
+        assert (kept, reasons["a"], figures["contradicting"]) == (["c"], "contradicts", 2)
+        assert reasons["b"] == ("contradicts" if votes == 6 else "above_band")
+    assert play(asked, [verdict("a", 4), verdict("b", 4, tied=True), verdict("c", 4)])[0] == ["a", "c"]
+
+
 LONG = "Tom has three red apples and gives one of them to his sister Ann before they both walk home from school."
 
 
@@ -120,3 +135,19 @@ def test_what_repeats_a_probe_or_benchmark_row_sealed_or_not_is_dropped_and_repo
     assert dropped[0]["reason"] == reason
     (hit,) = draft.read(draft.tables()["contamination"]).to_pylist()
     assert (hit["row_id"], hit["set_name"]) == ("q", "probe" if "probe" in against else "bench")
+
+
+def test_the_top_share_is_those_of_the_highest_agreement_in_the_band_and_all_that_equal_the_last(play):
+    questions = {f"q{n}": f"text {n}" for n in range(6)}
+    verdicts = [verdict(f"q{n}", votes) for n, votes in enumerate((8, 6, 4, 4, 3, 1))]
+    kept, dropped, _ = play(questions, verdicts, top_share=0.5)
+    assert kept == ["q1", "q2", "q3"]
+    refused = {row["id"]: (row["reason"], row["figure"], row["threshold"]) for row in dropped}
+    assert refused["q4"] == ("below_top_share", 3 / 8, 4 / 8)
+    assert (refused["q0"][0], refused["q5"][0]) == ("above_band", "below_band")
+
+
+def test_a_majority_too_small_for_a_label_is_named(play):
+    kept, dropped, figures = play({"a": "one"}, [verdict("a", 4, answer=None)])
+    assert (kept, dropped[0]["reason"], dropped[0]["figure"]) == ([], "below_min_share", 4 / 8)
+    assert figures["band"]["no_verdict"] == 1

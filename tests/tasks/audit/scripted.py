@@ -124,13 +124,14 @@ def play_script(folder, quickstart):
         vote, recipe.vote, checks=recipe.answers, attempts=solved["attempts"], probe=given["inputs/probe"]
     )
     selected = played.play(
-        select, recipe.select, protection=recipe.contamination, questions=proposed["questions"],
+        select, recipe.select, checks=recipe.answers, protection=recipe.contamination,
+        questions=proposed["questions"],
         verdicts=voted["verdicts"],
         probe=given["inputs/probe"], benchmark_items=given["inputs/benchmark_items"],
     )  # fmt: skip
     built = played.play(
         build, recipe.build, selections=selected["selections"], attempts=solved["attempts"], answers=voted["answers"],
-        rewards=voted["rewards"],
+        rewards=voted["rewards"], checks=recipe.answers,
     )  # fmt: skip
     written = [*given.values(), *proposed.values(), *solved.values(), *voted.values(), *built.values()]
     written += selected.values()

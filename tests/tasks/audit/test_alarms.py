@@ -127,5 +127,6 @@ def test_there_is_an_alarm_for_every_rule_of_the_recipe_in_its_order():
 def test_a_round_has_the_alarms_whose_tables_it_has():
     assert looks_at(alarms.reward_hacking) == ["inputs/probe", "probe_verdicts", "verdicts"]
     assert alarms_of(["attempts", "dropped"]) == (
-        alarms.length_drift, alarms.truncated, alarms.unanswered, alarms.other_tokens, alarms.dropped,
+        alarms.length_drift, alarms.truncated, alarms.unanswered, alarms.contradicting,
+        alarms.other_tokens, alarms.dropped,
     )  # fmt: skip

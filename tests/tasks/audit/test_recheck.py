@@ -59,7 +59,8 @@ def publish(tmp_path, recipe):
         attempts = solve(played, proposed["questions"], probe)["attempts"]
         voted = play(vote, settings=recipe.vote, checks=recipe.answers, attempts=attempts, probe=probe)
         play(
-            select, settings=recipe.select, protection=recipe.contamination, questions=proposed["questions"],
+            select, settings=recipe.select, checks=recipe.answers, protection=recipe.contamination,
+            questions=proposed["questions"],
             verdicts=voted["verdicts"], probe=probe, benchmark_items=items,
         )  # fmt: skip
 
