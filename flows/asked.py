@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.engines import OpenAIEngine, VllmEngine
-from schemas.recipe import AnsweredRows, Documents, Recipe, SolvedRows
+from schemas.recipe import AnsweredRows, Documents, Recipe, SolvedRows, UnlabelledRows
 from schemas.settings import Prompted
 from tasks.engines.check_model import Asked, Rendered
 from tasks.prompts import Prompt, load_prompt
@@ -60,11 +60,11 @@ def _long(source: Source, section: Any, prompt: Prompt, bytes_left: int) -> Iter
     """Those rows of a source that the section asks and whose text has more bytes, with the prompt."""
     given, asked = section.rendered_with, source.asked
     values: Callable[[str], dict[str, Any]]
-    if "fewshots" in given and not isinstance(asked, AnsweredRows | SolvedRows | Documents):
+    if "fewshots" in given and not isinstance(asked, UnlabelledRows | AnsweredRows | SolvedRows | Documents):
         shown = sorted((row["question"] for row in source.rows), key=len)[: section.num_fewshots - 1]
         bytes_left -= sum(len(text.encode()) + A_SHOT for text in shown)
         name, values = "question", lambda text: {"fewshots": [text, *shown]}
-    elif set(given) == {"question"} and isinstance(asked, AnsweredRows | SolvedRows):
+    elif set(given) == {"question"} and isinstance(asked, UnlabelledRows | AnsweredRows | SolvedRows):
         name, values = "question", lambda text: {"question": text}
     elif "document" in given and isinstance(asked, Documents):
         name, values = "text", lambda text: {"document": text}

@@ -2,7 +2,7 @@
 came of it. The alarms look at all waves together, and the gate sees the last policy."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -11,10 +11,14 @@ from pydantic import model_validator
 from flows.bound import Given, roles_of
 from flows.learn import Answering, answers_of, checked, of_the_probe, promote, standing, watched, written
 from flows.round import Round, Stage
+from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from schemas.recipe import Recipe
 from tasks.train import train
 from tasks.validate import stop_if_invalid
+
+Built = tuple[StageRecord, TableRef]
+"""Rows to train on, and what validation dropped of them."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,16 @@ class OnlineRecipe(Recipe):
                 )
         return self
 
+    @model_validator(mode="after")
+    def who_rests_is_trained(self) -> Self:
+        trained = {getattr(self, name).role for name in self.trained_on}
+        if self.train.policy and (other := sorted(self.train.policy.every.keys() - trained)):
+            raise ValueError(
+                f"train.policy.every: '{other[0]}' does not go with method = '{self.method}', which trains "
+                f"{', '.join(sorted(trained))}"
+            )
+        return self
+
 
 def learn_online(
     r: Round[Any],
@@ -95,9 +109,11 @@ def learn_online(
     """Train on what each wave wrote, then decide about the last policy. Waves end early where validation fails or the
     recipe's [train.stop] ends training.
 
-    `play_wave`: plays a wave's stages; the record of the rows that are trained on, or role -> the record of its own.
-    Roles of one policy are trained together, in one update; those with weights of their own (`r.own`) by themselves,
-    and they become champions where the measured policy does. `answers`: how a checkpoint answers the benchmarks.
+    `play_wave`: plays a wave's stages; the record of the rows that are trained on, or role -> the record of its own:
+    an empty one trains nobody. Roles of one policy are trained together, in one update; those with weights of their
+    own (`r.own`) by themselves, and they become champions where the measured policy does. A role that
+    train.policy.every lets rest waits with its rows, until its turn or until others have trained its policy.
+    `answers`: how a checkpoint answers the benchmarks.
     """
     settings = r.recipe.train.policy
     assert settings is not None, "the recipe's class has looked"
@@ -106,12 +122,13 @@ def learn_online(
     asked = [ref for ref in before if ref not in brought]
     stood = standing(r, answers)
     waves, probed, trainings = list[TableRef](), list[TableRef](), list[StageRecord]()
-    policy, own = r.champion, {role: weights.champion for role, weights in r.own.items()}
-    left: dict[str, dict[str, Any]] = {role: {} for role in ("", *own)}
+    policies = {"": r.champion} | {role: weights.champion for role, weights in r.own.items()}
+    left, waiting = dict[str, StageRecord](), dict[str, list[Built]]()
     for number in range(1, settings.waves + 1):
-        wave, known = Wave(r, number, settings.waves, policy, own), len(written(r))
+        own = {role: weights for role, weights in policies.items() if role}
+        wave, known = Wave(r, number, settings.waves, policies[""], own), len(written(r))
         built = play_wave(wave)
-        rows = {"": built} if isinstance(built, StageRecord) else built
+        rows = {"solver": built} if isinstance(built, StageRecord) else built
         made = written(r)[known:]
         probed += of_the_probe(made)
         looked_at = before if number == 1 else asked  # what the user brought is looked at once
@@ -119,28 +136,33 @@ def learn_online(
         waves += [*made, validated.tables["dropped"]]
         if not validated.figures["passed"]:
             break
-        for role in left:
-            of_the_policy = [record for by, record in rows.items() if (by if by in own else "") == role]
-            trainings.append(_trained(r, wave, role, of_the_policy, validated, left[role]))
-            left[role] = trainings[-1].figures
-        policy, *others = (CheckpointRef(digest=figures["checkpoint"]) for figures in left.values())
-        own = dict(zip(own, others, strict=True))
-        if any("stopped" in figures for figures in left.values()):
+        for role, record in rows.items():
+            waiting.setdefault(role, []).append((record, validated.tables["dropped"]))
+        for policy in policies:
+            roles = [role for role in waiting if (role if role in own else "") == policy]
+            due = [each for role in roles if number % settings.every.get(role, 1) == 0 for each in waiting[role]]
+            if due:
+                left[policy] = _trained(r, wave, policy, due, left.get(policy))
+                trainings.append(left[policy])
+                policies[policy] = CheckpointRef(digest=left[policy].figures["checkpoint"])
+                for role in roles:
+                    del waiting[role]  # what is left was written by weights that are no more
+        if any("stopped" in trained.figures for trained in left.values()):
             break
     watched(r, [*before, *waves])
     stop_if_invalid(validated.figures)
-    promote(r, policy, trainings, stood, answers)
+    if "" not in left:
+        raise ValidationFailed("no wave had a row to train the policy on that the benchmarks measure: selfplay show")
+    promote(r, policies[""], trainings, stood, answers)
 
 
-def _trained(
-    r: Round[Any], wave: Wave, role: str, rows: list[StageRecord], validated: StageRecord, left: dict[str, Any]
-) -> StageRecord:
-    """One wave's training of one policy, which goes on where the one before left off: with its adapter, or its
-    moments."""
+def _trained(r: Round[Any], wave: Wave, role: str, due: Sequence[Built], left: StageRecord | None) -> StageRecord:
+    """A training of one policy, which goes on where the one before left off: with its adapter, or its moments."""
     named = {"adapter": "checkpoint_adapter"} if r.recipe.train.lora else {"moments": "moments"}
-    given: dict[str, Any] = {name: CheckpointRef(digest=left[figure]) for name, figure in named.items() if left}
+    before = left.figures if left else None
+    given: dict[str, Any] = {name: CheckpointRef(digest=before[of]) for name, of in named.items() if before}
+    dropped = tuple({ref.path: ref for _, ref in due}.values())
     for table in r.recipe.train.reads:
-        refs = tuple(record.tables[table] for record in rows)
-        given[table] = ValidRows(tables=refs, dropped=(validated.tables["dropped"],))
+        given[table] = ValidRows(tables=tuple(record.tables[table] for record, _ in due), dropped=dropped)
     label = f"{wave.label}.{role}" if role else wave.label
     return r.play(train, label=label, model=wave.weights_of(role), base=None, wave=wave.number, **given)

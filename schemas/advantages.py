@@ -8,7 +8,7 @@ from schemas.table import column, limited, parent, table, text, total
 ADVANTAGES = table(
     "advantages",
     "a completion as tokens, and how much better it was than others",
-    parent("sample_id", "attempts", "turns", "proposals", meaning="what the policy wrote"),
+    parent("sample_id", "attempts", "turns", "proposals", "appraisals", meaning="what the policy wrote"),
     text("group", "what it was held against: the others of the same question, seat or document"),
     text("prompt", "what the policy was asked"),
     column("completion", pa.string(), "its text"),

@@ -11,7 +11,7 @@ ANSWERS = table(
     "answers",
     "what was read from an attempt",
     about("attempt_id", "attempts", meaning="the attempt"),
-    names("question_id", "questions", "inputs/probe", meaning="its question"),
+    names("question_id", "questions", "inputs/unlabelled", "inputs/probe", "inputs/gold", meaning="its question"),
     column("answer", pa.string(), "the final answer as written; null if there is none", nullable=True),
     column("canonical", pa.string(), "its normal form", nullable=True),
     one_of("source", f"where it stood: {', '.join(SOURCES)}", *SOURCES),

@@ -10,6 +10,7 @@ ATTEMPTS = table(
     parent(
         "question_id",
         "questions",
+        "inputs/unlabelled",
         "inputs/probe",
         "inputs/gold",
         meaning="the question (or probe row) attempted",

@@ -11,6 +11,7 @@ CONTAMINATION = table(
         "row_id",
         "questions",
         "inputs/seeds",
+        "inputs/unlabelled",
         "inputs/gold",
         "inputs/documents",
         meaning="the question or input that hit",

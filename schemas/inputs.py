@@ -1,4 +1,5 @@
-"""The rows a user brings, as they were when the round began: seeds, probe, benchmark items, gold and documents."""
+"""The rows a user brings, as they were when the round began: seeds, unlabelled questions, probe,
+benchmark items, gold and documents."""
 
 import pyarrow as pa
 
@@ -9,6 +10,13 @@ _SOURCE_ROW = column("source_row", pa.int64(), "its row in the user's file, from
 SEEDS = table(
     "inputs/seeds",
     "a question of the user's, shown to the proposer",
+    text("question", "text of the problem, white space trimmed"),
+    _SOURCE_ROW,
+)
+
+UNLABELLED = table(
+    "inputs/unlabelled",
+    "a question of the user's, asked as it is and labelled by the model's own answers",
     text("question", "text of the problem, white space trimmed"),
     _SOURCE_ROW,
 )
@@ -51,5 +59,5 @@ BENCHMARK_ITEMS = table(
     protected=True,
 )
 
-BROUGHT = {each.name: each for each in (SEEDS, PROBE, GOLD, DOCUMENTS)}
+BROUGHT = {each.name: each for each in (SEEDS, UNLABELLED, PROBE, GOLD, DOCUMENTS)}
 """What [data] of a recipe may name."""

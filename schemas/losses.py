@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.section import Count, Section, Share
+from schemas.section import Count, Name, Section, Share
 
 Scale = Literal["none", "sample", "population"]
 Reduction = Literal["sequence", "token", "constant"]
@@ -180,6 +180,9 @@ class Policy(Optimiser):
     """Waves a round: each solves its share of the questions with the policy that the wave before left."""
     steps: Count
     """Optimiser steps a wave; the learning rate rises and falls over those of all waves."""
+    every: dict[Name, Count] = Field(default_factory=dict, exclude=True)  # what is trained on is in the key itself
+    """Role -> every how many waves it is trained; without an entry, in each. What it wrote in the waves between is
+    trained on as well if the weights that wrote it are still the same, and else left out."""
     advantage: Literal["group", "leave_one_out", "batch"] | None = None
     """What a reward is held against, unless the method says it. group: the mean of its question's attempts;
     leave_one_out: of its question's other attempts; batch: of all tokens of the wave, over their deviation."""
@@ -203,6 +206,13 @@ class Policy(Optimiser):
     reduction: Reduction
     """sequence: mean over an attempt's tokens, then over attempts; token: mean over all tokens of a step; constant:
     their sum over attempts times max_length."""
+
+    @model_validator(mode="after")
+    def every_role_has_its_turn(self) -> Self:
+        for role, every in self.every.items():
+            if every > self.waves:
+                raise ValueError(f"every.{role} = {every} with waves = {self.waves}: the {role} is never trained")
+        return self
 
     @model_validator(mode="after")
     def values_go_together(self) -> Self:

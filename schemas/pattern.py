@@ -10,6 +10,7 @@ import unicodedata
 import warnings
 from collections import deque
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 MAX_CHARS = 32_000
@@ -44,6 +45,12 @@ def first_groups(pattern: str, text: str) -> tuple[str, ...] | None:
     return (
         None if found is None else tuple((group or b"").decode("utf-8", "surrogatepass") for group in found.groups())
     )
+
+
+def number_of_matches(pattern: str, text: str, most: int) -> int:
+    """How often the pattern matches, as far as MAX_CHARS and up to `most`."""
+    found = _compiled(pattern).finditer(_bytes(text[:MAX_CHARS]))
+    return sum(1 for _ in islice(found, most))
 
 
 def full_match(pattern: str, text: str) -> bool:

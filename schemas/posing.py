@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.section import Count, Pattern, Section
+from schemas.section import Count, Pattern, Section, Share
 from schemas.settings import Prompted, Sampling
 
 
@@ -13,6 +13,8 @@ class Pose(Prompted):
     """A raw prompt's last line, if it is left open, is the beginning of what is written."""
 
     role = "proposer"
+    groups: ClassVar[int] = 2
+    """Of the pattern."""
     rendered_with: ClassVar[dict[str, Any]] = {"document": "1+1=2"}
 
     documents: Count
@@ -26,16 +28,48 @@ class Pose(Prompted):
     pattern: Pattern
     """Regular expression whose first match in a proposal has the question in group 1 and its answer in group 2. Run
     by RE2: no lookaround, no backreference."""
+    worked: bool = False
+    """Group 2 is a worked solution, and [answers] finds the answer in it, as in an attempt. Then a question that
+    has a marked answer is refused, and one that stands in its own solution."""
 
     @model_validator(mode="after")
-    def pattern_has_two_groups(self) -> Self:
-        if (groups := re.compile(self.pattern).groups) != 2:
-            raise ValueError(f"pattern has {groups} groups: expected two, the question and its answer")
+    def pattern_has_its_groups(self) -> Self:
+        expected = {1: "one, the question", 2: "two, the question and its answer"}[self.groups]
+        if (groups := re.compile(self.pattern).groups) != self.groups:
+            raise ValueError(f"pattern has {groups} groups: expected {expected}")
+        return self
+
+
+class PoseQuestion(Pose):
+    """A proposal has no answer, and the pattern one group."""
+
+    groups = 1
+
+    @model_validator(mode="after")
+    def nothing_is_worked(self) -> Self:
+        if self.worked:
+            raise ValueError("worked = true: a proposal has no answer in this method")
         return self
 
 
 class RewardProposer(Section):
-    reward: Literal["gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure"]
-    """What of the solver's success a question earns (tasks/statistics/difficulty.py)."""
+    reward: Literal[
+        "gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure", "wrong_share", "hard_and_diverse"
+    ]
+    """What of the solver's success a question earns, and of how few of the last 100 resemble it
+    (tasks/statistics/difficulty.py)."""
     invalid: float
     """What a proposal earns that gives no question."""
+
+
+class SuccessBand(Section):
+    above: Share
+    """The share of right attempts at a question must be higher than this for them to be trained on."""
+    below: Share
+    """And lower than this."""
+
+    @model_validator(mode="after")
+    def band_is_a_band(self) -> Self:
+        if self.above >= self.below:
+            raise ValueError(f"above = {self.above} must be less than below = {self.below}")
+        return self

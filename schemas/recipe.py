@@ -34,6 +34,10 @@ class Rows(Section):
     """Use only this many rows, chosen by the hash of the question; without it, all."""
 
 
+class UnlabelledRows(Rows):
+    """Problems that the solver is asked; their answers, if the file has any, are never read."""
+
+
 class AnsweredRows(Rows):
     answer: str
     """Column that holds the true answer, as the solver should give it (a \\boxed{} around it is fine)."""

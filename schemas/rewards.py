@@ -7,7 +7,7 @@ from schemas.table import about, column, table, text
 REWARDS = table(
     "rewards",
     "what a judge gave to what a model wrote",
-    about("row_id", "attempts", "turns", "proposals", meaning="what was judged"),
+    about("row_id", "attempts", "turns", "proposals", "appraisals", meaning="what was judged"),
     text("judge", "who judged: vote, ..."),
     column("reward", pa.float64(), "the more the better; null: undecided", nullable=True),
 )

@@ -7,7 +7,7 @@ from schemas.table import about, column, parent, share, table, text
 SELECTIONS = table(
     "selections",
     "a question with a label to train on",
-    about("question_id", "questions", meaning="the question"),
+    about("question_id", "questions", "inputs/unlabelled", meaning="the question"),
     parent("verdict_id", "verdicts", meaning="the verdict that labels it"),
     column("question", pa.string(), "the question's text; a few-shot of later rounds once this round is promoted"),
     text("answer", "the verdict's answer"),

@@ -80,6 +80,7 @@ class Novelty(Section):
 
 
 class Propose(Prompted):
+    role = "proposer"
     rendered_with: ClassVar[dict[str, Any]] = {"fewshots": ["1+1"]}
 
     target: Count
@@ -147,6 +148,17 @@ class Vote(Section):
     rule: Literal["classes", "string", "serl_pivot", "random"] = "classes"
     """classes: equivalent answers vote together, ties give no verdict; string and serl_pivot: for parity with SeRL;
     random: a control, the answer of a random attempt where the classes have a leader."""
+    min_share: Share = 0.0
+    """Lowest share of valid answers behind the most frequent one that makes it the label (SRT's threshold)."""
+    reward: Literal["label", "share"] = "label"
+    """label: 1 for an attempt that agrees with the label, else 0; share: the share of valid answers that are its own
+    (SRT's soft reward). Without a label there is none."""
+
+    @model_validator(mode="after")
+    def shares_are_of_classes(self) -> Self:
+        if self.rule != "classes" and (self.min_share or self.reward == "share"):
+            raise ValueError(f"min_share and reward = 'share' go with rule = 'classes'; here with '{self.rule}'")
+        return self
 
 
 class Select(Section):
@@ -154,6 +166,9 @@ class Select(Section):
     """Lowest share of attempts behind the answer; below it the label is noise."""
     max_agreement: Share
     """Highest share; above it the question teaches nothing."""
+    top_share: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the questions in the band to keep, those of the highest agreement, and all that equal the last of them
+    (SRT's easy-first curriculum); without it, all."""
     max_questions: Count | None = None
     """Most questions a round trains on; without it, all in the band."""
     max_per_answer: Count | None = None

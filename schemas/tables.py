@@ -3,6 +3,7 @@
 from schemas.advantages import ADVANTAGES
 from schemas.answer_keys import ANSWER_KEYS
 from schemas.answers import ANSWERS
+from schemas.appraisals import APPRAISALS
 from schemas.attempts import ATTEMPTS
 from schemas.base_samples import BASE_SAMPLES
 from schemas.contamination import CONTAMINATION
@@ -10,7 +11,7 @@ from schemas.dropped import DROPPED
 from schemas.episodes import EPISODES
 from schemas.evaluations import EVALUATIONS
 from schemas.grades import GRADES, PERSUASIONS, PROBE_GRADES
-from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS
+from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS, UNLABELLED
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
@@ -26,10 +27,11 @@ from schemas.verdicts import PROBE_VERDICTS, VERDICTS
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        SEEDS, PROBE, GOLD, DOCUMENTS, BENCHMARK_ITEMS,
+        SEEDS, PROBE, UNLABELLED, GOLD, DOCUMENTS, BENCHMARK_ITEMS,
         PROPOSALS, QUESTIONS, ANSWER_KEYS, ATTEMPTS, EPISODES, TURNS,
-        ANSWERS, VERDICTS, PROBE_VERDICTS, GRADES, PROBE_GRADES, PERSUASIONS, REWARDS, SELECTIONS, CONTAMINATION,
-        BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS, EVALUATIONS, DROPPED,
+        ANSWERS, VERDICTS, PROBE_VERDICTS, GRADES, PROBE_GRADES, PERSUASIONS, APPRAISALS, REWARDS, SELECTIONS,
+        CONTAMINATION, BASE_SAMPLES, SFT_EXAMPLES, PREFERENCE_PAIRS, ADVANTAGES, REFERENCE_LOGPS, TRAIN_STEPS,
+        EVALUATIONS, DROPPED,
     )
 }  # fmt: skip
 

@@ -29,7 +29,7 @@ _VOTE = (
 VERDICTS = table(
     "verdicts",
     "the vote on a question",
-    about("question_id", "questions", meaning="the question voted on"),
+    about("question_id", "questions", "inputs/unlabelled", meaning="the question voted on"),
     *_VOTE,
     also=(
         between("agreement_valid", 0, 1),

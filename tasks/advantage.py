@@ -8,10 +8,12 @@ from itertools import groupby
 from typing import Any
 
 from schemas.advantages import ADVANTAGES
+from schemas.appraisals import APPRAISALS
 from schemas.attempts import ATTEMPTS
 from schemas.dropped import DROPPED
 from schemas.losses import Policy
-from schemas.manifest import CheckpointRef, TableRef
+from schemas.manifest import CheckpointRef, TableRef, ValidRows
+from schemas.posing import SuccessBand
 from schemas.proposals import PROPOSALS
 from schemas.table import writes
 from schemas.work import Work, of_rows
@@ -23,8 +25,8 @@ from tasks.training.valued import advantage_rows, with_log_probs, with_tokens
 from tasks.training.weights import load
 
 Row = dict[str, Any]
-SAMPLES = {each.name: each for each in (ATTEMPTS, PROPOSALS)}
-GROUP = {"attempts": "question_id", "proposals": "shown_ids"}
+SAMPLES = {each.name: each for each in (ATTEMPTS, PROPOSALS, APPRAISALS)}
+GROUP = {"attempts": "question_id", "proposals": "shown_ids", "appraisals": "row_id"}
 """Column of what the others of a group have in common."""
 
 
@@ -36,26 +38,32 @@ def advantage(
     model: CheckpointRef,
     reference: CheckpointRef | None,
     rewards: TableRef,
-    samples: TableRef,
+    samples: TableRef | ValidRows,
     selections: TableRef | None = None,
     contamination: TableRef | None = None,
+    band: SuccessBand | None = None,
+    added: TableRef | None = None,
+    one_group: bool = False,
 ) -> dict[str, Any]:
     """Write `advantages`, one row a sample with a reward, and `dropped` samples: those longer than max_length, and,
     held against each other alone, those without another beside them or in a group of one reward.
 
-    `samples`: attempts, or proposals, that `model` wrote: the policy says again, as it will be trained, how likely
-    each token was, so that the first step of training meets a ratio of 1. `reference`: what the KL is against, if the
-    recipe has one. Off the band (no row of `selections`), rows are not kept: with filter = "after" they still count
-    in what the others are held against, but for questions that repeat a protected row (`contamination`).
+    `samples`: attempts, proposals or appraisals that `model` wrote: the policy says again, as it will be trained, how
+    likely each token was, so that the first step of training meets a ratio of 1. `reference`: what the KL is against,
+    if the recipe has one. Off the band (no row of `selections`), rows are not kept: with filter = "after" they still
+    count in what the others are held against, but for questions that repeat a protected row (`contamination`).
+    `band`: the mean reward of a group must lie in it for its rows to be kept. `added`: another judge's rewards, to be
+    added; undecided if either is. `one_group`: all samples are held against each other.
     """
+    table = (samples.tables[0] if isinstance(samples, ValidRows) else samples).table
     chosen = None if selections is None else set(draft.read(selections)["question_id"].to_pylist())
     apart = set() if contamination is None else set(draft.read(contamination)["row_id"].to_pylist())
-    reward_of = {row["row_id"]: row["reward"] for row in draft.read(rewards).to_pylist()}
+    reward_of = _rewards(draft, rewards, added)
     policy, tokenizer = load(draft.checkpoint(model))
     groups = defaultdict(list)
     for sample in draft.read(samples).to_pylist():
-        shared = sample[GROUP[samples.table]]
-        name = shared if isinstance(shared, str) else " ".join(shared)
+        shared = sample[GROUP[table]]
+        name = "all" if one_group else shared if isinstance(shared, str) else " ".join(shared)
         kept = chosen is None or name in chosen
         counts = kept or (settings.filter == "after" and name not in apart)
         if counts and sample["id"] in reward_of:  # attempts at probe rows have none
@@ -65,16 +73,20 @@ def advantage(
     for _, together in sorted(groups.items()):
         if all(sample["reward"] is None for sample in together):
             continue  # nobody ruled on it
+        if band and not band.above < _mean(together) < band.below:
+            if settings.filter == "before":
+                continue
+            together = [sample | {"kept": False} for sample in together]
         together.sort(key=lambda sample: (sample.get("sample", 0), sample["id"]))
         whole, refused = usable(with_tokens(tokenizer, together), settings.max_length)
         if settings.advantage != "batch":
             whole, alike = comparable(whole, pulled=settings.kl is not None)
             refused += alike
         rows += whole
-        dropped += [_dropped(draft, samples, sample, reason, settings) for sample, reason in refused]
+        dropped += [_dropped(draft, table, sample, reason, settings) for sample, reason in refused]
     too_long = [row["figure"] for row in dropped if row["reason"] == "too_long"]
     looked_at = sum(map(len, groups.values()))
-    refuse_too_many("policy", samples.table, too_long, looked_at, settings.max_length)
+    refuse_too_many("policy", table, too_long, looked_at, settings.max_length)
     rows = with_log_probs(draft, settings, policy, reference, rows)
     draft.write(ADVANTAGES, advantage_rows(draft, rows, token_advantages(settings, rows)))
     draft.write(DROPPED, dropped)
@@ -82,14 +94,29 @@ def advantage(
     return figures | ({"too_long": len(too_long)} if too_long else {})
 
 
+def _rewards(draft: Draft, rewards: TableRef, added: TableRef | None) -> dict[str, float | None]:
+    """Of each sample, the sum of what its judges gave."""
+    first, *more = ({row["row_id"]: row["reward"] for row in draft.read(ref).to_pylist()} for ref in (rewards, added)
+                    if ref)  # fmt: skip
+    for other in more:
+        first = {name: own + of if None not in (own, of := other.get(name)) else None for name, own in first.items()}
+    return first
+
+
+def _mean(samples: Sequence[Row]) -> float:
+    """Of the rewards that were given."""
+    given = [float(sample["reward"]) for sample in samples if sample["reward"] is not None]
+    return sum(given) / len(given)
+
+
 def work(settings: Policy, rows: Mapping[str, int]) -> Work:
     """Each token with its id, text, advantage and log-probabilities: three times a text's bytes."""
     return replace(of_rows(rows["samples"], longest=3 * settings.max_length), tokens=0)
 
 
-def _dropped(draft: Draft, samples: TableRef, sample: Row, reason: str, settings: Policy) -> Row:
+def _dropped(draft: Draft, table: str, sample: Row, reason: str, settings: Policy) -> Row:
     lengths = (length(sample), settings.max_length) if reason == "too_long" else ()
-    return draft.refused(sample["id"], SAMPLES[samples.table], reason, *lengths)
+    return draft.refused(sample["id"], SAMPLES[table], reason, *lengths)
 
 
 def token_advantages(settings: Policy, rows: Sequence[Row]) -> list[list[float]]:

@@ -22,10 +22,21 @@ REWARD = {Outcome.EQUAL: 1.0, Outcome.DIFFERENT: 0.0, Outcome.UNDECIDED: None}
 
 
 @writes(ANSWERS, REWARDS)
-def check(draft: Draft, *, checks: Answers, attempts: TableRef, answer_keys: TableRef) -> dict[str, Any]:
+def check(
+    draft: Draft,
+    *,
+    checks: Answers,
+    attempts: TableRef,
+    answer_keys: TableRef | None = None,
+    gold: TableRef | None = None,
+) -> dict[str, Any]:
     """Write `answers`, what was read from each attempt at a question with a key, and `rewards`: 1 for one that equals
-    the key, 0 for one that does not or that cannot be read, null if the comparison was undecided."""
-    key_of = {row["question_id"]: row["answer"] for row in draft.read(answer_keys).to_pylist()}
+    the key, 0 for one that does not or that cannot be read, null if the comparison was undecided. The key is the one
+    that came with the question, or what is read from its `gold` solution."""
+    key_of = {row["question_id"]: row["answer"] for row in draft.read(answer_keys).to_pylist()} if answer_keys else {}
+    for row in draft.read(gold).to_pylist() if gold else ():
+        if (solved := answer_of(row["completion"], checks).text) is not None:
+            key_of[row["id"]] = solved
     rows = [row for row in draft.read(attempts).to_pylist() if row["question_id"] in key_of]
     shards = [rows[at : at + ATTEMPTS_PER_SHARD] for at in range(0, len(rows), ATTEMPTS_PER_SHARD)] or [[]]
     rewards: list[Row] = []

@@ -5,7 +5,7 @@ from typing import Any
 from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
-from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS
+from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS, UNLABELLED
 from schemas.manifest import CheckpointRef
 from schemas.recipe import SolvedRows
 from schemas.settings import Contamination
@@ -17,7 +17,7 @@ from tasks.sources import Sources, table_of
 from tasks.store.draft import Draft
 
 
-@writes(SEEDS, GOLD, PROBE, DOCUMENTS, BENCHMARK_ITEMS, CONTAMINATION, DROPPED)
+@writes(SEEDS, UNLABELLED, GOLD, PROBE, DOCUMENTS, BENCHMARK_ITEMS, CONTAMINATION, DROPPED)
 def collect(
     draft: Draft,
     *,

@@ -14,13 +14,13 @@ from schemas.questions import QUESTIONS
 from schemas.settings import Answers, Contamination
 from schemas.table import writes
 from schemas.work import Work, of_rows
-from tasks.answers.canonical import stated
+from tasks.answers.canonical import answer_of, stated
 from tasks.engines import Engine, Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.novelty.contamination import Hit, ProtectedTexts, protected_texts
 from tasks.novelty.copies import ExactIndex
 from tasks.prompts import Prompt
-from tasks.reading.posed import read_posed
+from tasks.reading.posed import Posed, read_posed
 from tasks.roles import Role
 from tasks.rules import Rule, first_refusal
 from tasks.rules.pose import posing_rules
@@ -155,7 +155,7 @@ class _Admission:
 
     def admit(self, proposal: Row, opening: str) -> None:
         row_id = self.draft.row_id(QUESTIONS, proposal["id"])
-        posed = read_posed(opening + proposal["text"], self.settings.pattern)
+        posed = self._read(opening + proposal["text"])
 
         def protected(question: str) -> Hit | None:
             if hit := self.protected.find(question):
@@ -164,7 +164,7 @@ class _Admission:
 
         rules = posing_rules(
             posed, proposal["finish_reason"] == "length", self.checks, self.protection, protected,
-            lambda question: self.copies.nearest(question)[1] is not None,
+            lambda question: self.copies.nearest(question)[1] is not None, answered=self.settings.groups == 2,
         )  # fmt: skip
         if refusal := first_refusal(rules):
             self._drop(proposal, row_id, posed.question if posed else proposal["text"], refusal)
@@ -176,7 +176,16 @@ class _Admission:
             | {"question": posed.question, "nearest_score": 0.0, "nearest_id": None}
         )
         answer = {"id": self.draft.row_id(ANSWER_KEYS, row_id), "question_id": row_id}
-        self.keys.append(answer | {"answer": stated(posed.answer, self.checks)})
+        if self.settings.groups == 2:
+            self.keys.append(answer | {"answer": stated(posed.answer, self.checks)})
+
+    def _read(self, text: str) -> Posed | None:
+        posed = read_posed(text, self.settings.pattern)
+        if posed is None or not self.settings.worked:
+            return posed
+        found = answer_of(posed.answer, self.checks)
+        said = "" if found.source == "last_number" else found.text or ""  # a guess is no key
+        return posed._replace(answer=said, solution=posed.answer)
 
     def _drop(self, proposal: Row, row_id: str, text: str, rule: Rule) -> None:
         why = (rule.name, rule.figure, rule.threshold)

@@ -7,7 +7,6 @@ import grimp
 import flows
 import schemas
 import tasks
-from flows.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,18 +16,37 @@ def test_the_packages_are_this_checkouts():
         assert Path(package.__file__).is_relative_to(ROOT)
 
 
-def test_every_folder_and_file_of_the_readmes_map_is_there():
-    text = (ROOT / "README.md").read_text()
+def test_every_folder_and_file_of_the_map_is_there():
+    text = (ROOT / "AGENTS.md").read_text()
     folder_map = text.split("## Where things are")[1].split("```")[1]
     paths = [line.split()[0] for line in folder_map.splitlines() if line.strip()]
     assert len(paths) > 8
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_the_readme_lists_every_command():
-    listed = (ROOT / "README.md").read_text().split("## Commands")[1].split("```")[1]
-    names = {command.callback.__name__.replace("_", "-") for command in app.registered_commands}
-    assert {line.split()[1] for line in listed.strip().splitlines()} == names
+def test_the_readme_is_short_and_links_every_page():
+    text = (ROOT / "README.md").read_text()
+    assert text.count("\n") <= 150
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if f"(docs/{page.name})" not in text] == []
+
+
+def test_no_link_between_the_documents_is_broken():
+    pages = [ROOT / "README.md", ROOT / "AGENTS.md", *(ROOT / "docs").glob("*.md")]
+    broken = []
+    for page in pages:
+        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+        for target in re.findall(r"\]\((?!http)([^)]+)\)", text):
+            path, _, anchor = target.partition("#")
+            found = (page.parent / path).resolve() if path else page
+            if not found.exists() or (anchor and found.suffix == ".md" and anchor not in anchors(found)):
+                broken.append(f"{page.name}: {target}")
+    assert broken == []
+
+
+def anchors(page):
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_stages_do_not_import_one_another():

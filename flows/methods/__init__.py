@@ -3,22 +3,32 @@
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
+from flows.methods.language_self_play import language_self_play
+from flows.methods.multi_agent_evolve import multi_agent_evolve
+from flows.methods.paso_doble import paso_doble
+from flows.methods.rlsp import rlsp
 from flows.methods.self_rewarding import self_rewarding
 from flows.methods.serl import serl
 from flows.methods.serl_online import serl_online
 from flows.methods.spice import spice
 from flows.methods.spin import spin
 from flows.methods.spiral import spiral
+from flows.methods.srt import srt
 from flows.round import Round
 from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
+    "language_self_play": language_self_play,
+    "multi_agent_evolve": multi_agent_evolve,
+    "paso_doble": paso_doble,
+    "rlsp": rlsp,
     "self_rewarding": self_rewarding,
     "serl": serl,
     "serl_online": serl_online,
     "spice": spice,
     "spin": spin,
     "spiral": spiral,
+    "srt": srt,
 }
 
 

@@ -45,6 +45,15 @@ class MixedRecipe(Recipe):
         return self
 
     @model_validator(mode="after")
+    def examples_are_of_agreeing_attempts(self) -> Self:
+        if self.vote.reward == "share":
+            raise ValueError(
+                f"vote.reward = 'share' does not go with method = '{self.method}', which trains on attempts of "
+                "reward 1; leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def a_random_label_stands_for_a_class(self) -> Self:
         if self.controls.random_label and self.vote.rule != "classes":
             raise ValueError(

@@ -7,7 +7,7 @@ place, and serl_online.py plays the paper's way.
 """
 
 from flows.learn import learn
-from flows.methods.asking import VotedRecipe, attempted
+from flows.methods.asking import ProposedRecipe, attempted
 from flows.methods.mixing import MixedRecipe, SeededWithGold, asked_of_base, mixed_in
 from flows.round import Round
 from schemas.settings import ExampleLimits, PairLimits, Vote, VoteLimits
@@ -21,7 +21,7 @@ class Limits(VoteLimits, ExampleLimits, PairLimits):
     pass
 
 
-class SerlRecipe(VotedRecipe, MixedRecipe):
+class SerlRecipe(ProposedRecipe, MixedRecipe):
     trains_by = ("sft", "dpo", "spin", "sppo", "rspo", "kto")
     data: SeededWithGold
     vote: Vote = Vote()
@@ -31,7 +31,7 @@ class SerlRecipe(VotedRecipe, MixedRecipe):
 def serl(r: Round[SerlRecipe]) -> None:
     """One round, top to bottom."""
     questions = r.play(propose, r.brought, shown=r.promoted("selections"), earlier=r.every("questions"))
-    attempts = attempted(r, questions)
+    attempts = attempted(r, questions.tables["questions"])
     verdicts = r.play(vote, attempts, r.brought)
     selected = r.play(select, questions, verdicts, r.brought)
     asked_of_base(r, selected)

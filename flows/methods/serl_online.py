@@ -6,7 +6,7 @@ verdict and advantage lies in the tables, and each stage of a wave has its own m
 """
 
 from flows.learn_online import OnlineRecipe, Wave, learn_online
-from flows.methods.asking import VotedRecipe, attempted
+from flows.methods.asking import ProposedRecipe, attempted
 from flows.round import Round
 from schemas.manifest import StageRecord
 from schemas.settings import PolicyLimits, VoteLimits
@@ -20,7 +20,7 @@ class Limits(VoteLimits, PolicyLimits):
     pass
 
 
-class SerlOnlineRecipe(VotedRecipe, OnlineRecipe):
+class SerlOnlineRecipe(ProposedRecipe, OnlineRecipe):
     trained_on = ("solve",)
     validation: Limits
 
@@ -31,7 +31,7 @@ def serl_online(r: Round[SerlOnlineRecipe]) -> None:
 
     def wave(w: Wave) -> StageRecord:
         """A wave's share of the questions, answered by the policy of that moment and labelled by the vote."""
-        attempts = attempted(r, questions, w.play)
+        attempts = attempted(r, questions.tables["questions"], w.play)
         verdicts = w.play(vote, attempts, r.brought)
         selected = w.play(select, questions, verdicts, r.brought)
         return w.play(advantage, verdicts, selected, samples=attempts.tables["attempts"])

@@ -22,7 +22,7 @@ from tasks.checks.grading import persuaded, precision
 from tasks.statistics.intervals import Z95, unpaired_difference, wilson
 from tasks.store.objects import digest_of
 
-CAPPED = "over_cap"  # passed all of them
+CAPPED = ("over_cap", "below_top_share")  # passed all of them
 NO_SIGNAL = ("none_right", "unanimous", "no_difference", "same_text")  # sound, and the alarm `unanimous` counts them
 
 Measured = dict[str, Any]
@@ -142,7 +142,7 @@ def other_tokens(attempts: pa.Table) -> Finding:
 
 
 def dropped(dropped: pa.Table, ids: Mapping[str, pa.ChunkedArray]) -> Finding:
-    passed = (CAPPED, *NO_SIGNAL)
+    passed = (*CAPPED, *NO_SIGNAL)
     counted = figures.drop_shares(dropped, ids)
     shares = [(share, reason) for reason, share in counted.items() if reason.rpartition(".")[2] not in passed]
     most, reason = max(shares, default=(None, ""))

@@ -24,7 +24,7 @@ from tasks.answers.outcomes import Outcome
 from tasks.checks.judging import Judged, by_question, is_right, votes_on
 from tasks.checks.vote import Verdict
 from tasks.contradictions import label, labels_contradicted
-from tasks.rules.select import ADMITTED, Admission
+from tasks.rules.select import ADMITTED, Admission, least_agreement
 from tasks.statistics.intervals import wilson
 from tasks.store.lineage import Lineage
 from tasks.store.objects import whole_file
@@ -97,7 +97,8 @@ class _Before:
         }
         self.rewards = {row["row_id"]: row["reward"] for row in rows("rewards", "row_id", "reward")}
         self.probe = {row["id"]: row for row in rows("inputs/probe", "id", "question", "reference")}
-        self.questions = {row["id"]: row for row in rows("questions", "id", "position", "question")}
+        asked = ("id", "position", "source_row", "question")
+        self.questions = {row["id"]: row for t in ("questions", "inputs/unlabelled") for row in rows(t, *asked)}
         self.verdicts = {row["question_id"]: row for row in rows("verdicts", *vote)}
         self.probed = {row["question_id"]: row for row in rows("probe_verdicts", *vote, "correct")}
         self.selected = {row["question_id"] for row in rows("selections", "question_id")}
@@ -116,6 +117,10 @@ class _Before:
                 there = [column for column in columns if column in file.schema_arrow.names]
                 for row in file.read(there, use_threads=False).to_pylist():
                     yield nothing | row
+
+    def place_of(self, question: str) -> int:
+        row = self.questions.get(question, {})
+        return int(row.get("position") or row.get("source_row") or 0)
 
     def text_of(self, question: str) -> str:
         row = self.questions.get(question) or self.probe.get(question) or {}
@@ -201,15 +206,16 @@ class _Found:
 
     def _select(self, voted: dict[str, Verdict], checks: Answers) -> None:
         """By the band and the caps, in the order that the questions were admitted in."""
-        admission, before = Admission(*self._selecting), self._before
-        asked = {name: before.text_of(name) for name, verdict in voted.items() if verdict.answer}
-        torn = labels_contradicted(
-            {name: label(text, str(voted[name].answer)) for name, text in asked.items() if text}, checks
-        )
-        for question in sorted(voted, key=lambda name: (before.questions.get(name, {}).get("position") or 0, name)):
+        before, columns = self._before, ("answer", "agreement", "agreement_valid", "tied", "num_valid")
+        verdicts = {name: {column: getattr(of, column) for column in columns} for name, of in voted.items()}
+        admission = Admission(*self._selecting, least_agreement(verdicts.values(), self._selecting[0]))
+        labels = {name: label(before.text_of(name), of["answer"]) for name, of in verdicts.items() if of["answer"]}
+        torn = labels_contradicted({name: said for name, said in labels.items() if said.about}, checks)
+        for question in sorted(voted, key=lambda name: (before.place_of(name), name)):
             touches = before.contaminated.get(question)
-            verdict = {name: getattr(voted[question], name) for name in ("answer", "agreement", "tied", "num_valid")}
-            reason, _, _ = admission.admit(verdict, (touches, None, None) if touches else ADMITTED, question in torn)
+            reason, _, _ = admission.admit(
+                verdicts[question], (touches, None, None) if touches else ADMITTED, question in torn
+            )
             self._selected += not reason
             was = SELECTED if question in before.selected else before.dropped.get(question, "not selected")
             if (was == SELECTED) != (not reason):

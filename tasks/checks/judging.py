@@ -4,7 +4,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.settings import Answers, Vote
@@ -63,7 +63,10 @@ def _vote_on(question: str, attempts: list[Row], settings: Vote, checks: Answers
     ]
     draw = int.from_bytes(hashlib.sha256(question.encode()).digest()[:8])  # the recipe's seed is in the id
     verdict = vote(usable, settings.rule, same if checks.equivalence == "math" else None, draw)
-    rewards = [reward(verdict, *attempt, compare) for attempt in zip(verdict.members, usable, strict=True)]
+    if verdict.agreement_valid < settings.min_share:
+        verdict = replace(verdict, answer=None)
+    pays = own_share if settings.reward == "share" else reward
+    rewards = [pays(verdict, *attempt, compare) for attempt in zip(verdict.members, usable, strict=True)]
     return Judged(question, attempts, found, usable, verdict, rewards)
 
 
@@ -76,6 +79,14 @@ def reward(verdict: Verdict, member: int, valid: str | None, compare: Compare) -
         return 0.0
     form = canonical(valid)
     return 0.0 if Outcome.DIFFERENT in compare([(verdict.answer, form), (form, verdict.answer)]) else None
+
+
+def own_share(verdict: Verdict, member: int, valid: str | None, compare: Compare) -> float | None:
+    """The share of the valid answers that are an attempt's own; None without a label (SRT, Shafayat et al. 2025,
+    arXiv 2505.21444)."""
+    if verdict.answer is None:
+        return None
+    return verdict.classes[member][1] / verdict.num_valid if member >= 0 else 0.0
 
 
 def is_right(verdict: Verdict, reference: str, compare: Compare) -> bool | None:

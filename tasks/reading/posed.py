@@ -15,6 +15,8 @@ class Posed(NamedTuple):
     question: str
     answer: str
     """Empty where none was written."""
+    solution: str = ""
+    """What the answer was read from, where it is a worked solution."""
 
 
 def read_posed(text: str, pattern: str) -> Posed | None:
@@ -22,12 +24,22 @@ def read_posed(text: str, pattern: str) -> Posed | None:
     found = first_groups(pattern, own_turn(text))
     if found is None or not (question := levelled(found[0])) or len(question) > LONGEST:
         return None
-    return Posed(question, found[1].strip())
+    return Posed(question, found[1].strip() if len(found) > 1 else "")
 
 
 def leaks(posed: Posed) -> bool:
     """Whether the answer's words stand in the question, in a row. A choice's letter must, and gives nothing away."""
-    answer, question = words_of(posed.answer), words_of(posed.question)
-    if not answer or (len(answer) == 1 and len(answer[0]) == 1 and answer[0].isalpha()):
+    answer = words_of(posed.answer)
+    if len(answer) == 1 and len(answer[0]) == 1 and answer[0].isalpha():
         return False
-    return f" {' '.join(answer)} " in f" {' '.join(question)} "
+    return _stands_in(posed.answer, posed.question)
+
+
+def repeats_question(posed: Posed) -> bool:
+    """Whether the question's words stand in the solution, in a row."""
+    return _stands_in(posed.question, posed.solution)
+
+
+def _stands_in(part: str, text: str) -> bool:
+    words = words_of(part)
+    return bool(words) and f" {' '.join(words)} " in f" {' '.join(words_of(text))} "

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from schemas.settings import Answers, Contamination
 from tasks.answers.canonical import canonical, value_form
 from tasks.novelty.contamination import Hit
-from tasks.reading.posed import Posed, leaks
+from tasks.reading.attempts import final_answer
+from tasks.reading.posed import Posed, leaks, repeats_question
 from tasks.rules import Row, Rows, Rule, outcome
 
+WORKED = ("marked_answer", "repeats_question")
 KINDS = ("contaminated_exact", "contaminated_ngram", "contaminated_near")
 
 
@@ -18,9 +20,11 @@ def posing_rules(
     protection: Contamination,
     protected: Callable[[str], Hit | None],
     known: Callable[[str], bool],
+    answered: bool = True,
 ) -> Iterator[Rule]:
     """`cut`: the proposal had to end. `protected` finds the row that a question repeats, and is asked first: what is
-    refused for all else is still trained on. `known` says whether the question was posed before."""
+    refused for all else is still trained on. `known` says whether the question was posed before. `answered`: it comes
+    with its answer."""
     hit = protected(posed.question) if posed else None
     for kind in KINDS:
         found = hit if hit and hit.reason == kind else None
@@ -29,8 +33,13 @@ def posing_rules(
     yield Rule("truncated", outcome=outcome(cut))
     yield Rule("unreadable", outcome=outcome(posed is None))
     assert posed is not None, "what could not be read was refused"
-    yield Rule("no_answer", outcome=outcome(not _form(posed.answer, checks)))
-    yield Rule("leaks_answer", outcome=outcome(leaks(posed)))
+    if answered:
+        yield Rule("no_answer", outcome=outcome(not _form(posed.answer, checks)))
+        yield Rule("leaks_answer", outcome=outcome(leaks(posed)))
+    if posed.solution:
+        marked = final_answer(posed.question, checks.pattern).source in ("pattern", "boxed")
+        for name, refuses in zip(WORKED, (marked, repeats_question(posed)), strict=True):
+            yield Rule(name, outcome=outcome(refuses))
     yield Rule("not_new", outcome=outcome(known(posed.question)))
 
 
@@ -40,4 +49,5 @@ def _form(answer: str, checks: Answers) -> str:
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     if rows.get("questions"):
-        yield from map(Rule, (*KINDS, "truncated", "unreadable", "no_answer", "leaks_answer", "not_new"))
+        worked = WORKED if settings["settings"].get("worked") else ()
+        yield from map(Rule, (*KINDS, "truncated", "unreadable", "no_answer", "leaks_answer", *worked, "not_new"))

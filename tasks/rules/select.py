@@ -1,7 +1,8 @@
 """Which labels are trusted and still teach, apart from every protected row: contamination, the band, the caps."""
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from schemas.settings import Contamination
 from schemas.settings import Select as Settings
@@ -16,8 +17,9 @@ ADMITTED: Refusal = ("", None, None)
 class Admission:
     """Admits questions one after the other, up to the caps: all, and those of one answer."""
 
-    def __init__(self, settings: Settings, protection: Contamination) -> None:
-        self._settings, self._protection = settings, protection
+    def __init__(self, settings: Settings, protection: Contamination, least: float | None = None) -> None:
+        """`least`: what `least_agreement` says of all questions together."""
+        self._settings, self._protection, self._least = settings, protection, least
         self._admitted = 0
         self._per_answer: Counter[str] = Counter()
 
@@ -25,12 +27,22 @@ class Admission:
         """Why the next question is refused."""
         before = (self._per_answer[verdict["answer"]], self._admitted)
         if refusal := first_refusal(
-            selection_rules(verdict, self._settings, self._protection, contaminated, contradicts, *before)
+            selection_rules(
+                verdict, self._settings, self._protection, contaminated, contradicts, self._least, *before
+            )
         ):
             return refusal.name, refusal.figure, refusal.threshold
         self._per_answer[verdict["answer"]] += 1
         self._admitted += 1
         return ADMITTED
+
+
+def least_agreement(verdicts: Iterable[Row], settings: Settings) -> float | None:
+    """Lowest agreement of the top share of the questions in the band; None without one."""
+    if settings.top_share is None:
+        return None
+    found = sorted((row["agreement"] for row in verdicts if not off_band(row, settings)), reverse=True)
+    return found[math.ceil(settings.top_share * len(found)) - 1] if found else None
 
 
 def off_band(verdict: Row, settings: Settings) -> str:
@@ -45,11 +57,13 @@ def selection_rules(
     protection: Contamination,
     contaminated: Refusal,
     contradicts: bool,
+    least: float | None,
     of_answer: int | None,
     admitted: int | None,
 ) -> Iterator[Rule]:
     """Contamination overrules what the vote says; the caps come last. `contradicts`: whether the same question has
-    another label too. `of_answer`, `admitted`: how many of its answer, and in all, were admitted before it."""
+    another label too. `least`: lowest agreement of the top share; `of_answer`, `admitted`: how many of its answer,
+    and in all, were admitted before it."""
     limits = {"exact": None, "ngram": protection.ngram, "near": protection.near}
     for kind, limit in limits.items():
         if contaminated[0] == f"contaminated_{kind}":
@@ -58,6 +72,9 @@ def selection_rules(
             yield Rule(f"contaminated_{kind}", None, limit)
     yield from band_rules(verdict, settings)
     yield Rule(CONTRADICTS, outcome=outcome(contradicts))
+    if settings.top_share is not None:
+        below = least is not None and verdict["agreement"] < least
+        yield Rule("below_top_share", verdict["agreement"], least, outcome(below))
     yield from _cap("answer_over_cap", of_answer, settings.max_per_answer)
     yield from _cap("over_cap", admitted, settings.max_questions)
 
@@ -66,7 +83,9 @@ def band_rules(verdict: Row, settings: Settings) -> Iterator[Rule]:
     """The band is inclusive at both ends."""
     agreement, least, most = verdict["agreement"], settings.min_agreement, settings.max_agreement
     yield Rule("tie", agreement, None, outcome(verdict["tied"]))
-    yield Rule("no_valid_answer", verdict["num_valid"], 1, outcome(verdict["answer"] is None))
+    yield Rule("no_valid_answer", verdict["num_valid"], 1, outcome(not verdict["num_valid"]))
+    if verdict["answer"] is None and verdict["num_valid"] and not verdict["tied"]:  # vote.min_share is higher
+        yield Rule("below_min_share", verdict["agreement_valid"], None, "dropped")
     yield Rule("below_band", agreement, least, outcome(agreement < least))
     yield Rule("above_band", agreement, most, outcome(agreement > most))
 
@@ -83,4 +102,4 @@ def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
             Settings.model_validate(settings["settings"]),
             Contamination.model_validate(settings["protection"]),
         )
-        yield from selection_rules(verdict, by, apart, ADMITTED, False, None, None)
+        yield from selection_rules(verdict, by, apart, ADMITTED, False, None, None, None)

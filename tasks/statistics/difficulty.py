@@ -1,6 +1,7 @@
 """What a question earns its proposer: functions of p, the share of attempts at it that were right (or agreed).
 
-The table of them is REWARDS_OF; a recipe names one.
+The tables of them are REWARDS_OF and, of those that also ask how few other questions resemble it, DIVERSE_REWARDS_OF;
+a recipe names one.
 """
 
 import math
@@ -30,6 +31,17 @@ def failure(p: float) -> float:
     return 1 - p if p > 0 else 0.0
 
 
+def wrong_share(p: float) -> float:
+    """1 - p: what the solver loses, the proposer wins (Language Self-Play, Kuba et al. 2025, arXiv 2509.07414)."""
+    return 1 - p
+
+
+def hard_and_diverse(p: float, diversity: float) -> float:
+    """1.1 - p + 0.2 diversity, but 0 up to p = 0.2 and up to diversity = 0.3 (PasoDoble, arXiv 2511.11881)."""
+    return 0.0 if p <= 0.2 or diversity <= 0.3 else 1.1 - p + 0.2 * diversity
+
+
 REWARDS_OF: dict[str, Callable[[float], float]] = {
-    each.__name__: each for each in (gaussian_of_variance, neither_all_nor_none, rarer_outcome, failure)
+    each.__name__: each for each in (gaussian_of_variance, neither_all_nor_none, rarer_outcome, failure, wrong_share)
 }
+DIVERSE_REWARDS_OF: dict[str, Callable[[float, float], float]] = {hard_and_diverse.__name__: hard_and_diverse}

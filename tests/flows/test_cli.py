@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
+from flows.cli import app
 from tasks.store.lineage import make_store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +38,20 @@ def test_a_bad_recipe_is_one_line_exit_2_and_nothing_written(tmp_path, write_rec
     assert ended.stderr.count("\n") == 1
     assert "small.toml: solve.num_samples = 0: Input should be greater than or equal to 2" in ended.stderr
     assert not (tmp_path / "store").exists()
+
+
+def test_the_command_alone_lists_every_command_by_what_it_is_for_with_nothing_cut(tmp_path):
+    alone = selfplay(COLUMNS="80")
+    asked = selfplay("--help", COLUMNS="80")
+    assert (alone.returncode, alone.stdout, alone.stderr) == (0, asked.stdout, "")
+    assert "..." not in alone.stdout.replace("[ARGS]...", "") and max(map(len, alone.stdout.splitlines())) <= 80
+    listed = {line.split()[0] for line in alone.stdout.splitlines() if line.startswith("  ") and line[2:3].isalpha()}
+    assert {command.callback.__name__.replace("_", "-") for command in app.registered_commands} <= listed
+
+
+def test_the_version_is_that_of_the_installed_package():
+    told = selfplay("--version")
+    assert (told.returncode, told.stdout) == (0, f"selfplay-factory {metadata.version('selfplay-factory')}\n")
 
 
 def test_log_imports_neither_prefect_nor_torch(tmp_path):

@@ -1,5 +1,6 @@
 """Every method: planned from its shipped recipe before a token is spent, and named in its own places alone."""
 
+import json
 import re
 
 import pytest
@@ -17,7 +18,7 @@ from tasks.store.lineage import open_lineage
 from ..conftest import changed
 from ..scripts.loading import load
 from .faults import ROOT
-from .shipped import RECIPES, shipped
+from .shipped import RECIPES, asked, shipped
 
 
 def shipped_on_the_tiny_model(method):
@@ -43,6 +44,19 @@ def test_each_method_has_a_row_and_a_section_in_the_docs():
     told = (ROOT / "docs/methods.md").read_text()
     assert re.findall(r"^\| \[(\w+)\]\(#\1\) \|", told, re.MULTILINE) == sorted(METHODS)
     assert re.findall(r"^## (\w+)$", told, re.MULTILINE) == sorted(METHODS)
+    readme = (ROOT / "README.md").read_text()
+    assert re.findall(r"^\| \[(\w+)\]\(docs/methods.md#\1\) \|", readme, re.MULTILINE) == sorted(METHODS)
+
+
+def test_the_command_tells_every_method_and_one_in_full_as_its_file_and_the_docs_have_it():
+    listed = asked("methods").splitlines()
+    assert [line.split()[0] for line in listed[: len(METHODS)]] == list(METHODS)
+    (told,) = json.loads(asked("methods", "serl_online", "--json"))
+    assert told["stages"] == ["propose", "solve", "vote", "select", "advantage"]
+    assert (told["roles"], told["needs"]) == (["proposer", "solver"], ["data.seeds", "data.probe"])
+    assert "deployments/recipes/quickstart_online.toml" in told["recipes"]
+    assert "### Where this differs from SeRL" in asked("methods", "serl_online")
+    assert asked("methods", "spice").count("## ") == 0, "its own section alone"
 
 
 def test_a_stage_without_what_it_reads_fails_at_the_plan(tmp_path, monkeypatch):

@@ -97,7 +97,7 @@ SPIN = dict.fromkeys(OF_SERL) | {
         ({"data.seeds": {"path": "a"}}, r"data\.seeds: method = 'spin' does not read it; .*serl, serl_online do"),
         (
             {"validation.min_vote_precision": 0.5},
-            r"validation\.min_vote_precision: method = 'spin' does not read it; serl, serl_online do",
+            r"validation\.min_vote_precision: method = 'spin' does not read it; serl, serl_online, srt do",
         ),
         ({"controls": {"seeds_alone": True}}, r"controls: method = 'spin' does not read it; serl does"),
         (

@@ -16,6 +16,7 @@ def validated(draft, limits, tables):
 
 GOOD = {
     "inputs/seeds": {"question": "1+2", "source_row": 0},
+    "inputs/unlabelled": {"question": "1+2", "source_row": 0},
     "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
     "inputs/gold": {"question": "1+2", "prompt": "1+2=", "completion": "#3", "source_row": 0},
     "inputs/documents": {"text": "1+2=3", "licence": None, "source_row": 0},
@@ -105,11 +106,15 @@ GOOD["grades"] = {"attempt_id": "a", "sample": 0, "prompt": "grade it", "text": 
 }  # fmt: skip
 GOOD["persuasions"] = {**GOOD["grades"], "question_id": "p", "persuaded": True}
 del GOOD["persuasions"]["attempt_id"]
+GOOD["appraisals"] = {"row_id": "q", "sample": 0, "prompt": "score it", "text": "7", "num_tokens": 2} | {
+    "finish_reason": "stop", "score": 0.7, "form": 1.0, "checkpoint": "c", "verified": True
+}  # fmt: skip
 GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "right": True, "correct": True}
 
 # (table, what is changed, the expectation that must say so)
 BREAKING = [
     ("inputs/seeds", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("inputs/unlabelled", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/probe", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/probe", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("inputs/gold", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
@@ -175,6 +180,11 @@ BREAKING = [
             ({"grade": -1.0}, "expect_column_values_to_be_between(grade)"),
         )
     ),
+    ("appraisals", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("appraisals", {"num_tokens": -1}, "expect_column_values_to_be_between(num_tokens)"),
+    ("appraisals", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+    ("appraisals", {"score": 1.2}, "expect_column_values_to_be_between(score)"),
+    ("appraisals", {"form": -0.5}, "expect_column_values_to_be_between(form)"),
     ("probe_grades", {"reward": 1.2}, "expect_column_values_to_be_between(reward)"),
     ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("episodes", {"game": ""}, "expect_column_value_lengths_to_be_between(game)"),

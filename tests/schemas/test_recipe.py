@@ -66,12 +66,12 @@ def sections_of(model):
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"method": "serle"}, rf"method = 'serle': expected one of {', '.join(METHODS)}"),
+        ({"method": "serle"}, r"method = 'serle': did you mean serl\?"),
         ({"method": ["serl"]}, rf"method = \['serl'\]: expected one of {', '.join(METHODS)}"),
         ({"method": None}, rf"method: expected one of {', '.join(METHODS)}"),
         ({"pair_gold": {"pairs_per_question": 1}}, r"pair_gold: method = 'serl' does not read it; spin does"),
-        ({"chess": {"level": 1}}, r"chess: Extra inputs are not permitted"),
-        ({"solve__samples": 3}, r"solve\.samples: Extra inputs are not permitted"),
+        ({"chess": {"level": 1}}, r"chess: no such key; there are alarms, .*"),
+        ({"solve__samples": 3}, r"solve\.samples: no such key; did you mean num_samples\?"),
         ({"solve__num_samples": "many"}, r"solve\.num_samples = 'many': Input should be a valid integer.*"),
         ({"solve__num_samples": 1}, r"solve\.num_samples = 1: Input should be greater than or equal to 2"),
         ({"seed": None}, r"seed: Field required"),
@@ -99,8 +99,11 @@ def sections_of(model):
         ({"gate__level": 1}, r"gate\.level = 1: Input should be less than 1"),
         ({"gate__min_vote_precision": 60}, r"gate\.min_vote_precision = 60: .* less than or equal to 1"),
         ({"propose__novelty": {"method": "exact", "threshold": 0.7}}, r"propose\.novelty: threshold goes with .*"),
-        ({"engine__url": "http://127.0.0.1"}, r"engine\.url: Extra inputs are not permitted"),
-        ({"executor": {"kind": "local", "workers": 2}}, r"executor\.workers: Extra inputs are not permitted"),
+        (
+            {"engine__url": "http://127.0.0.1"},
+            r"engine\.url: another kind of engine reads it; change kind, or leave it out",
+        ),
+        ({"executor": {"kind": "local", "workers": 2}}, r"executor\.workers: another kind of executor reads it; .*"),
         ({"executor": {"kind": "ray"}}, r"executor\.workers: Field required"),
         ({"executor": {"kind": "ray", "workers": 2, "address": "ray://a:1"}}, r"executor\.address = 'ray://a:1': .*"),
         ({"answers__pattern": "("}, r"answers\.pattern: not a regular expression: .*"),
@@ -112,7 +115,7 @@ def sections_of(model):
             r"alarms\.unanimous\.level = 'loud': Input should be 'warning', 'hold' or 'off'",
         ),
         ({"alarms__unanimous__threshold": 1.5}, r"alarms\.unanimous\.threshold = 1\.5: .*"),
-        ({"alarms__unheard_of__level": "off"}, r"alarms\.unheard_of: Extra inputs are not permitted"),
+        ({"alarms__unheard_of__level": "off"}, r"alarms\.unheard_of: no such key; there are answer_entropy, .*"),
         ({"alarms__unanimous": "off"}, r"alarms\.unanimous = 'off': .*"),
         ({"train__sft__rows_at_once": 5}, r"train\.sft: rows_at_once = 5 must divide batch_size = 64"),
         ({"train__launch": {"processes": 1}}, r"train\.launch\.processes = 1: .* greater than or equal to 2"),
@@ -189,6 +192,20 @@ def test_a_bad_recipe_gives_one_line_with_file_key_value_and_what_was_expected(w
     with pytest.raises(BadInput) as error:
         load_recipe(path)
     assert re.fullmatch(re.escape(f"{path}: ") + line, str(error.value)), str(error.value)
+
+
+def test_all_that_is_wrong_is_told_at_once_and_nothing_is_taken_for_another_kind(write_recipe):
+    wrong = {"solve.num_samples": "8", "seed": 1.0, "rounds": True, "solve.promt": "x", "nmae": "y"}
+    path = write_recipe(**{key.replace(".", "__"): value for key, value in wrong.items()})
+    with pytest.raises(BadInput) as error:
+        load_recipe(path)
+    assert sorted(str(error.value).split("\n")) == [
+        f"{path}: nmae: no such key; did you mean name?",
+        f"{path}: rounds = True: Input should be a valid integer",
+        f"{path}: seed = 1.0: Input should be a valid integer",
+        f"{path}: solve.num_samples = '8': Input should be a valid integer",
+        f"{path}: solve.promt: no such key; did you mean prompt?",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from schemas.attempts import ATTEMPTS
 from schemas.contamination import CONTAMINATION
 from schemas.errors import ValidationFailed
 from schemas.losses import Policy
+from schemas.posing import SuccessBand
 from schemas.rewards import REWARDS
 from schemas.selections import SELECTIONS
 from tasks.advantage import advantage, token_advantages
@@ -24,7 +25,17 @@ FIVE, TWO, ALL = ([1.0] * n + [0.0] * (8 - n) for n in (5, 2, 8))
 def play(draft, given, tiny):
     """`groups`: question -> its attempts' rewards; `selected`: those in the band."""
 
-    def run(groups, selected, settings=REINFORCE, text="#", finish="length", protected=(), reference=None, **more):
+    def run(
+        groups,
+        selected,
+        settings=REINFORCE,
+        text="#",
+        finish="length",
+        protected=(),
+        reference=None,
+        inputs=None,
+        **more,
+    ):
         attempts, judged = [], []
         for q, rewards in groups.items():
             for i, reward in enumerate(rewards):
@@ -47,7 +58,7 @@ def play(draft, given, tiny):
         figures = advantage(
             draft, settings=settings, model=tiny, reference=reference, samples=given(ATTEMPTS, attempts),
             rewards=given(REWARDS, judged), selections=given(SELECTIONS, chosen),
-            contamination=given(CONTAMINATION, hits),
+            contamination=given(CONTAMINATION, hits), **inputs or {},
         )  # fmt: skip
         rows = draft.read(draft.tables()["advantages"]).to_pylist()
         return (
@@ -99,6 +110,33 @@ def test_a_group_is_held_against_itself_alone(play, advantage, scale, right, wro
     assert {row["id"] for row in dropped} == {f"q3-{i}" for i in range(8)}
     assert {row["reason"] for row in dropped} == {"no_difference"}
     assert figures == {"samples": 16, "kept": 16}
+
+
+def test_two_judges_rewards_are_added_and_undecided_if_either_is(play, given):
+    settings = REINFORCE.model_copy(update={"advantage": "group", "scale": "none"})
+    graded = [
+        {"id": f"g-{i}", "row_id": f"q-{i}", "judge": "rubric", "reward": r} for i, r in enumerate((0.5, None, 1.0))
+    ]
+    rows, dropped, _ = play({"q": [1.0, 1.0, 0.0]}, ["q"], settings, inputs={"added": given(REWARDS, graded)})
+    assert [row["reward"] for row in rows] == [1.5, 1.0]
+    assert [(row["id"], row["reason"]) for row in dropped] == [("q-1", "no_reward")]
+
+
+def test_all_samples_of_a_play_may_be_one_group(play):
+    settings = REINFORCE.model_copy(update={"advantage": "group", "scale": "none"})
+    rows, _, _ = play({"q1": [1.0, 0.0], "q2": [1.0, 1.0]}, ["q1", "q2"], settings, inputs={"one_group": True})
+    assert {row["group"] for row in rows} == {"all"}
+    assert [row["advantages"][0] for row in rows] == near(0.25, -0.75, 0.25, 0.25)
+
+
+@pytest.mark.parametrize(("filter", "samples"), [("after", 24), ("before", 16)])
+def test_a_group_whose_mean_reward_is_off_the_band_is_not_kept(play, filter, samples):
+    settings = REINFORCE.model_copy(update={"filter": filter})
+    one = [1.0] + [0.0] * 7
+    band = SuccessBand(above=0.125, below=1.0)
+    rows, _, figures = play({"q1": FIVE, "q2": TWO, "q3": one}, ["q1", "q2", "q3"], settings, inputs={"band": band})
+    assert {row["group"] for row in rows if row["kept"]} == {"q1", "q2"}
+    assert figures == {"samples": samples, "kept": 16}
 
 
 def test_where_all_are_unanimous_nothing_is_left_to_train_on_unless_a_kl_pulls(play, tiny):

@@ -125,3 +125,36 @@ def test_the_solver_sees_nothing_of_a_document_but_its_question(play, draft, rec
     for attempt in draft.read(draft.tables()["attempts"]).to_pylist():
         assert asked[attempt["question_id"]] in attempt["prompt"]
         assert hidden.find(attempt["prompt"].replace(asked[attempt["question_id"]], " ")) is None
+
+
+def worked(question, solution, pattern=None):
+    checks = Answers(equivalence="canonical", pattern=pattern)
+    rules = posing_rules(
+        Posed(question, "7", solution), False, checks, Contamination(), lambda q: None, lambda q: False
+    )
+    refusal = first_refusal(rules)
+    return refusal.name if refusal else ""
+
+
+@pytest.mark.parametrize(
+    ("question", "solution", "reason"),
+    [
+        ("What is 3 + 4?", r"Three and four are \boxed{7}.", ""),
+        (r"What is 3 + 4, \boxed{8} or more?", r"\boxed{7}", "marked_answer"),
+        ("What is 3 + 4?", r"What is 3 + 4? It is \boxed{7}.", "repeats_question"),
+        ("What is 7?", r"\boxed{7}", "leaks_answer"),
+    ],
+)
+def test_a_problem_with_its_solution_gives_nothing_away_and_is_not_its_own_solution(question, solution, reason):
+    assert worked(question, solution) == reason
+
+
+def test_a_mark_of_the_recipes_own_in_a_question_is_a_marked_answer():
+    assert worked("3+4 #9", "#7", "#([0-9]+)") == "marked_answer"
+
+
+def test_the_answer_of_a_worked_solution_is_read_as_an_attempts_is(play):
+    pattern = PATTERN.replace(r"(?:.*\n)*#(\d+)", r"((?:.*\n)*#\d+)")
+    _, plain = play()
+    _, read = play(worked=True, pattern=pattern)
+    assert read["answer_keys"] == plain["answer_keys"]

@@ -22,7 +22,7 @@ from schemas.errors import BadInput
 from schemas.pattern import checked, full_match, last_match
 from schemas.recipe import AnsweredRows
 from schemas.rubric import SCORE_LINE
-from schemas.settings import Answers, RuleFilters
+from schemas.settings import Answers, Contamination, RuleFilters
 from tasks.answers.asking import asked_of
 from tasks.answers.canonical import MAX_CANONICAL_CHARS, _form, canonical, value_form
 from tasks.answers.known import outcome_of
@@ -30,12 +30,14 @@ from tasks.answers.verify import Outcome, equivalent
 from tasks.audit.figures import distinct_2
 from tasks.audit.markdown import LONGEST_TEXT, as_code, as_markdown
 from tasks.audit.report import embedded
+from tasks.checks.appraising import form_of, read_score
 from tasks.checks.grading import shown
 from tasks.checks.stopping import Stopping
 from tasks.checks.vote import vote
 from tasks.games.moves import move_in
 from tasks.novelty.contamination import ProtectedTexts
 from tasks.novelty.copies import ExactIndex
+from tasks.novelty.diversity import jaccard, word_set
 from tasks.novelty.index import NoveltyIndex, rouge_l_f1
 from tasks.novelty.runs import WordRuns
 from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, words_of
@@ -45,6 +47,7 @@ from tasks.reading.posed import leaks, read_posed
 from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
 from tasks.rules import first_refusal
+from tasks.rules.pose import posing_rules
 from tasks.sources import read_source
 
 from .games.kuhn import KUHN
@@ -83,6 +86,8 @@ def grades(first: str, second: str) -> None:
         for pattern in (SCORE_LINE, r"(\d+)\W*$"):
             grade = read_grade(text, pattern, 5)
             assert grade is None or 0 <= grade <= 5
+            score = read_score(text, pattern)
+            assert (score is None or 0 <= score <= 1) and form_of(text, pattern) in (0, 0.5, 1)
     data = shown(first, second, ("<|im_end|>", ";"))
     assert not any(mark in text for mark in ("<|im_end|>", ";") for text in data.values())
     assert sum(map(len, data.values())) <= 2 * len(first + second) + 20
@@ -91,9 +96,9 @@ def grades(first: str, second: str) -> None:
 def forms(first: str, second: str) -> None:
     for text in filter(None, (first, second)):
         _form(text)  # `canonical` would hide what it raises
-        for form_of in (canonical, value_form):
-            form = form_of(text)
-            assert form_of(form) == form
+        for normal in (canonical, value_form):
+            form = normal(text)
+            assert normal(form) == form
             assert len(form) <= max(MAX_CANONICAL_CHARS, 20 * len(text))
 
 
@@ -140,12 +145,17 @@ def proposals(first: str, second: str) -> None:
 
 
 def posed(first: str, second: str) -> None:
+    checks = Answers(equivalence="canonical")
     for text in (first + second, f"Question: {first}\nAnswer: {second}"):
         for pattern in (r"(?s)Question:(.*?)\nAnswer:(.*)$", r"(\S*)\s*(a*)*"):
             found = read_posed(text, pattern)
             if found:
                 assert found.question and len(found.question) + len(found.answer) <= 2 * len(text) + 20
                 assert leaks(found) in (False, True)
+                worked = found._replace(solution=second)
+                rules = posing_rules(worked, False, checks, Contamination(), lambda text: None, lambda text: False)
+                first_refusal(rules)
+            assert 0 <= jaccard(word_set(first), word_set(second)) <= 1
 
 
 def new_texts(first: str, second: str) -> None:

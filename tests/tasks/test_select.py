@@ -135,3 +135,19 @@ def test_what_repeats_a_probe_or_benchmark_row_sealed_or_not_is_dropped_and_repo
     assert dropped[0]["reason"] == reason
     (hit,) = draft.read(draft.tables()["contamination"]).to_pylist()
     assert (hit["row_id"], hit["set_name"]) == ("q", "probe" if "probe" in against else "bench")
+
+
+def test_the_top_share_is_those_of_the_highest_agreement_in_the_band_and_all_that_equal_the_last(play):
+    questions = {f"q{n}": f"text {n}" for n in range(6)}
+    verdicts = [verdict(f"q{n}", votes) for n, votes in enumerate((8, 6, 4, 4, 3, 1))]
+    kept, dropped, _ = play(questions, verdicts, top_share=0.5)
+    assert kept == ["q1", "q2", "q3"]
+    refused = {row["id"]: (row["reason"], row["figure"], row["threshold"]) for row in dropped}
+    assert refused["q4"] == ("below_top_share", 3 / 8, 4 / 8)
+    assert (refused["q0"][0], refused["q5"][0]) == ("above_band", "below_band")
+
+
+def test_a_majority_too_small_for_a_label_is_named(play):
+    kept, dropped, figures = play({"a": "one"}, [verdict("a", 4, answer=None)])
+    assert (kept, dropped[0]["reason"], dropped[0]["figure"]) == ([], "below_min_share", 4 / 8)
+    assert figures["band"]["no_verdict"] == 1

@@ -18,6 +18,7 @@ def test_every_shipped_prompt_renders_with_what_its_role_is_given(name):
         "solve": {"question": "1+1"},
         "play": {"observation": ["1"]},
         "grade": {"question": "1+1", "answer": "2", "fence": "f", "scale": 5},
+        "appraise": {"question": "1+1", "answer": "2", "fence": "f"},
     }[name.partition("_")[0]]
     rendered = load_prompt(name, HERE).render(**values)
     text = rendered if isinstance(rendered, str) else rendered[-1].content

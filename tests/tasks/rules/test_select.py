@@ -7,8 +7,8 @@ SETTINGS = Select(min_agreement=0.25, max_agreement=0.75, max_questions=3, max_p
 TOUCHES = ("contaminated_exact", 1.0, None)
 
 
-def verdict(answer="3", agreement=0.5, tied=False):
-    return {"answer": answer, "agreement": agreement, "tied": tied, "num_valid": 4}
+def verdict(answer="3", agreement=0.5, tied=False, num_valid=4):
+    return {"answer": answer, "agreement": agreement, "tied": tied, "num_valid": num_valid}
 
 
 def test_contamination_comes_before_the_band_and_the_caps_come_last():
@@ -23,6 +23,6 @@ def test_contamination_comes_before_the_band_and_the_caps_come_last():
 
 def test_what_is_refused_counts_for_no_cap():
     admission = Admission(SETTINGS, Contamination())
-    for refused in (verdict(agreement=0.8), verdict(None, tied=True), verdict(None)):
+    for refused in (verdict(agreement=0.8), verdict(None, tied=True), verdict(None, num_valid=0)):
         assert admission.admit(refused) != ADMITTED
     assert [admission.admit(verdict(str(n))) for n in range(3)] == [ADMITTED] * 3
