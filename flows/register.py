@@ -19,6 +19,7 @@ from flows import environment
 
 environment.prepare()
 
+from flows.secret import WEBHOOK  # noqa: E402
 from schemas.errors import BadInput, Stopped  # noqa: E402
 
 DEPLOYMENTS = environment.ROOT / "deployments/prefect.yaml"
@@ -38,7 +39,7 @@ def check_webhook(url: str) -> None:
     """Raises BadInput for what is no address; the line does not repeat it, since it may be a secret."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadInput("--webhook: expected a URL that begins with https:// or http://")
+        raise BadInput("the webhook: expected a URL that begins with https:// or http://")
 
 
 def _make_pool() -> None:
@@ -112,6 +113,6 @@ def automations(block: str | None) -> list[dict[str, Any]]:
 if __name__ == "__main__":
     given = Path(sys.argv[1]) if len(sys.argv) > 1 else DEPLOYMENTS
     try:
-        register(given, os.environ.get("SELFPLAY_STORE"), os.environ.get("SELFPLAY_WEBHOOK_URL"))
+        register(given, os.environ.get("SELFPLAY_STORE"), os.environ.get(WEBHOOK))
     except (BadInput, Stopped) as error:
         sys.exit(f"selfplay: {error}")

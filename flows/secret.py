@@ -1,14 +1,16 @@
-"""The secret of the Prefect server that `selfplay up` starts: made once, in a file that its user alone may read.
+"""Secrets of `selfplay up`: its Prefect server's, made once, in a file that its user alone may read; and the webhook.
 
-It goes to the server, the worker and the runs in their environment: in no argument, log, store or recipe.
+They go to children in their environment: in no argument, which every user of the machine sees, log, store or recipe.
 """
 
 import os
 import secrets
+import sys
 from pathlib import Path
 
 from schemas.errors import BadInput
 
+WEBHOOK = "SELFPLAY_WEBHOOK_URL"
 USER = "selfplay"  # Prefect's password is of the form user:password
 
 
@@ -39,3 +41,20 @@ def settings(secret: str, url: str) -> dict[str, str]:
         "PREFECT_API_AUTH_STRING": secret,
         "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
     }
+
+
+def webhook_url(file: str | None) -> str | None:
+    """The URL to call on trouble, as a file, or standard input for `-`, or the environment has it. Raises BadInput,
+    which does not repeat it."""
+    if file is None:
+        return os.environ.get(WEBHOOK) or None
+    if "://" in file:
+        raise BadInput(f"--webhook: name a file that holds the URL, or -, or set {WEBHOOK}; `ps` shows an argument")
+    try:
+        url = (sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")).strip()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise BadInput(f"--webhook: {file} cannot be read: {why}") from None
+    if not url:
+        raise BadInput(f"--webhook: {file} is empty; expected the URL")
+    return url

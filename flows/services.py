@@ -129,10 +129,10 @@ def _start_worker(state: State) -> None:
 
 
 def _register(state: State, prefect_file: Path, webhook: str | None) -> None:
-    secret = {"SELFPLAY_WEBHOOK_URL": webhook} if webhook else {}  # in no argument, file or log; in this child alone
+    told = {secret.WEBHOOK: webhook} if webhook else {}  # in no argument, file or log; in this child alone
     ran = subprocess.run(
         [sys.executable, "-m", "flows.register", str(prefect_file)], cwd=ROOT, capture_output=True, text=True,
-        env=_environment(state) | ({"SELFPLAY_STORE": state.store} if state.store else {}) | secret,
+        env=_environment(state) | ({"SELFPLAY_STORE": state.store} if state.store else {}) | told,
     )  # fmt: skip
     _write(state)
     if ran.returncode:
@@ -143,7 +143,7 @@ def _environment(state: State) -> dict[str, str]:
     """What the server, the worker and the runs see. The worker's own environment holds no webhook."""
     asked = _asked(state)
     ours = {name: value for name, value in QUIET.items() if name.startswith("PREFECT")}
-    withheld = ("PREFECT", "SELFPLAY_WEBHOOK_URL", "SELFPLAY_STORE", MARK)  # the user's own Prefect is another
+    withheld = ("PREFECT", secret.WEBHOOK, "SELFPLAY_STORE", MARK)  # the user's own Prefect is another
     passed = {name: value for name, value in os.environ.items() if not name.startswith(withheld)}
     return passed | ours | {
         "PREFECT_HOME": str(_path("prefect")),  # no profile of the user's, and no database

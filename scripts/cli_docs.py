@@ -66,7 +66,8 @@ def _written(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return name if parameter.required else f"[{name}]"
     flag = max(parameter.opts, key=len)
-    return flag if parameter.is_flag else f"{flag} {flag.removeprefix('--').replace('-', '_').upper()}"
+    value = parameter.metavar or flag.removeprefix("--").replace("-", "_").upper()
+    return flag if parameter.is_flag else f"{flag} {value}"
 
 
 def _help(parameter: Any) -> str:

@@ -1,5 +1,7 @@
-"""Small models of other tokenizer families than the tiny one, made in place."""
+"""Small models of other tokenizer families than the tiny one, made in place; and which tokens models read."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -82,3 +84,22 @@ def made(family: str, folder: Path) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@contextmanager
+def reading() -> Iterator[set[tuple[int, ...]]]:
+    """Every sequence that a model of this process reads from now on."""
+    seen: set[tuple[int, ...]] = set()
+
+    def look(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if isinstance(module, torch.nn.Embedding):
+            seen.update(map(tuple, inputs[0].tolist()))
+
+    handle = torch.nn.modules.module.register_module_forward_pre_hook(look)
+    yield seen
+    handle.remove()
+
+
+def are_read(wanted: Iterable[tuple[int, ...]], seen: set[tuple[int, ...]]) -> int:
+    """How many of these sequences were read, whole and with nothing but padding after them."""
+    return sum(any(row[: len(ids)] == ids and len(set(row[len(ids) :])) < 2 for row in seen) for ids in wanted)

@@ -17,13 +17,18 @@ def up(
     ] = None,
     webhook: Annotated[
         str | None,
-        typer.Option(envvar="SELFPLAY_WEBHOOK_URL", help="A URL to call on trouble; kept in a Prefect block only."),
+        typer.Option(
+            metavar="FILE",
+            help="A file that holds the URL to call on trouble, - for standard input; without it, what "
+            "SELFPLAY_WEBHOOK_URL holds. It is kept in a Prefect block only.",
+        ),
     ] = None,
 ) -> None:
     """Start a Prefect server and a worker on this machine, and deploy what deployments/prefect.yaml says."""
+    from flows.secret import webhook_url
     from flows.services import up as start_services
 
-    start_services(port, store, webhook, Console().note)
+    start_services(port, store, webhook_url(webhook), Console().note)
 
 
 def down() -> None:

@@ -10,9 +10,16 @@ from flows.console import Console
 from flows.nightly import nightly
 from flows.run import run_recipe
 from schemas.errors import BadInput, Stopped
+from schemas.tables import TABLES
 from tasks import vote
+from tasks.cluster import leave
 from tasks.engines import ray as engines
+from tasks.store.lineage import open_lineage
+from tasks.store.parquet import read_table
+from tasks.training.weights import load_tokenizer
 
+from ..conftest import TINY
+from ..families import are_read, reading
 from .test_rounds import digests
 
 SHARDS = {
@@ -84,6 +91,30 @@ def test_a_node_lost_in_the_middle_of_a_stage_costs_no_row(
         ("shown", f"ray: a node lost after {at_the_loss[0]} of {shards} shards of solve; {rows} rows as here, "
                   f"in {len(spread.tables)} tables; {seconds:.0f} s")
     )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_tokens_that_a_cluster_sampled_are_those_of_here_and_are_trained_on(tmp_path, write_recipe, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    here, there = tmp_path / "here", tmp_path / "there"
+    run_recipe(write_recipe(), here, 1, Console(to_stderr=True))
+    with reading() as read:
+        run_recipe(write_recipe(**RAY, executor__address="local"), there, 1, Console(to_stderr=True))
+    leave()
+
+    def rows(store, name):
+        lineage = open_lineage(store, "small")
+        (ref,) = lineage.manifests[0].tables[name]
+        return read_table(lineage.folder, ref, TABLES[ref.table]).to_pylist()
+
+    sampled = {row["id"]: row["token_ids"] for row in rows(there, "attempts")}
+    assert all(sampled.values()) and sampled == {row["id"]: row["token_ids"] for row in rows(here, "attempts")}
+    examples = rows(there, "sft_examples")
+    assert [row["completion_ids"] for row in examples] == [sampled[row["attempt_id"]] for row in examples]
+    tokenizer = load_tokenizer(TINY)
+    wanted = [(*tokenizer(row["prompt"])["input_ids"], *row["completion_ids"]) for row in examples]
+    assert are_read(wanted, read) == len(wanted) > 20, "each in the steps' 256 rows"
+    assert all(are_read(wanted, {row}) for row in read), "and nothing else"
 
 
 @pytest.mark.slow

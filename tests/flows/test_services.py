@@ -1,5 +1,6 @@
 """What `up` and `down` decide, without a server: the state file, what is ours, what is refused."""
 
+import io
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from flows import services
 from flows.processes import Started, living, start
 from flows.register import check_webhook
-from flows.secret import kept_secret
+from flows.secret import kept_secret, webhook_url
 from flows.services import State, down, up
 from schemas.errors import BadInput, Locked, Stopped
 
@@ -129,10 +130,31 @@ def test_two_at_a_time_are_refused(home):
 
 @pytest.mark.parametrize("url", ["ftp://host/secret", "secret", "https://", "http:///secret"])
 def test_a_webhook_that_is_no_address_is_refused_without_repeating_it(home, url):
-    with pytest.raises(BadInput, match="--webhook: expected a URL") as refused:
+    with pytest.raises(BadInput, match="the webhook: expected a URL") as refused:
         up(None, None, url, lambda line: None)
     assert "secret" not in str(refused.value)
     check_webhook("https://hooks.example.org/secret")
+
+
+def test_a_webhook_is_taken_from_a_file_from_standard_input_or_the_environment(tmp_path, monkeypatch):
+    url = "https://hooks.example.org/secret"
+    (tmp_path / "url").write_text(f"{url}\n")
+    assert webhook_url(str(tmp_path / "url")) == url
+    monkeypatch.setattr(sys, "stdin", io.StringIO(url))
+    assert webhook_url("-") == url
+    assert webhook_url(None) is None
+    monkeypatch.setenv("SELFPLAY_WEBHOOK_URL", url)
+    assert webhook_url(None) == url
+
+
+@pytest.mark.parametrize("name", ["https://hooks.example.org/secret", "gone", "empty", "bytes"])
+def test_a_webhook_that_cannot_be_had_is_one_line_without_it(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").touch()
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    with pytest.raises(BadInput, match="--webhook: ") as refused:
+        webhook_url(name)
+    assert "secret" not in str(refused.value)
 
 
 def test_what_the_services_see_listens_on_loopback_and_holds_no_webhook(home, monkeypatch):

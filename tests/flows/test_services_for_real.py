@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from flows import services
@@ -15,6 +18,34 @@ from schemas.errors import BadInput
 from .night import Server, deployments, free_port, is_crashed, kill_worker_and_run, left_over, naming, parts, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+
+def test_the_webhook_stands_in_no_command_line_of_all_that_up_starts(tmp_path, services_home):
+    secret, shown, ended = "secret-of-the-webhook", [], threading.Event()
+
+    def watch():
+        while not ended.wait(0.02):
+            for process in psutil.process_iter():
+                with suppress(psutil.Error):
+                    shown.extend(word for word in process.cmdline() if secret in word)
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    command = [sys.executable, "-c", "from flows.main import main; main()", "up", "--port", str(free_port())]
+    ran = subprocess.run(
+        [*command, "--webhook", "-"], cwd=Path(services.ROOT), text=True, capture_output=True,
+        input=f"http://127.0.0.1:9/{secret}\n", env={**os.environ, "SELFPLAY_STORE": str(tmp_path / "store")},
+    )  # fmt: skip
+    server = Server(services._read())
+    names = [automation["name"] for automation in server.ask("automations/filter")]
+    services.down(print)
+    ended.set()
+    watching.join()
+    assert ran.returncode == 0, ran.stderr
+    assert "selfplay-webhook-run" in names, "it was taken"
+    assert shown == []
+    assert secret not in ran.stdout + ran.stderr
+    assert not [path for path in services_home.glob("services/*.log") if secret in path.read_text(errors="replace")]
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ from schemas.settings import Sampling
 from tasks.cluster import leave
 from tasks.engines import Checkpoint, Request, close_engine, completed, open_engine
 from tasks.engines import ray as engines
+from tasks.store.objects import keep_checkpoint
+
+from ...families import FAMILIES, made
 
 SETTINGS = TransformersEngine(kind="transformers", batch_rows=4)
 SAMPLING = Sampling(temperature=1.0, max_tokens=12)
@@ -43,6 +46,18 @@ def test_a_killed_engine_is_started_again_and_its_batch_asked_once_more(checkpoi
         assert workers() != [first]
     with open_engine(SETTINGS, checkpoint, executor) as again:
         assert again is engine  # open from stage to stage
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_clusters_engines_tell_the_tokens_that_one_here_samples(family, checkpoint, draft, tmp_path):
+    made_here = keep_checkpoint(draft.lineage.objects, made(family, tmp_path / family))
+    weights = Checkpoint(made_here.digest, draft.checkpoint(made_here), draft.lineage.objects)
+    with open_engine(SETTINGS, weights) as engine:
+        here = texts(engine)
+    assert all(ids for *_, ids in here)
+    with open_engine(SETTINGS, weights, RayExecutor(kind="ray", address="local", workers=2)) as engine:
+        assert texts(engine) == here
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 import pyarrow as pa
 import pytest
-import torch
 
 from schemas.engines import TransformersEngine
 from schemas.errors import ValidationFailed
@@ -19,7 +18,7 @@ from tasks.training.trainer import Phase
 from tasks.training.valued import with_tokens
 from tasks.training.weights import load_tokenizer
 
-from ...families import FAMILIES, made
+from ...families import FAMILIES, are_read, made, reading
 
 LONG = 64
 SHARED = {"steps": 1, "batch_size": 24, "rows_at_once": 24, "learning_rate": 1e-4, "schedule": "constant",
@@ -46,17 +45,9 @@ def sampled(request, tmp_path_factory):
 
 
 @pytest.fixture
-def read(monkeypatch):
-    """Every sequence that a model reads from now on."""
-    seen = set()
-
-    def look(module, inputs):
-        if isinstance(module, torch.nn.Embedding):
-            seen.update(map(tuple, inputs[0].tolist()))
-
-    handle = torch.nn.modules.module.register_module_forward_pre_hook(look)
-    yield seen
-    handle.remove()
+def read():
+    with reading() as seen:
+        yield seen
 
 
 def phase(folder, method, work):
@@ -66,11 +57,6 @@ def phase(folder, method, work):
 
 def sequences(tokenizer, rows):
     return [(*tokenizer(row["prompt"])["input_ids"], *row["token_ids"]) for row in rows]
-
-
-def are_read(wanted, seen):
-    """How many of these sequences were read, whole and with nothing but padding after them."""
-    return sum(any(row[: len(ids)] == ids and len(set(row[len(ids) :])) < 2 for row in seen) for ids in wanted)
 
 
 @pytest.mark.parametrize("method", METHODS)
