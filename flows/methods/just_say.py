@@ -1,5 +1,7 @@
-"""Just say: pairs that nobody judges, inspired by "Just Say What You Want" (arXiv 2409.17534): what the model writes
-when it is asked for a good answer is preferred to what it writes when it is asked for a flawed one.
+"""Just Say What You Want, as we read its abstract (arXiv 2409.17534): pairs of two prompts, which nobody judges.
+
+What the model writes when it is asked for a good answer is preferred to what it writes when it is asked for a flawed
+one.
 
 The champion answers each of the user's questions under two prompts, [better] and [worse]; DPO trains on the plain
 prompt, that of [evaluate], as if neither had been there. `pair_prompted.closeness` brings the rejected answer nearer
