@@ -156,7 +156,7 @@ def test_samples_made_under_a_real_limit_of_memory_are_those_made_without():
         command = [sys.executable, "-c", UNDER_A_LIMIT, str(TINY), str(limit)]
         return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
 
-    (free, batches), (tight, more) = played(0), played(8_000_000)
+    (free, batches), (tight, more) = played(0), played(2_000_000)  # at 8 MB the allocator once had room
     assert tight == free
     assert more > batches == 1
 
