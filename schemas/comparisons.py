@@ -2,19 +2,7 @@
 
 import pyarrow as pa
 
-from schemas.table import (
-    ENDED_OR_UNANSWERED,
-    VERIFIED,
-    about,
-    between,
-    column,
-    count,
-    limited,
-    mean,
-    names,
-    table,
-    text,
-)
+from schemas.table import JUDGED_BY, JUDGEMENT, about, between, column, limited, mean, names, table
 
 COMPARISONS = table(
     "comparisons",
@@ -22,13 +10,9 @@ COMPARISONS = table(
     about("first_id", "attempts", meaning="the attempt that was shown first"),
     about("second_id", "attempts", meaning="the other"),
     column("sample", pa.int32(), "comparison of these two in this order, from 0"),
-    text("prompt", "the prompt as the judge saw it"),
-    column("text", pa.string(), "the completion"),
-    count("num_tokens", "tokens of the completion; 0 without an answer", least=0),
-    ENDED_OR_UNANSWERED,
+    *JUDGEMENT,
     column("prefers_first", pa.bool_(), "whether the first is better; null: undecided", nullable=True),
-    column("checkpoint", pa.string(), "digest of the weights that judged; MODEL@REVISION of a teacher"),
-    VERIFIED,
+    *JUDGED_BY,
 )
 
 PREFERENCES = table(

@@ -2,30 +2,13 @@
 
 import pyarrow as pa
 
-from schemas.table import (
-    ENDED_OR_UNANSWERED,
-    VERIFIED,
-    about,
-    between,
-    column,
-    count,
-    limited,
-    mean,
-    names,
-    parent,
-    table,
-    text,
-)
+from schemas.table import JUDGED_BY, JUDGEMENT, about, between, column, limited, mean, names, parent, table
 
 _GRADING = (
     column("sample", pa.int32(), "grading of this answer, from 0"),
-    text("prompt", "the prompt as the judge saw it"),
-    column("text", pa.string(), "the completion"),
-    count("num_tokens", "tokens of the completion; 0 without an answer", least=0),
-    ENDED_OR_UNANSWERED,
+    *JUDGEMENT,
     column("grade", pa.float64(), "from 0 to the scale; null if none could be read", nullable=True),
-    column("checkpoint", pa.string(), "digest of the weights that judged; MODEL@REVISION of a teacher"),
-    VERIFIED,
+    *JUDGED_BY,
 )
 
 GRADES = table(
@@ -47,14 +30,18 @@ PERSUASIONS = table(
     also=(between("grade", 0, None),),
 )
 
+_MEASURED = (
+    column("right", pa.bool_(), "whether its answer is the reference; null if undecided", nullable=True),
+    column("correct", pa.bool_(), "whether the judge was: a half or more if right; null if undecided", nullable=True),
+)
+
 PROBE_GRADES = table(
     "probe_grades",
     "a rubric judge's reward for an attempt at a probe row, and the truth",
     about("attempt_id", "attempts", meaning="the attempt"),
     names("question_id", "inputs/probe", meaning="its question"),
     column("reward", pa.float64(), "mean of its grades over the scale; null if none could be read", nullable=True),
-    column("right", pa.bool_(), "whether its answer is the reference; null if undecided", nullable=True),
-    column("correct", pa.bool_(), "whether the judge was: a half or more if right; null if undecided", nullable=True),
+    *_MEASURED,
     also=(between("reward", 0, 1),),
     whole=lambda limits: limited(limits, "min_judge_precision", lambda least: mean("correct", least)),
 )
@@ -65,7 +52,6 @@ FORMAL_VERDICTS = table(
     about("attempt_id", "attempts", meaning="the attempt"),
     names("question_id", "inputs/tasks", meaning="its question"),
     column("reward", pa.float64(), "what the judge gave; null: undecided", nullable=True),
-    column("right", pa.bool_(), "whether its answer is right; null if undecided", nullable=True),
-    column("correct", pa.bool_(), "whether the judge was: a half or more if right; null if undecided", nullable=True),
+    *_MEASURED,
     also=(between("reward", 0, 1),),
 )

@@ -2,19 +2,13 @@
 
 import pyarrow as pa
 
+from schemas.questions import TRAINED_QUESTION
 from schemas.table import PROMPT_IDS, column, expect, ids_of, limited, parent, rows, share, table, text
 
 PREFERENCE_PAIRS = table(
     "preference_pairs",
     "two answers to a prompt, one preferred",
-    parent(
-        "question_id",
-        "questions",
-        "inputs/seeds",
-        "inputs/unlabelled",
-        "inputs/gold",
-        meaning="the question, seed or gold row",
-    ),
+    TRAINED_QUESTION,
     parent(
         "chosen_attempt_id",
         "attempts",

@@ -27,3 +27,9 @@ QUESTIONS = table(
     later="novelty of every later round",
     watched=("question",),
 )
+
+TRAINED_QUESTION = parent(
+    "question_id", "questions", "inputs/seeds", "inputs/unlabelled", "inputs/gold",
+    meaning="the question: a new one, a seed, one of the user's, or a gold row",
+)  # fmt: skip
+"""Of rows to train on."""

@@ -1,5 +1,6 @@
 """The recipe: every number and name of a lineage, in one TOML file that is read top to bottom."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -169,6 +170,14 @@ class Recipe(Section):
         if self.train.base_samples:
             raise ValueError("engine.model does not go with regularizer = 'base_samples', which asks the base")
         return self
+
+    def refuse(self, ignored: Mapping[str, bool], why: str = "") -> None:
+        """Raises ValueError for the first key that is set and that the method would ignore.
+
+        `ignored`: key -> whether it is set.
+        """
+        for key in (key for key, is_set in ignored.items() if is_set):
+            raise ValueError(f"{key} does not go with method = '{self.method}'" + (f": {why}" if why else ""))
 
     @property
     def own_models(self) -> dict[str, Model]:

@@ -1,18 +1,12 @@
 """What supervised fine-tuning reads, in TRL's columns."""
 
+from schemas.questions import TRAINED_QUESTION
 from schemas.table import PROMPT_IDS, expect, ids_of, limited, parent, rows, share, table, text
 
 SFT_EXAMPLES = table(
     "sft_examples",
     "a prompt and the completion to learn",
-    parent(
-        "question_id",
-        "questions",
-        "inputs/seeds",
-        "inputs/unlabelled",
-        "inputs/gold",
-        meaning="the question, seed or gold row",
-    ),
+    TRAINED_QUESTION,
     parent("attempt_id", "attempts", meaning="the agreeing attempt; null if the completion is gold", nullable=True),
     text("prompt", "the solver's prompt"),
     text("completion", "the attempt's text, or the gold solution"),

@@ -235,6 +235,10 @@ TOKENS = (
     ),
 )
 """Of a table whose completions may be trained on."""
+JUDGED_BY = (
+    column("checkpoint", pa.string(), "digest of the weights that judged; MODEL@REVISION of a teacher"),
+    VERIFIED,
+)
 UNANSWERED = ("prompt_too_long", "refused", "no_text", "failed")
 """Why a request has no answer: it is longer than the model or its server takes; the server, its filter or the model
 declined; the answer holds no text; the server fails at this request alone."""
@@ -246,6 +250,13 @@ ENDED_OR_UNANSWERED = one_of(
     f"stop or length; or why there is no answer: {', '.join(UNANSWERED)}",
     *("stop", "length", *UNANSWERED),
 )
+JUDGEMENT = (
+    text("prompt", "the prompt as the judge saw it"),
+    column("text", pa.string(), "the completion"),
+    count("num_tokens", "tokens of the completion; 0 without an answer", least=0),
+    ENDED_OR_UNANSWERED,
+)
+"""What a judge was asked, and said."""
 
 
 Stage = TypeVar("Stage", bound=Callable[..., Any])

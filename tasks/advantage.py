@@ -96,11 +96,11 @@ def advantage(
 
 def _rewards(draft: Draft, rewards: TableRef, added: TableRef | None) -> dict[str, float | None]:
     """Of each sample, the sum of what its judges gave."""
-    first, *more = ({row["row_id"]: row["reward"] for row in draft.read(ref).to_pylist()} for ref in (rewards, added)
-                    if ref)  # fmt: skip
-    for other in more:
-        first = {name: own + of if None not in (own, of := other.get(name)) else None for name, own in first.items()}
-    return first
+    given = {row["row_id"]: row["reward"] for row in draft.read(rewards).to_pylist()}
+    if added is None:
+        return given
+    more = {row["row_id"]: row["reward"] for row in draft.read(added).to_pylist()}
+    return {name: None if None in (own, more.get(name)) else own + more[name] for name, own in given.items()}
 
 
 def _mean(samples: Sequence[Row]) -> float:

@@ -38,15 +38,14 @@ class EvaRecipe(Recipe):
 
     @model_validator(mode="after")
     def nothing_is_ignored(self) -> Self:
-        for key, ignored in (
-            ("solve.early_stopping", self.solve.early_stopping),
-            ("build.gold_share", self.build.gold_share > 0),
-            ("build.replay_share", self.build.replay_share > 0),
-            ("build.pairs other than 'best_worst'", self.build.pairs != "best_worst"),
-            ("regularizer = 'base_samples'", self.train.base_samples),
-        ):
-            if ignored:
-                raise ValueError(f"{key} does not go with method = 'eva'")
+        ignored = {
+            "solve.early_stopping": self.solve.early_stopping,
+            "build.gold_share": self.build.gold_share > 0,
+            "build.replay_share": self.build.replay_share > 0,
+            "build.pairs other than 'best_worst'": self.build.pairs != "best_worst",
+            "regularizer = 'base_samples'": self.train.base_samples,
+        }
+        self.refuse(ignored)
         return self
 
 

@@ -39,9 +39,8 @@ class JustSayRecipe(Recipe):
 
     @model_validator(mode="after")
     def nothing_is_ignored(self) -> Self:
-        for name in ("better", "worse"):
-            if getattr(self, name).early_stopping:
-                raise ValueError(f"{name}.early_stopping does not go with method = 'just_say': nobody selects")
+        sections = {"better.early_stopping": self.better, "worse.early_stopping": self.worse}
+        self.refuse({key: section.early_stopping for key, section in sections.items()}, why="nobody selects")
         return self
 
 

@@ -32,14 +32,13 @@ class PreferredRecipe(Recipe):
 
     @model_validator(mode="after")
     def nothing_is_ignored(self) -> Self:
-        for key, ignored in (
-            ("solve.early_stopping", self.solve.early_stopping),
-            ("build.gold_share", self.build.gold_share > 0),
-            ("build.replay_share", self.build.replay_share > 0),
-            ("build.pairs = 'correct_incorrect'", self.build.pairs == "correct_incorrect"),
-        ):
-            if ignored:
-                raise ValueError(f"{key} does not go with method = '{self.method}': its pairs go by win rates")
+        ignored = {
+            "solve.early_stopping": self.solve.early_stopping,
+            "build.gold_share": self.build.gold_share > 0,
+            "build.replay_share": self.build.replay_share > 0,
+            "build.pairs = 'correct_incorrect'": self.build.pairs == "correct_incorrect",
+        }
+        self.refuse(ignored, why="its pairs go by win rates")
         return self
 
     def part(self, number: int) -> Wave:

@@ -37,16 +37,15 @@ class SelfRewardingRecipe(Recipe):
 
     @model_validator(mode="after")
     def nothing_is_ignored(self) -> Self:
-        for key, ignored in (
-            ("propose.max_own_fewshots", self.propose.max_own_fewshots > 0),
-            ("solve.early_stopping", self.solve.early_stopping),
-            ("build.gold_share", self.build.gold_share > 0),
-            ("build.replay_share", self.build.replay_share > 0),
-            ("build.pairs = 'correct_incorrect'", self.build.pairs == "correct_incorrect"),
-            ("regularizer = 'base_samples'", self.train.base_samples),
-        ):
-            if ignored:
-                raise ValueError(f"{key} does not go with method = 'self_rewarding'")
+        ignored = {
+            "propose.max_own_fewshots": self.propose.max_own_fewshots > 0,
+            "solve.early_stopping": self.solve.early_stopping,
+            "build.gold_share": self.build.gold_share > 0,
+            "build.replay_share": self.build.replay_share > 0,
+            "build.pairs = 'correct_incorrect'": self.build.pairs == "correct_incorrect",
+            "regularizer = 'base_samples'": self.train.base_samples,
+        }
+        self.refuse(ignored)
         return self
 
 

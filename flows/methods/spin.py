@@ -31,16 +31,9 @@ class SpinRecipe(Recipe):
 
     @model_validator(mode="after")
     def the_opponent_is_the_champion(self) -> Self:
-        if self.is_taught:
-            raise ValueError(
-                f"engine.model does not go with method = '{self.method}', which needs the champion's own attempts"
-            )
-        if self.solve.early_stopping:
-            raise ValueError(f"solve.early_stopping does not go with method = '{self.method}': nobody selects")
-        if self.train.base_samples:
-            raise ValueError(
-                f"regularizer = 'base_samples' does not go with method = '{self.method}': the base is not asked"
-            )
+        self.refuse({"engine.model": self.is_taught}, why="it needs the champion's own attempts")
+        self.refuse({"solve.early_stopping": self.solve.early_stopping}, why="nobody selects")
+        self.refuse({"regularizer = 'base_samples'": self.train.base_samples}, why="the base is not asked")
         return self
 
 

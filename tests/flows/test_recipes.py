@@ -106,7 +106,7 @@ SPIN = dict.fromkeys(OF_SERL) | {
         ),
         (
             {"engine": TAUGHT, "evaluate.engine": HERE},
-            r"recipe: engine\.model does not go with method = 'spin', which needs the champion's own attempts",
+            r"recipe: engine\.model does not go with method = 'spin': it needs the champion's own attempts",
         ),
     ],
 )
