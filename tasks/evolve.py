@@ -9,7 +9,6 @@ from typing import Any
 from schemas.dropped import DROPPED
 from schemas.evolving import OPERATIONS, PROMPT_WEIGHTS, Evolve
 from schemas.manifest import TableRef
-from schemas.pattern import first_groups
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.table import writes
@@ -17,8 +16,7 @@ from schemas.work import Work, of_rows
 from tasks.engines import Request, calls_at_once, completed
 from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.novelty.copies import ExactIndex
-from tasks.reading.blocks import levelled
-from tasks.reading.turns import own_turn
+from tasks.reading.rewritten import read_rewritten
 from tasks.roles import Role
 from tasks.statistics.information import probabilities, reward_gap, well_posed
 from tasks.store.draft import Draft
@@ -76,8 +74,8 @@ def evolve(
     for proposal in sorted(proposals, key=lambda row: row["prompt_index"]):
         row_id, opening = draft.row_id(QUESTIONS, proposal["id"]), filled[proposal["id"]]
         begun = opening.rpartition("\n")[2] if isinstance(opening, str) else ""
-        text, reason = _read(begun + proposal["text"], proposal["finish_reason"], settings.pattern, known)
-        if reason:
+        text, reason = read_rewritten(begun + proposal["text"], proposal["finish_reason"], settings.pattern)
+        if reason := reason or ("not_new" if known.nearest(text)[1] is not None else ""):
             dropped.append(draft.refused(row_id, QUESTIONS, reason, text=text, parents=[proposal["id"]]))
             continue
         known.add(text, row_id)
@@ -120,14 +118,3 @@ def _weights(draft: Draft, settings: Evolve, seeds: list[str], attempts: TableRe
 def _filled(proposer: Role, question: str, number: int) -> Any:
     """The prompt of a rewriting; the operations take turns."""
     return proposer.prompt.render(question=question, operation=OPERATIONS[number % len(OPERATIONS)])
-
-
-def _read(text: str, finish_reason: str, pattern: str, known: ExactIndex) -> tuple[str, str]:
-    """The question in a rewriting, and why it is none."""
-    if finish_reason == "length":
-        return text, "truncated"
-    found = first_groups(pattern, own_turn(text))
-    question = levelled(found[0]) if found else ""
-    if not question:
-        return text, "unreadable"
-    return question, "not_new" if known.nearest(question)[1] is not None else ""

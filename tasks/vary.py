@@ -10,7 +10,6 @@ from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.inputs import BENCHMARK_ITEMS
 from schemas.manifest import TableRef
-from schemas.pattern import first_groups
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.settings import Answers, Contamination
@@ -23,8 +22,7 @@ from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.novelty.contamination import protected_texts
 from tasks.novelty.copies import ExactIndex
 from tasks.reading.arithmetic import read_arithmetic
-from tasks.reading.blocks import levelled
-from tasks.reading.turns import own_turn
+from tasks.reading.rewritten import read_rewritten
 from tasks.roles import Role
 from tasks.rules import Rule
 from tasks.statistics.trees import nodes
@@ -70,7 +68,9 @@ def vary(
                 for proposal in sorted(rows, key=lambda row: row["prompt_index"]):
                     row_id = draft.row_id(QUESTIONS, proposal["id"])
                     begun = proposal["prompt"].rpartition("\n")[2] if is_raw else ""
-                    text, reason = _read(begun + proposal["text"], proposal["finish_reason"], settings.pattern)
+                    text, reason = read_rewritten(
+                        begun + proposal["text"], proposal["finish_reason"], settings.pattern
+                    )
                     key = "" if reason else _key(text, checks)
                     why = Rule(reason) if reason else None if key else Rule("no_answer")
                     if not why and (hit := protected.find(text)):
@@ -129,15 +129,6 @@ def _varied(
         if c.is_answer
     ]
     return without_answer(draft, PROPOSALS, completions, lambda c: (c.request_id, [shown[c.request_id][0]])), rows
-
-
-def _read(text: str, finish_reason: str, pattern: str) -> tuple[str, str]:
-    """The variant in what was written, and why there is none."""
-    if finish_reason == "length":
-        return text, "truncated"
-    found = first_groups(pattern, own_turn(text))
-    variant = levelled(found[0]) if found else ""
-    return (variant, "") if variant else (text, "unreadable")
 
 
 def _key(variant: str, checks: Answers) -> str:

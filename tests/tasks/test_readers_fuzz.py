@@ -52,6 +52,7 @@ from tasks.reading.posed import leaks, read_posed
 from tasks.reading.preferences import prefers_first
 from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
+from tasks.reading.rewritten import read_rewritten
 from tasks.rules import first_refusal
 from tasks.rules.pose import posing_rules
 from tasks.sources import read_source
@@ -162,6 +163,8 @@ def posed(first: str, second: str) -> None:
     checks = Answers(equivalence="canonical")
     for text in (first + second, f"Question: {first}\nAnswer: {second}"):
         for pattern in (r"(?s)Question:(.*?)\nAnswer:(.*)$", r"(\S*)\s*(a*)*", r"(?s)Question:(.*)"):
+            question, reason = read_rewritten(text, "stop", pattern)
+            assert reason in ("", "unreadable") and (reason or question) and len(question) <= 2 * len(text) + 20
             found = read_posed(text, pattern)
             if found:
                 assert found.question and len(found.question) + len(found.answer or "") <= 2 * len(text) + 20
