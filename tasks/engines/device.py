@@ -23,7 +23,17 @@ def use_threads_for(model: Any) -> None:
     import torch
 
     of_the_machine = _threads_of_the_machine()
-    torch.set_num_threads(1 if model.get_input_embeddings().weight.shape[-1] < SMALL else of_the_machine)
+    torch.set_num_threads(1 if _is_small(model) else of_the_machine)
+
+
+def processes_for(model: Any) -> int:
+    """How many processes of one thread are to generate side by side: of a small model on a CPU one a core, or what
+    OMP_NUM_THREADS says in their place."""
+    return _threads_of_the_machine() if _is_small(model) and device_and_dtype()[0] == "cpu" else 1
+
+
+def _is_small(model: Any) -> bool:
+    return bool(model.get_input_embeddings().weight.shape[-1] < SMALL)
 
 
 @cache

@@ -51,11 +51,6 @@ def open_engine(
         raise
 
 
-def calls_at_once(settings: AnyEngine, executor: Executor) -> int:
-    """How many threads may ask the engine at once."""
-    return executor.workers if isinstance(executor, RayExecutor) and settings.kind == "transformers" else 1
-
-
 def close_engine() -> None:
     """Give back the memory of the engine that is open, if one is: when a run ends, or its engine failed."""
     while _held:
@@ -93,9 +88,9 @@ def _opened(
 
         opening = open_on_ray(settings, executor, checkpoint)
     else:
-        from tasks.engines.transformers import open_transformers
+        from tasks.engines.cores import open_on_cores
 
-        opening = open_transformers(settings, checkpoint.folder)
+        opening = open_on_cores(settings, checkpoint.folder)
     close_engine()
     closing = ExitStack()
     _held.append(Opened(settings, checkpoint, executor, closing.enter_context(opening), closing))
