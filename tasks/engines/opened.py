@@ -1,5 +1,6 @@
 """The one door to text generation. An engine stays open from stage to stage: starting one costs more than a shard."""
 
+import atexit
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,9 @@ def close_engine() -> None:
     while _held:
         closing = _held.pop().closing  # by now only it holds the engine
         closing.close()
+
+
+atexit.register(close_engine)  # whoever ends without it: the interpreter would take the engine's own modules first
 
 
 def make_room() -> None:
