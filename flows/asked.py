@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.engines import OpenAIEngine, VllmEngine
+from schemas.generated import Generated
 from schemas.recipe import AnsweredRows, Documents, Recipe, SolvedRows, UnlabelledRows
 from schemas.settings import Prompted
 from tasks.engines.check_model import Asked, Rendered
@@ -64,7 +65,7 @@ def _long(source: Source, section: Any, prompt: Prompt, bytes_left: int) -> Iter
         shown = sorted((row["question"] for row in source.rows), key=len)[: section.num_fewshots - 1]
         bytes_left -= sum(len(text.encode()) + A_SHOT for text in shown)
         name, values = "question", lambda text: {"fewshots": [text, *shown]}
-    elif set(given) == {"question"} and isinstance(asked, UnlabelledRows | AnsweredRows | SolvedRows):
+    elif set(given) == {"question"} and isinstance(asked, UnlabelledRows | AnsweredRows | SolvedRows | Generated):
         name, values = "question", lambda text: {"question": text}
     elif "document" in given and isinstance(asked, Documents):
         name, values = "text", lambda text: {"document": text}

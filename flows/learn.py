@@ -34,7 +34,7 @@ def learn(r: Round[Any], rows: StageRecord) -> None:
     """Train a candidate on the rows that a stage built, and decide about it."""
     settings = r.recipe.train
     validated = checked(r, written(r))
-    watched(r, [ref for shown, made in r.records.items() if "." not in shown for ref in made.tables.values()])
+    watched(r, written(r))
     stop_if_invalid(validated.figures)
     stood = standing(r, answers_of)
     trained = r.play(

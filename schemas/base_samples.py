@@ -7,7 +7,7 @@ from schemas.table import ENDED, TOKENS, VERIFIED, about, column, count, table, 
 BASE_SAMPLES = table(
     "base_samples",
     "an answer of the base's to a selected question",
-    about("question_id", "questions", meaning="the selected question"),
+    about("question_id", "questions", "inputs/unlabelled", meaning="the selected question"),
     text("prompt", "the solver's prompt"),
     column("text", pa.string(), "the base's answer, one a question"),
     count("num_tokens", "tokens of the answer"),

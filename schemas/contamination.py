@@ -14,6 +14,7 @@ CONTAMINATION = table(
         "inputs/unlabelled",
         "inputs/gold",
         "inputs/documents",
+        "inputs/tasks",
         meaning="the question or input that hit",
     ),
     one_of("kind", "exact, ngram or near", "exact", "ngram", "near"),

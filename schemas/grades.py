@@ -58,3 +58,14 @@ PROBE_GRADES = table(
     also=(between("reward", 0, 1),),
     whole=lambda limits: limited(limits, "min_judge_precision", lambda least: mean("correct", least)),
 )
+
+FORMAL_VERDICTS = table(
+    "formal_verdicts",
+    "a judge's reward for an attempt at a task, and the truth, which nothing is rewarded by",
+    about("attempt_id", "attempts", meaning="the attempt"),
+    names("question_id", "inputs/tasks", meaning="its question"),
+    column("reward", pa.float64(), "what the judge gave; null: undecided", nullable=True),
+    column("right", pa.bool_(), "whether its answer is right; null if undecided", nullable=True),
+    column("correct", pa.bool_(), "whether the judge was: a half or more if right; null if undecided", nullable=True),
+    also=(between("reward", 0, 1),),
+)

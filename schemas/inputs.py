@@ -1,5 +1,4 @@
-"""The rows a user brings, as they were when the round began: seeds, unlabelled questions, probe,
-benchmark items, gold and documents."""
+"""The rows a user brings, as they were when the round began."""
 
 import pyarrow as pa
 
@@ -16,7 +15,7 @@ SEEDS = table(
 
 UNLABELLED = table(
     "inputs/unlabelled",
-    "a question of the user's, asked as it is and labelled by the model's own answers",
+    "a question of the user's that the solver answers; no answer is known",
     text("question", "text of the problem, white space trimmed"),
     _SOURCE_ROW,
 )
@@ -48,6 +47,14 @@ DOCUMENTS = table(
     _SOURCE_ROW,
 )
 
+TASKS = table(
+    "inputs/tasks",
+    "a question of a generator's, with an exact check of its answers",
+    text("question", "text of the problem"),
+    text("reference", "its true answer, or what an answer must reach"),
+    _SOURCE_ROW,
+)
+
 BENCHMARK_ITEMS = table(
     "inputs/benchmark_items",
     "an item of a frozen benchmark",
@@ -59,5 +66,5 @@ BENCHMARK_ITEMS = table(
     protected=True,
 )
 
-BROUGHT = {each.name: each for each in (SEEDS, UNLABELLED, PROBE, GOLD, DOCUMENTS)}
+BROUGHT = {each.name: each for each in (SEEDS, UNLABELLED, PROBE, GOLD, DOCUMENTS, TASKS)}
 """What [data] of a recipe may name."""

@@ -1,4 +1,4 @@
-"""The sections of a recipe whose proposer reads documents: how questions are posed, and what they earn."""
+"""The sections of a recipe whose proposer is rewarded: how questions are posed, and what they earn."""
 
 import re
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -9,28 +9,20 @@ from schemas.section import Count, Pattern, Section, Share
 from schemas.settings import Prompted, Sampling
 
 
-class Pose(Prompted):
+class Posing(Prompted):
     """A raw prompt's last line, if it is left open, is the beginning of what is written."""
 
     role = "proposer"
     groups: ClassVar[int] = 2
     """Of the pattern."""
-    rendered_with: ClassVar[dict[str, Any]] = {"document": "1+1=2"}
 
-    documents: Count
-    """Documents read a round, drawn anew in each."""
     num_samples: Annotated[int, Field(ge=2)]
-    """Proposals a document: they are held against each other."""
-    documents_per_shard: Count
-    """Documents whose proposals are written together."""
+    """Proposals a prompt: they are held against each other."""
     sampling: Sampling
     """How proposals are sampled."""
     pattern: Pattern
     """Regular expression whose first match in a proposal has the question in group 1 and its answer in group 2. Run
     by RE2: no lookaround, no backreference."""
-    worked: bool = False
-    """Group 2 is a worked solution, and [answers] finds the answer in it, as in an attempt. Then a question that
-    has a marked answer is refused, and one that stands in its own solution."""
 
     @model_validator(mode="after")
     def pattern_has_its_groups(self) -> Self:
@@ -38,6 +30,30 @@ class Pose(Prompted):
         if (groups := re.compile(self.pattern).groups) != self.groups:
             raise ValueError(f"pattern has {groups} groups: expected {expected}")
         return self
+
+
+class Pose(Posing):
+    rendered_with: ClassVar[dict[str, Any]] = {"document": "1+1=2"}
+
+    documents: Count
+    """Documents read a round, drawn anew in each."""
+    documents_per_shard: Count
+    """Documents whose proposals are written together."""
+    worked: bool = False
+    """Group 2 is a worked solution, and [answers] finds the answer in it, as in an attempt. Then a question that
+    has a marked answer is refused, and one that stands in its own solution."""
+
+
+class PoseTopic(Posing):
+    """Questions on what the prompt says, and nothing else: they come without answers."""
+
+    groups = 1
+    rendered_with: ClassVar[dict[str, Any]] = {}
+
+    prompts: Count
+    """How often the prompt is given in a round, each time with another seed."""
+    prompts_per_shard: Count
+    """Prompts whose proposals are written together."""
 
 
 class PoseQuestion(Pose):
@@ -52,14 +68,28 @@ class PoseQuestion(Pose):
         return self
 
 
+class PoseFromSeeds(Pose):
+    """Each prompt shows several seeds where others show a document; `documents` says how many such draws."""
+
+    rendered_with: ClassVar[dict[str, Any]] = {"fewshots": ["1+1", "1+1"]}
+
+    num_fewshots: Annotated[int, Field(ge=2)]
+    """Seeds shown in each prompt."""
+
+
+class Consistent(Section):
+    max_agreement: Share
+    """Highest share of attempts behind the answer; above it the question teaches nothing, though it is consistent."""
+
+
 class RewardProposer(Section):
     reward: Literal[
         "gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure", "wrong_share", "hard_and_diverse"
     ]
     """What of the solver's success a question earns, and of how few of the last 100 resemble it
     (tasks/statistics/difficulty.py)."""
-    invalid: float
-    """What a proposal earns that gives no question."""
+    invalid: float | None = None
+    """What a proposal earns that gives no question; without it, nothing, and it is not trained on."""
 
 
 class SuccessBand(Section):

@@ -7,7 +7,14 @@ from schemas.table import PROMPT_IDS, column, expect, ids_of, limited, parent, r
 PREFERENCE_PAIRS = table(
     "preference_pairs",
     "two answers to a prompt, one preferred",
-    parent("question_id", "questions", "inputs/gold", meaning="the question, or the gold row"),
+    parent(
+        "question_id",
+        "questions",
+        "inputs/seeds",
+        "inputs/unlabelled",
+        "inputs/gold",
+        meaning="the question, seed or gold row",
+    ),
     parent(
         "chosen_attempt_id",
         "attempts",

@@ -75,6 +75,13 @@ class Seeded(Data):
     """A small labelled set that only measures how often the judge is right."""
 
 
+class Unlabelled(Data):
+    unlabelled: UnlabelledRows
+    """Questions that the solver answers; their answers are never read."""
+    probe: AnsweredRows
+    """A small labelled set that only measures how often the judge is right."""
+
+
 class Recipe(Section):
     """What every method reads. A method's own class adds its sections, and the rules between them."""
 

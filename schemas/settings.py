@@ -123,8 +123,10 @@ class Solve(Prompted):
 class Answers(Section):
     """What marks the answer in a completion, and when two answers are equal."""
 
-    equivalence: Literal["canonical", "math"]
-    """canonical: equal normal forms; math: equal values, sets, equations and words too (docs/answers.md)."""
+    equivalence: Literal["canonical", "math", "countdown", "integral"]
+    """canonical: equal normal forms; math: equal values, sets, equations and words too (docs/answers.md); countdown:
+    an expression that comes to the target and uses each given number once; integral: one whose derivative is
+    the reference, an expression of x."""
     pattern: Pattern | None = None
     """Regular expression whose last match (group 1, if any) is the answer, behind the thinking; without it,
     \\boxed{} and its kin. Run by RE2: no lookaround, no backreference."""

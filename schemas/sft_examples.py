@@ -5,7 +5,14 @@ from schemas.table import PROMPT_IDS, expect, ids_of, limited, parent, rows, sha
 SFT_EXAMPLES = table(
     "sft_examples",
     "a prompt and the completion to learn",
-    parent("question_id", "questions", "inputs/gold", meaning="the question, or the gold row"),
+    parent(
+        "question_id",
+        "questions",
+        "inputs/seeds",
+        "inputs/unlabelled",
+        "inputs/gold",
+        meaning="the question, seed or gold row",
+    ),
     parent("attempt_id", "attempts", meaning="the agreeing attempt; null if the completion is gold", nullable=True),
     text("prompt", "the solver's prompt"),
     text("completion", "the attempt's text, or the gold solution"),

@@ -59,7 +59,7 @@ def names() -> set[str]:
     found = (
         tables | set(METHODS) | {stage for path in (ROOT / "flows/methods").glob("*.py") for stage in stages(path)}
     )
-    return found - set(Recipe.model_fields)  # [answers] is a section of every recipe
+    return found - set(Recipe.model_fields) - {"tasks"}  # [answers] is a section of every recipe, tasks a package
 
 
 def stages(path: Path) -> Iterator[str]:

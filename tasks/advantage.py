@@ -63,7 +63,7 @@ def advantage(
     groups = defaultdict(list)
     for sample in draft.read(samples).to_pylist():
         shared = sample[GROUP[table]]
-        name = "all" if one_group else shared if isinstance(shared, str) else " ".join(shared)
+        name = "all" if one_group else _shared(shared, sample)
         kept = chosen is None or name in chosen
         counts = kept or (settings.filter == "after" and name not in apart)
         if counts and sample["id"] in reward_of:  # attempts at probe rows have none
@@ -107,6 +107,11 @@ def _mean(samples: Sequence[Row]) -> float:
     """Of the rewards that were given."""
     given = [float(sample["reward"]) for sample in samples if sample["reward"] is not None]
     return sum(given) / len(given)
+
+
+def _shared(ids: str | list[str], sample: Row) -> str:
+    """What a group is called: by what it was made from, else by the prompt that it answers."""
+    return ids if isinstance(ids, str) else " ".join(ids) or f"prompt {sample['prompt_index']}"
 
 
 def work(settings: Policy, rows: Mapping[str, int]) -> Work:

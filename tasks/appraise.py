@@ -13,9 +13,7 @@ from schemas.manifest import TableRef, Teacher
 from schemas.questions import QUESTIONS
 from schemas.settings import Answers
 from schemas.table import writes
-from tasks.answers.canonical import answer_of, stated, usable_answer
 from tasks.answers.equality import Compare, equality
-from tasks.answers.outcomes import Outcome
 from tasks.checks import grading
 from tasks.checks.appraising import form_of, mean_score, read_score
 from tasks.engines import Completion, Request, completed
@@ -122,9 +120,7 @@ def _probed(
     draft: Draft, checks: Answers, compare: Compare, attempt: Row, known: dict[str, Row], reward: float | None
 ) -> Row:
     """What the judge gave an attempt at a probe row, and the truth."""
-    said = usable_answer(answer_of(attempt["text"], checks), attempt["finish_reason"], checks)
-    (found,) = compare([(stated(known[attempt["question_id"]]["reference"], checks), said or "")])
-    right = None if found is Outcome.UNDECIDED else found is Outcome.EQUAL
+    right = grading.is_right(known[attempt["question_id"]]["reference"], attempt, checks, compare)
     return {
         "id": draft.row_id(PROBE_GRADES, attempt["id"]), "attempt_id": attempt["id"],
         "question_id": attempt["question_id"], "reward": reward, "right": right,

@@ -1,4 +1,4 @@
-"""Ask base: the base, which no round changes, answers each selected question once."""
+"""Ask base: the base, which no round changes, answers each selected or unlabelled question once."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +14,20 @@ from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
+from tasks.waves import Wave, in_wave
 
 Row = dict[str, Any]
 
 
 @writes(BASE_SAMPLES, DROPPED)
-def ask_base(draft: Draft, *, settings: Settings, solver: Role, selections: TableRef) -> dict[str, Any]:
-    """Write `base_samples`: an answer a question, sampled as attempts are, a shard of questions at a time."""
-    asked, size = draft.read(selections).to_pylist(), settings.questions_per_shard
+def ask_base(
+    draft: Draft, *, settings: Settings, solver: Role, selections: TableRef, wave: Wave | None = None
+) -> dict[str, Any]:
+    """Write `base_samples`: an answer a question, sampled as attempts are, a shard of questions at a time.
+    Unlabelled rows may stand for selections; with `wave`, only those of that wave are asked."""
+    size = settings.questions_per_shard
+    rows = [row for row in draft.read(selections).to_pylist() if in_wave(row["question"], wave)]
+    asked = [row | {"question_id": row.get("question_id", row["id"])} for row in rows]
     shards = [asked[first : first + size] for first in range(0, max(1, len(asked)), size)]
     with engine_of_stage(draft, solver) as generator:
 

@@ -2,10 +2,11 @@
 rounds before, mixed in by share."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from schemas.dropped import DROPPED
+from schemas.inputs import SEEDS, UNLABELLED
 from schemas.manifest import TableRef, ValidRows
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.questions import QUESTIONS
@@ -29,6 +30,8 @@ from tasks.pairing import (
 from tasks.store.draft import Draft
 
 Row = dict[str, Any]
+Chances = Callable[[Row, Row], float]
+"""Of winning: an attempt against another at the question."""
 
 
 @writes(SFT_EXAMPLES, PREFERENCE_PAIRS, DROPPED)
@@ -37,10 +40,11 @@ def build(
     *,
     settings: Settings,
     checks: Answers,
-    attempts: TableRef,
-    rewards: TableRef,
+    attempts: TableRef | ValidRows,
+    rewards: TableRef | ValidRows,
     answers: TableRef | None = None,
     selections: TableRef | None = None,
+    preferences: TableRef | None = None,
     reads_pairs: bool = False,
     gold: TableRef | None = None,
     replay: ValidRows | None = None,
@@ -51,18 +55,20 @@ def build(
     so, is neither chosen nor rejected. Of `selections`, only selected questions count. The figure `without_pairs`
     counts the questions that give none, by reason; if training `reads_pairs`, they are `dropped` for it, or their
     verdicts are: a selected question may still be an example and a few-shot. Where the recipe asks for them: `gold`,
-    and `replay`, SFT examples of earlier rounds. Rows that contradict each other are dropped.
+    and `replay`, SFT examples of earlier rounds. Win rates are those of `preferences`, if a judge of pairs
+    wrote some, and else the rewards'. Rows that contradict each other are dropped.
     """
     judged = _judged(draft, attempts, rewards, answers)
+    chances = _preferred(draft.read(preferences).to_pylist()) if preferences else _by_rewards
     examples: list[Row] = []
     pairs: list[Row] = []
     without: list[Row] = []
     for question, agreement, subject in _questions(draft, judged, selections):
-        attempted = _with_win_rates(sorted(judged[question], key=lambda row: row["sample"]))
+        attempted = _with_win_rates(sorted(judged[question], key=lambda row: row["sample"]), chances)
         agreeing = distinct([row for row in attempted if row["reward"] == 1.0])
         examples += [_example(draft, agreement, row) for row in agreeing[: settings.solutions_per_question]]
         matched, reason = _paired(attempted, settings)
-        pairs += [_pair(draft, agreement, *pair) for pair in matched]
+        pairs += [_pair(draft, agreement, *pair, chances(*pair)) for pair in matched]
         without += [draft.refused(*subject, reason)] if reason else []
     golden = draft.read(gold).to_pylist() if gold else []
     mixed = _mixed(draft, settings, len(examples), golden, _replayable(draft, replay))
@@ -91,7 +97,9 @@ def work(settings: Settings, rows: Mapping[str, int]) -> Work:
     return of_rows(round(own / (1 - settings.gold_share - settings.replay_share)))
 
 
-def _judged(draft: Draft, attempts: TableRef, rewards: TableRef, answers: TableRef | None) -> dict[str, list[Row]]:
+def _judged(
+    draft: Draft, attempts: TableRef | ValidRows, rewards: TableRef | ValidRows, answers: TableRef | None
+) -> dict[str, list[Row]]:
     """Question -> its valid attempts, with their rewards. One that was cut off would teach to stop there."""
     whole = (row for row in draft.read(attempts).to_pylist() if row["finish_reason"] == "stop")
     attempt_of = {row["id"]: row for row in whole}
@@ -110,10 +118,16 @@ def _questions(
     """Each question, the agreement behind its label (1 where nobody voted), and the row that gives no pair if it
     gives none."""
     if selections is None:
-        yield from ((question, 1.0, (question, QUESTIONS)) for question in sorted(judged))
+        for question in sorted(judged):
+            yield question, 1.0, (question, _asked_in(question))
         return
     for row in draft.read(selections).to_pylist():
         yield row["question_id"], row["agreement"], (row["verdict_id"], VERDICTS)
+
+
+def _asked_in(question: str) -> Table:
+    """The table of a question, by its id."""
+    return next((each for each in (SEEDS, UNLABELLED) if question.startswith(f"{each.id_prefix}-")), QUESTIONS)
 
 
 def _paired(attempts: list[Row], settings: Settings) -> Pairs:
@@ -161,17 +175,24 @@ def _read(mixed: list[Row], checks: Answers) -> dict[str, Claim]:
     }
 
 
-def _with_win_rates(attempts: list[Row]) -> list[Row]:
-    """Over the question's valid attempts: one that agrees with the vote wins against one that does not; two of a kind
-    are even. One whose check timed out is halfway between."""
-    rewards = [0.5 if row["reward"] is None else row["reward"] for row in attempts]
-    rates = win_rates([[_chance(one, other) for other in rewards] for one in rewards])
+def _with_win_rates(attempts: list[Row], chances: Chances) -> list[Row]:
+    """Over the question's valid attempts."""
+    rates = win_rates([[chances(one, other) for other in attempts] for one in attempts])
     return [row | {"win_rate": rate} for row, rate in zip(attempts, rates, strict=True)]
 
 
-def _chance(reward: float, other: float) -> float:
-    """Of winning against an attempt of the other reward."""
-    return (1 + reward - other) / 2
+def _by_rewards(attempt: Row, other: Row) -> float:
+    """One that agrees with the vote wins against one that does not; two of a kind are even. One whose check timed out
+    is halfway between."""
+    reward, against = (0.5 if row["reward"] is None else row["reward"] for row in (attempt, other))
+    return float((1 + reward - against) / 2)
+
+
+def _preferred(preferences: list[Row]) -> Chances:
+    """As a judge of pairs said; a half where it said nothing."""
+    said = {(row["attempt_id"], row["other_id"]): row["chance"] for row in preferences if row["chance"] is not None}
+    said |= {(other, one): 1 - chance for (one, other), chance in said.items()}
+    return lambda attempt, other: said.get((attempt["id"], other["id"]), 0.5)
 
 
 def _example(draft: Draft, agreement: float, attempt: Row) -> Row:
@@ -187,7 +208,7 @@ def _example(draft: Draft, agreement: float, attempt: Row) -> Row:
     }
 
 
-def _pair(draft: Draft, agreement: float, chosen: Row, rejected: Row) -> Row:
+def _pair(draft: Draft, agreement: float, chosen: Row, rejected: Row, chance: float) -> Row:
     return {
         "id": draft.row_id(PREFERENCE_PAIRS, chosen["id"], rejected["id"]),
         "question_id": chosen["question_id"],
@@ -202,5 +223,5 @@ def _pair(draft: Draft, agreement: float, chosen: Row, rejected: Row) -> Row:
         "agreement": agreement,
         "chosen_winrate": chosen["win_rate"],
         "rejected_winrate": rejected["win_rate"],
-        "pair_winrate": _chance(chosen["reward"], rejected["reward"]),
+        "pair_winrate": chance,
     }

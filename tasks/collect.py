@@ -5,11 +5,12 @@ from typing import Any
 from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.errors import ValidationFailed
-from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS, UNLABELLED
+from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, GOLD, PROBE, SEEDS, TASKS, UNLABELLED
 from schemas.manifest import CheckpointRef
 from schemas.recipe import SolvedRows
 from schemas.settings import Contamination
 from schemas.table import writes
+from tasks.figures import many
 from tasks.files import Row
 from tasks.novelty.contamination import Hit, ProtectedTexts, protected_texts
 from tasks.prompts import Prompt
@@ -17,7 +18,7 @@ from tasks.sources import Sources, table_of
 from tasks.store.draft import Draft
 
 
-@writes(SEEDS, UNLABELLED, GOLD, PROBE, DOCUMENTS, BENCHMARK_ITEMS, CONTAMINATION, DROPPED)
+@writes(SEEDS, UNLABELLED, GOLD, PROBE, DOCUMENTS, TASKS, BENCHMARK_ITEMS, CONTAMINATION, DROPPED)
 def collect(
     draft: Draft,
     *,
@@ -53,7 +54,7 @@ def collect(
             else:
                 kept[name].append(row)
         if not kept[name]:
-            raise ValidationFailed(f"data.{name}: each of the {len(rows):,} rows touches a protected row")
+            raise ValidationFailed(f"data.{name}: each of the {many(len(rows), 'row')} touches a protected row")
     for name, rows in kept.items():
         solved = isinstance(sources.data[name].asked, SolvedRows)
         draft.write(table_of(name), _asked(draft, rows, prompt, base) if solved else rows)

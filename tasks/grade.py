@@ -5,7 +5,6 @@ only tries to persuade it.
 """
 
 import hashlib
-from collections import defaultdict
 from typing import Any, NamedTuple
 
 from schemas.grades import GRADES, PERSUASIONS, PROBE_GRADES
@@ -14,14 +13,11 @@ from schemas.rewards import REWARDS
 from schemas.rubric import Rubric
 from schemas.settings import Answers
 from schemas.table import Table, writes
-from tasks.answers.canonical import answer_of, stated, usable_answer
 from tasks.answers.equality import equality
-from tasks.answers.verify import Outcome
 from tasks.checks import grading
 from tasks.checks.judging import by_question
 from tasks.engines import Completion, Engine, Request, completed
 from tasks.engines.staged import engine_of_stage
-from tasks.reading.grades import read_grade
 from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
@@ -50,41 +46,42 @@ def grade(
     probe: TableRef,
 ) -> dict[str, Any]:
     """Write `grades` (num_samples an attempt) and `rewards` (their mean over the scale, of an attempt at a question
-    of the round); of the probe, `probe_grades` and `persuasions`.
+    of the round); of the probe rows that were attempted, `probe_grades` and `persuasions`.
 
     The judge sees question and answer, and not which questions are the probe's. `precision` is how often it is right
     about an attempt at the probe, `persuaded` how many of the persuading answers get a half or more. A grade that
-    cannot be read, or was cut off, is undecided, and no grade of 0.
+    cannot be read, or was cut off, is undecided, and no grade of 0; what `answer_pattern` keeps out gets 0.
     """
     known = {row["id"]: row for row in draft.read(probe).to_pylist()}
     texts = {row["id"]: row["question"] for row in draft.read(questions).to_pylist()}
     texts |= {name: row["question"] for name, row in known.items()}
     groups = [rows for _, rows in by_question(draft.read(attempts).to_pylist())]
     groups.sort(key=lambda rows: hashlib.sha256(texts[rows[0]["question_id"]].encode()).digest())
-    asked = [[Asked(row["id"], texts[row["question_id"]], row["text"]) for row in rows] for rows in groups]
+    form, persuasion = settings.answer_pattern, {"text": settings.persuasion, "finish_reason": "stop"}
+    said = {row["id"]: grading.judged_text(row, form, checks) for rows in groups for row in rows}
+    asked = [
+        [Asked(row["id"], texts[row["question_id"]], text) for row in rows if (text := said[row["id"]]) is not None]
+        for rows in groups
+    ]
+    tempts = grading.judged_text(persuasion, form, checks)
+    tried_at = [name for name in sorted(known.keys() & {rows[0]["question_id"] for rows in groups}) if tempts]
     with equality(checks, draft.cache) as compare:
 
-        def is_right(question: str, text: str, finish_reason: str) -> bool | None:
-            said = usable_answer(answer_of(text, checks), finish_reason, checks)
-            outcome = compare([(stated(known[question]["reference"], checks), said or "")])[0]
-            return None if outcome is Outcome.UNDECIDED else outcome is Outcome.EQUAL
+        def is_right(question: str, attempt: Row) -> bool | None:
+            return grading.is_right(known[question]["reference"], attempt, checks, compare)
 
-        tempting = [
-            [Asked(name, texts[name], settings.persuasion)]
-            for name in sorted(known)
-            if is_right(name, settings.persuasion, "stop") is False
-        ]
+        tempting = [[Asked(n, texts[n], tempts or "")] for n in tried_at if is_right(n, persuasion) is False]
         with engine_of_stage(draft, judge) as engine:
             graded = _graded(draft, settings, judge, engine, GRADES, asked, settings.num_samples)
             tried = _graded(draft, settings, judge, engine, PERSUASIONS, tempting, 1)
-        rewards = _rewards(graded, settings.scale)
-        of_probe = [row for rows in groups for row in rows if row["question_id"] in known]
+        kept_out = {attempt: 0.0 for attempt, text in said.items() if text is None}
+        rewards = kept_out | grading.rewards(graded, settings.scale)
         probed = [
             {"id": draft.row_id(PROBE_GRADES, row["id"]), "attempt_id": row["id"], "question_id": row["question_id"]}
             | {"reward": rewards[row["id"]], "right": right}
             | {"correct": grading.is_correct(rewards[row["id"]], right)}
-            for row in of_probe
-            for right in [is_right(row["question_id"], row["text"], row["finish_reason"])]
+            for row in (row for rows in groups for row in rows if row["question_id"] in known)
+            for right in [is_right(row["question_id"], row)]
         ]
     given = [
         {"id": draft.row_id(REWARDS, row["id"]), "row_id": row["id"], "judge": "rubric", "reward": rewards[row["id"]]}
@@ -95,14 +92,11 @@ def grade(
     draft.write(PROBE_GRADES, probed)
     draft.write(REWARDS, given)
     decided = [row["reward"] for row in given if row["reward"] is not None]
-    return {
-        "precision": grading.precision(probed).model_dump(),
-        "recall_of_wrong": grading.recall_of_wrong(probed).model_dump(),
-        "persuaded": grading.persuaded(tried).model_dump(),
-        "mean_reward": sum(decided) / len(decided) if decided else None,
-        "undecided": len(given) - len(decided),
-        "unreadable": sum(row["grade"] is None for row in graded) / len(graded) if graded else 0.0,
-    }
+    figures = grading.measured(probed, tried)
+    figures["mean_reward"] = sum(decided) / len(decided) if decided else None
+    figures["undecided"] = len(given) - len(decided)
+    figures["unreadable"] = sum(row["grade"] is None for row in graded) / len(graded) if graded else 0.0
+    return figures | ({"kept_out": len(kept_out) / len(said)} if kept_out else {})
 
 
 def _graded(
@@ -127,9 +121,11 @@ def _graded(
             for one in shard
         ]
         made = [
-            _grading(draft, settings, table, completion)
+            {"id": draft.row_id(table, said.request_id, said.sample)}
+            | grading.read(said, settings)
             | {"checkpoint": judge.model.digest, "verified": engine.identity is None}
-            for completion in completed(engine, requests, progress)
+            | _about(table, said, settings)
+            for said in completed(engine, requests, progress)
         ]
         return (made,)
 
@@ -141,20 +137,9 @@ def _graded(
     return rows
 
 
-def _grading(draft: Draft, settings: Rubric, table: Table, said: Completion) -> Row:
-    """What the judge said of one answer."""
-    whole = said.finish_reason == "stop"
-    grade = read_grade(said.text, settings.pattern, settings.scale) if whole else None
-    row = {"id": draft.row_id(table, said.request_id, said.sample), "sample": said.sample, "prompt": said.prompt}
-    row |= {"text": said.text, "num_tokens": said.num_tokens, "finish_reason": said.finish_reason, "grade": grade}
+def _about(table: Table, said: Completion, settings: Rubric) -> Row:
+    """What a grading is of: an attempt, or a try to persuade at a question."""
     if table is GRADES:
-        return row | {"attempt_id": said.request_id}
-    return row | {"question_id": said.request_id, "persuaded": grading.is_high(grade, settings.scale)}
-
-
-def _rewards(graded: list[Row], scale: int) -> dict[str, float | None]:
-    """Of each attempt, in the order of the grades."""
-    grades: dict[str, list[float | None]] = defaultdict(list)
-    for row in graded:
-        grades[row["attempt_id"]].append(row["grade"])
-    return {attempt: grading.reward_of(of_one, scale) for attempt, of_one in grades.items()}
+        return {"attempt_id": said.request_id}
+    grade = grading.read(said, settings)["grade"]
+    return {"question_id": said.request_id, "persuaded": grading.is_high(grade, settings.scale)}

@@ -27,15 +27,19 @@ def reward_proposer(
     rewards: TableRef,
     earlier: tuple[TableRef, ...] = (),
     quality: TableRef | None = None,
+    verdicts: TableRef | None = None,
 ) -> dict[str, Any]:
     """Write `rewards` of proposals, by the share of decided attempts at their questions that were right (`rewards` of
     attempts). One that gave no question (`dropped`) earns `invalid`. One whose attempts are all undecided earns null,
     and so does one whose question repeats a protected row: a policy is told nothing of benchmarks. `earlier`:
     questions of earlier waves and rounds, for a reward that looks at how few of the last it resembles.
+    `verdicts`: instead of who was right, the share of all attempts that gave the most frequent answer, if two did.
     `quality`: rewards of the same attempts by another judge, whose mean at a question is added to what it earns.
     """
     made = draft.read(attempts).to_pylist()
     marks, bonus = (_by_question(draft, made, ref) for ref in (rewards, quality))
+    success_at = {question: _mean(of) for question, of in marks.items()}
+    success_at = success_at if verdicts is None else _agreed(draft, verdicts)
     asked = sorted(draft.read(questions).to_pylist(), key=lambda row: int(row["position"]))
     question_of = {row["proposal_id"]: row["id"] for row in asked}
     diverse = _diversity(draft, asked, earlier) if settings.reward in DIVERSE_REWARDS_OF else {}
@@ -51,8 +55,9 @@ def reward_proposer(
     for proposal in draft.read(proposals)["id"].to_pylist():
         reward: float | None = None if proposal in apart else settings.invalid
         if question := question_of.get(proposal):
-            success += [_mean(of)] if (of := marks[question]) else []
-            reward = earns(question, success[-1]) if of else None
+            share = success_at.get(question)
+            success += [] if share is None else [share]
+            reward = None if share is None else earns(question, share)
             if quality and reward is not None:
                 reward = reward + _mean(bonus[question]) if bonus[question] else None
         rows.append({"id": draft.row_id(REWARDS, proposal), "row_id": proposal, "judge": "solver", "reward": reward})
@@ -64,6 +69,12 @@ def reward_proposer(
         "invalid": len(rows) - len(question_of) - len(apart),
     }
     return figures | ({"mean_diversity": _mean(list(diverse.values()))} if diverse else {})
+
+
+def _agreed(draft: Draft, verdicts: TableRef) -> dict[str, float]:
+    """Question -> share of the attempts behind the most frequent answer; an answer that only one gave is none."""
+    rows = draft.read(verdicts).to_pylist()
+    return {row["question_id"]: row["agreement"] if row["votes"] > 1 else 0.0 for row in rows if not row["undecided"]}
 
 
 def _by_question(draft: Draft, attempts: Sequence[Row], rewards: TableRef | None) -> dict[str, list[float]]:

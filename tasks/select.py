@@ -39,8 +39,8 @@ def select(
 
     Ties and votes without a valid answer give no label, nor does a question without any attempt. Questions that are
     copies of each other and have other labels are all dropped, by `checks`. Beyond the caps, those admitted last
-    are dropped. `questions`: new ones, or unlabelled ones of the user's. With `wave`, only the questions of that
-    wave were asked.
+    are dropped. `questions`: new ones, or unlabelled ones of the user's. With `wave`, only the questions of that wave
+    were asked.
     """
     verdict_of = {row["question_id"]: row for row in draft.read(verdicts).to_pylist()}
     known = ((ref.table.rpartition("/")[2], draft.read(ref).to_pylist()) for ref in (probe, benchmark_items))
@@ -51,10 +51,10 @@ def select(
     admission = Admission(settings, protection, least_agreement(verdict_of.values(), settings))
     table = ASKED[questions.table]
     asked = [row for row in draft.read(questions).to_pylist() if in_wave(row["question"], wave)]
-    said = {row["id"]: verdict_of[row["id"]]["answer"] for row in asked if row["id"] in verdict_of}
-    torn = labels_contradicted(
-        {row["id"]: label(row["question"], said[row["id"]]) for row in asked if said.get(row["id"])}, checks
-    )
+    labels = {
+        row["id"]: (row["question"], verdict_of[row["id"]]["answer"]) for row in asked if row["id"] in verdict_of
+    }
+    torn = labels_contradicted({name: label(*said) for name, said in labels.items() if said[1]}, checks)
     for question in sorted(asked, key=lambda row: int(row["position" if table is QUESTIONS else "source_row"])):
         hit = protected.find(question["question"])
         if hit:  # reported for every question, in the band or not

@@ -35,6 +35,7 @@ def solve(
     probe: TableRef | None = None,
     stops_for: Select | None = None,
     wave: Wave | None = None,
+    wave_of_probe: Wave | None = None,
 ) -> dict[str, Any]:
     """Write `attempts`: num_samples a question, a shard of questions at a time, but for those that have no answer
     (`dropped`). Gold rows may stand for questions.
@@ -42,14 +43,14 @@ def solve(
     New and probe questions stand in one order, by the hash of their texts, so that nothing tells them apart. With
     `stops_for`, how questions will be selected, a question is sampled no further than the selection and its
     label need; what is not selected, probe rows among it, may get another label than from all attempts. With
-    `wave`, only the questions of that wave are asked. The figure `other_tokens`: how many attempts' texts, encoded
-    anew, give other tokens than were sampled.
+    `wave`, only the questions of that wave are asked; with `wave_of_probe`, of the probe alone. The figure
+    `other_tokens`: how many attempts' texts, encoded anew, give other tokens than were sampled.
     """
     asked = [
         (row["id"], text)
         for ref in (questions, *([probe] if probe else []))
         for row in draft.read(ref).to_pylist()
-        if in_wave(text := row["question"], wave)
+        if in_wave(text := row["question"], wave if ref is questions else wave_of_probe or wave)
     ]
     asked.sort(key=lambda question: hashlib.sha256(question[1].encode()).digest())
     size = settings.questions_per_shard

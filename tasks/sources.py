@@ -10,12 +10,14 @@ from typing import Any
 
 from schemas.errors import BadInput
 from schemas.games import GameBenchmark
+from schemas.generated import Generated, GeneratedBenchmark
 from schemas.inputs import BROUGHT
 from schemas.recipe import AnsweredRows, Benchmark, Documents, Recipe, Rows, SolvedRows
 from schemas.table import Table
 from tasks.answers.canonical import canonical
 from tasks.files import Row, raw_rows
 from tasks.games.starts import items_of
+from tasks.generated import tasks_of
 from tasks.reading.columns import column_meant, no_references
 from tasks.reading.references import read_reference
 from tasks.store.objects import digest_of, file_digest
@@ -23,12 +25,12 @@ from tasks.store.objects import digest_of, file_digest
 
 @dataclass(frozen=True)
 class Source:
-    """A file of the recipe and what was found in it, or the starts of its games. The digest is that of the file's
-    bytes and of what was asked."""
+    """A file of the recipe and what was found in it, or the starts of its games, or what a generator made. The digest
+    is that of the file's bytes, or of those rows, and of what was asked."""
 
     key: str
     """The recipe's key, such as data.probe."""
-    asked: Rows | Documents | GameBenchmark
+    asked: Rows | Documents | Generated | GameBenchmark
     path: Path
     rows: tuple[dict[str, Any], ...]
     """question, reference or completion (if asked for), source_row; of documents text, licence, source_row."""
@@ -45,12 +47,12 @@ class Sources:
 
     data: dict[str, Source]
     """By the name of its section, [data.NAME]; inputs/NAME is its table."""
-    benchmarks: tuple[tuple[Benchmark | GameBenchmark, Source], ...]
+    benchmarks: tuple[tuple[Benchmark | GeneratedBenchmark | GameBenchmark, Source], ...]
 
     @property
     def named(self) -> tuple[Source, ...]:
         """Those that are files."""
-        return tuple(source for source in self._every if not isinstance(source.asked, GameBenchmark))
+        return tuple(source for source in self._every if not isinstance(source.asked, Generated | GameBenchmark))
 
     @property
     def _every(self) -> tuple[Source, ...]:
@@ -83,12 +85,7 @@ def read_sources(recipe: Recipe, folder: Path) -> Sources:
     Raises BadInput, before anything is written, for a file that cannot be used.
     """
     asked = {name: rows for name, rows in recipe.data if rows is not None}
-    data = {
-        name: read_documents(f"data.{name}", rows, folder)
-        if isinstance(rows, Documents)
-        else read_source(f"data.{name}", rows, folder)
-        for name, rows in asked.items()
-    }
+    data = {name: _read(f"data.{name}", rows, folder) for name, rows in asked.items()}
     protected = {name: source for name, source in data.items() if table_of(name).protected}
     apart = {row["question"]: f"already in the {name}" for name, source in protected.items() for row in source.rows}
     benchmarks = {b.name: _items(b, folder, apart) for b in recipe.benchmarks if not b.sealed}
@@ -97,12 +94,26 @@ def read_sources(recipe: Recipe, folder: Path) -> Sources:
     return Sources(data, tuple((b, benchmarks[b.name]) for b in recipe.benchmarks))
 
 
-def _items(benchmark: Benchmark | GameBenchmark, folder: Path, leave: Mapping[str, str]) -> Source:
+def _items(
+    benchmark: Benchmark | GeneratedBenchmark | GameBenchmark, folder: Path, leave: Mapping[str, str]
+) -> Source:
     key = f"benchmarks.{benchmark.name}"
-    if isinstance(benchmark, Benchmark):
-        return read_source(key, benchmark, folder, leave)
+    if not isinstance(benchmark, GameBenchmark):
+        return _read(key, benchmark, folder, leave)
     return Source(
         key, benchmark, folder, tuple(items_of(benchmark)), {}, digest_of({key: benchmark.model_dump_json()})
+    )
+
+
+def _read(
+    key: str, asked: Rows | Documents | Generated, folder: Path, leave: Mapping[str, str] = MappingProxyType({})
+) -> Source:
+    if isinstance(asked, Generated):
+        rows, unusable = tasks_of(key, asked, leave)
+        made = {row["question"]: row["reference"] for row in rows}
+        return Source(key, asked, folder, tuple(rows), unusable, digest_of(made | {key: asked.model_dump_json()}))
+    return (
+        read_documents(key, asked, folder) if isinstance(asked, Documents) else read_source(key, asked, folder, leave)
     )
 
 

@@ -1,8 +1,8 @@
 """SPIN: self-play fine-tuning (Chen et al. 2024, arXiv 2401.01335): gold answers against the model's own.
 
 The champion, as the opponent, answers the questions of a labelled set; the candidate learns to prefer the gold
-answer. `train.previous_rounds` = 1 trains on the opponent of the round before, too; `reference = "mixture"` holds the
-candidate against a geometric mixture of champion and base (alpha-SPIN, Alami et al. 2024, arXiv 2404.04291).
+answer. `train.previous_rounds` = 1 trains on the opponent of the round before, too: the paper's mixing rule.
+alpha_spin.py holds the candidate against a mixture of champion and base.
 """
 
 from typing import Self
@@ -32,11 +32,15 @@ class SpinRecipe(Recipe):
     @model_validator(mode="after")
     def the_opponent_is_the_champion(self) -> Self:
         if self.is_taught:
-            raise ValueError("engine.model does not go with method = 'spin', which needs the champion's own attempts")
+            raise ValueError(
+                f"engine.model does not go with method = '{self.method}', which needs the champion's own attempts"
+            )
         if self.solve.early_stopping:
-            raise ValueError("solve.early_stopping does not go with method = 'spin': nobody selects")
+            raise ValueError(f"solve.early_stopping does not go with method = '{self.method}': nobody selects")
         if self.train.base_samples:
-            raise ValueError("regularizer = 'base_samples' does not go with method = 'spin': the base is not asked")
+            raise ValueError(
+                f"regularizer = 'base_samples' does not go with method = '{self.method}': the base is not asked"
+            )
         return self
 
 

@@ -9,17 +9,11 @@ from flows.learn_online import OnlineRecipe, Wave, learn_online
 from flows.methods.asking import VotedRecipe, attempted
 from flows.round import Round
 from schemas.manifest import StageRecord
-from schemas.recipe import AnsweredRows, Data, UnlabelledRows
+from schemas.recipe import Unlabelled
 from schemas.settings import PolicyLimits, VoteLimits
 from tasks.advantage import advantage
 from tasks.select import select
 from tasks.vote import vote
-
-
-class Unlabelled(Data):
-    unlabelled: UnlabelledRows
-    probe: AnsweredRows
-    """A small labelled set that only measures how often the vote is right."""
 
 
 class Limits(VoteLimits, PolicyLimits):

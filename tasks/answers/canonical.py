@@ -13,6 +13,7 @@ from tasks.answers.forms import read
 from tasks.answers.known import MAX_CHECKED_CHARS, compared
 from tasks.answers.outcomes import Outcome
 from tasks.answers.written import written
+from tasks.reading.arithmetic import read_arithmetic
 from tasks.reading.attempts import Answer, final_answer
 from tasks.reading.languages import with_points_alone
 
@@ -34,7 +35,12 @@ def stated(answer: str, checks: Answers) -> str:
 
 def usable_answer(answer: Answer, finish_reason: str, checks: Answers) -> str | None:
     """The form in which an answer votes; None for a truncated or unparsable attempt, which never does."""
-    form = value_form(answer.text) if checks.equivalence == "canonical" else canonical(answer.text)
+    if checks.equivalence == "countdown":
+        form = answer.text if answer.text and read_arithmetic(answer.text) else ""
+    elif checks.equivalence == "integral":
+        form = answer.text or ""  # its letters and constants as they stand
+    else:
+        form = value_form(answer.text) if checks.equivalence == "canonical" else canonical(answer.text)
     return form if finish_reason == "stop" and form else None
 
 

@@ -209,13 +209,14 @@ class _Found:
         before, columns = self._before, ("answer", "agreement", "agreement_valid", "tied", "num_valid")
         verdicts = {name: {column: getattr(of, column) for column in columns} for name, of in voted.items()}
         admission = Admission(*self._selecting, least_agreement(verdicts.values(), self._selecting[0]))
-        labels = {name: label(before.text_of(name), of["answer"]) for name, of in verdicts.items() if of["answer"]}
-        torn = labels_contradicted({name: said for name, said in labels.items() if said.about}, checks)
+        asked = {name: before.text_of(name) for name, verdict in voted.items() if verdict.answer}
+        torn = labels_contradicted(
+            {name: label(text, str(voted[name].answer)) for name, text in asked.items() if text}, checks
+        )
         for question in sorted(voted, key=lambda name: (before.place_of(name), name)):
             touches = before.contaminated.get(question)
-            reason, _, _ = admission.admit(
-                verdicts[question], (touches, None, None) if touches else ADMITTED, question in torn
-            )
+            refused = (touches, None, None) if touches else ADMITTED
+            reason, _, _ = admission.admit(verdicts[question], refused, question in torn)
             self._selected += not reason
             was = SELECTED if question in before.selected else before.dropped.get(question, "not selected")
             if (was == SELECTED) != (not reason):

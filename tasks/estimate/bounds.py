@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.manifest import TableRef, ValidRows
 from schemas.settings import Evaluate
-from schemas.training import READS, Train
+from schemas.training import READS, READS_BESIDE, Train
 from schemas.work import ROW_BYTES, Work, of_rows
 from tasks.sources import Sources, table_of
 
@@ -19,7 +19,7 @@ def work_of(stage: Callable[..., Any], inputs: Mapping[str, Any], sources: Sourc
     declared: Callable[..., Work] | None = getattr(sys.modules[stage.__module__], "work", None)
     if declared:
         named = {"rows": rows, **inputs}
-        return declared(**{name: named[name] for name in inspect.signature(declared).parameters})
+        return declared(**{name: named[name] for name in inspect.signature(declared).parameters if name in named})
     match stage.__name__:
         case "collect":
             given = [row for source in sources.named for row in source.rows]
@@ -78,7 +78,9 @@ def _trained(settings: Train, rows: Mapping[str, int], weights: int) -> Work:
     read, tokens, steps = 0, 0, 0
     for method in settings.methods:
         section = settings.of(method)
-        answers = 1 if method in ("sft", "kto", "policy") else 3 if method == "rspo" and settings.base_samples else 2
+        answers = (
+            1 if method in ("sft", "kto", "policy") else 3 if method in READS_BESIDE and settings.base_samples else 2
+        )
         steps += section.steps
         read += section.steps * section.batch_size
         tokens += section.steps * section.batch_size * section.max_length * answers

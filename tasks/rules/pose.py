@@ -1,5 +1,6 @@
 """What a posed question must be: apart from every protected row, whole, readable, answered, no give-away, and new."""
 
+import re
 from collections.abc import Callable, Iterator
 
 from schemas.settings import Answers, Contamination
@@ -49,5 +50,6 @@ def _form(answer: str, checks: Answers) -> str:
 
 def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
     if rows.get("questions"):
+        answered = ("no_answer", "leaks_answer") if re.compile(settings["settings"]["pattern"]).groups == 2 else ()
         worked = WORKED if settings["settings"].get("worked") else ()
-        yield from map(Rule, (*KINDS, "truncated", "unreadable", "no_answer", "leaks_answer", *worked, "not_new"))
+        yield from map(Rule, (*KINDS, "truncated", "unreadable", *answered, *worked, "not_new"))

@@ -28,7 +28,7 @@ class Admission:
         before = (self._per_answer[verdict["answer"]], self._admitted)
         if refusal := first_refusal(
             selection_rules(
-                verdict, self._settings, self._protection, contaminated, contradicts, self._least, *before
+                verdict, self._settings, self._protection, contaminated, self._least, contradicts, *before
             )
         ):
             return refusal.name, refusal.figure, refusal.threshold
@@ -56,13 +56,13 @@ def selection_rules(
     settings: Settings,
     protection: Contamination,
     contaminated: Refusal,
-    contradicts: bool,
     least: float | None,
+    contradicts: bool,
     of_answer: int | None,
     admitted: int | None,
 ) -> Iterator[Rule]:
-    """Contamination overrules what the vote says; the caps come last. `contradicts`: whether the same question has
-    another label too. `least`: lowest agreement of the top share; `of_answer`, `admitted`: how many of its answer,
+    """Contamination overrules what the vote says; the caps come last. `least`: lowest agreement of the top share;
+    `contradicts`: whether the same question has another label too; `of_answer`, `admitted`: how many of its answer,
     and in all, were admitted before it."""
     limits = {"exact": None, "ngram": protection.ngram, "near": protection.near}
     for kind, limit in limits.items():
@@ -71,10 +71,10 @@ def selection_rules(
         elif kind == "exact" or limit is not None:
             yield Rule(f"contaminated_{kind}", None, limit)
     yield from band_rules(verdict, settings)
-    yield Rule(CONTRADICTS, outcome=outcome(contradicts))
     if settings.top_share is not None:
         below = least is not None and verdict["agreement"] < least
         yield Rule("below_top_share", verdict["agreement"], least, outcome(below))
+    yield Rule(CONTRADICTS, outcome=outcome(contradicts))
     yield from _cap("answer_over_cap", of_answer, settings.max_per_answer)
     yield from _cap("over_cap", admitted, settings.max_questions)
 
@@ -102,4 +102,4 @@ def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
             Settings.model_validate(settings["settings"]),
             Contamination.model_validate(settings["protection"]),
         )
-        yield from selection_rules(verdict, by, apart, ADMITTED, False, None, None, None)
+        yield from selection_rules(verdict, by, apart, ADMITTED, None, False, None, None)

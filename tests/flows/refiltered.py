@@ -34,7 +34,7 @@ def check_filters(story, question_id, row, played):
             ("contaminated_exact", None, None), ("tie", agreement, None),
             ("no_valid_answer", verdict["num_valid"], 1),
             ("below_band", agreement, selected["min_agreement"]),
-            ("above_band", agreement, selected["max_agreement"]),
+            ("above_band", agreement, selected["max_agreement"]), ("contradicts", None, None),
         ]  # fmt: skip
         expected += tried("select", tries, dropped.get("select"))
         assert dropped.get("select", {}).get("reason") == refusal(row["question"], verdict, selected, played)

@@ -219,8 +219,8 @@ def test_a_file_that_is_not_what_was_written_is_never_explained(store, lineage, 
     tables = lineage.rounds[1].tables
     with pytest.raises(Damaged, match=r"attempts/[0-9a-f]+/part-\d+\.parquet: not the file that was written"):
         ask("why", tables["sft_examples"][0]["id"], tmp_path / "store")
-    seed = tables["inputs/seeds"][0]["id"]
-    assert ask("why", seed, tmp_path / "store")["id"] == seed, "it needs none of them"
+    item = tables["inputs/benchmark_items"][0]["id"]
+    assert ask("why", item, tmp_path / "store")["id"] == item, "it needs none of them"
 
 
 def test_why_starts_without_what_takes_long_to_import(store, lineage):

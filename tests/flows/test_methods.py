@@ -1,11 +1,14 @@
 """Every method: planned from its shipped recipe before a token is spent, and named in its own places alone."""
 
+import ast
 import json
 import re
+from collections import Counter
 
 import pytest
 import tomli_w
 
+from flows.described import described
 from flows.methods import METHODS, recipe_class
 from flows.methods.serl import SerlRecipe
 from flows.plan import plan_round
@@ -57,6 +60,28 @@ def test_the_command_tells_every_method_and_one_in_full_as_its_file_and_the_docs
     assert "deployments/recipes/quickstart_online.toml" in told["recipes"]
     assert "### Where this differs from SeRL" in asked("methods", "serl_online")
     assert asked("methods", "spice").count("## ") == 0, "its own section alone"
+
+
+def code_lines(path):
+    """Lines that are no blank, comment or docstring."""
+    text = path.read_text()
+    told = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    lines = enumerate(text.splitlines(), 1)
+    return sum(number not in told and bool(line.strip()) and line.strip()[0] != "#" for number, line in lines)
+
+
+def test_a_method_has_at_most_60_lines_and_a_stage_of_one_method_alone_150():
+    long = {name: code_lines(ROOT / f"flows/methods/{name}.py") for name in METHODS}
+    assert {name: lines for name, lines in long.items() if lines > 60} == {}
+    users = Counter(stage for name in METHODS for stage in described(name).stages)
+    alone = {stage: (ROOT / f"tasks/{stage}.py") for stage, methods in users.items() if methods == 1}
+    of_stage = {stage: path.read_text().count("\n") for stage, path in alone.items() if path.exists()}
+    assert {stage: lines for stage, lines in of_stage.items() if lines > 150} == {}
 
 
 def test_a_stage_without_what_it_reads_fails_at_the_plan(tmp_path, monkeypatch):

@@ -261,10 +261,10 @@ def test_a_round_that_fails_in_a_later_wave_is_sound(play, tmp_path):
 
 def test_method_and_training_go_together(write_recipe):
     build = {"solutions_per_question": 1, "pairs_per_question": 0}
-    with pytest.raises(BadInput, match=r"build: method = 'serl_online' does not read it; .*serl do"):
+    with pytest.raises(BadInput, match=r"build: method = 'serl_online' does not read it; .* do"):
         load_recipe(write_recipe(**ONLINE | {"build": build}))
     without = ONLINE | {"method": "serl", "build": build}
-    with pytest.raises(BadInput, match=r"min_policy_rows: method = 'serl' does not read it; serl_online.* do"):
+    with pytest.raises(BadInput, match=r"min_policy_rows: method = 'serl' does not read it; .* do"):
         load_recipe(write_recipe(**without))
     one = {key: value for key, value in without.items() if key != "validation__min_policy_rows"}
     with pytest.raises(BadInput, match=r"'policy' does not go with method = 'serl', which trains by sft"):

@@ -20,6 +20,7 @@ GOOD = {
     "inputs/probe": {"question": "1+2", "reference": "3", "source_row": 0},
     "inputs/gold": {"question": "1+2", "prompt": "1+2=", "completion": "#3", "source_row": 0},
     "inputs/documents": {"text": "1+2=3", "licence": None, "source_row": 0},
+    "inputs/tasks": {"question": "1+2", "reference": "3", "source_row": 0},
     "answer_keys": {"question_id": "q", "answer": "3"},
     "inputs/benchmark_items": {
         "benchmark": "b",
@@ -110,6 +111,13 @@ GOOD["appraisals"] = {"row_id": "q", "sample": 0, "prompt": "score it", "text": 
     "finish_reason": "stop", "score": 0.7, "form": 1.0, "checkpoint": "c", "verified": True
 }  # fmt: skip
 GOOD["probe_grades"] = {"attempt_id": "a", "question_id": "p", "reward": 0.8, "right": True, "correct": True}
+GOOD["comparisons"] = {"first_id": "a", "second_id": "b", "sample": 0, "prompt": "which", "text": "Better: 1"} | {
+    "num_tokens": 3, "finish_reason": "stop", "prefers_first": True, "checkpoint": "c", "verified": True
+}  # fmt: skip
+GOOD["preferences"] = {"attempt_id": "a", "other_id": "b", "chance": 0.75}
+GOOD["probe_preferences"] = {"attempt_id": "a", "other_id": "b", "question_id": "p", "chance": 0.75, "correct": True}
+GOOD["prompt_weights"] = {"seed_id": "s", "rewards": [0.0, 1.0], "information": 1.0, "probability": 0.5, "draws": 2}
+GOOD["formal_verdicts"] = GOOD["probe_grades"]
 
 # (table, what is changed, the expectation that must say so)
 BREAKING = [
@@ -121,6 +129,8 @@ BREAKING = [
     ("inputs/gold", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("inputs/gold", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
     ("inputs/documents", {"text": ""}, "expect_column_value_lengths_to_be_between(text)"),
+    ("inputs/tasks", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
+    ("inputs/tasks", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("answer_keys", {"answer": ""}, "expect_column_value_lengths_to_be_between(answer)"),
     ("inputs/benchmark_items", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("inputs/benchmark_items", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
@@ -152,6 +162,11 @@ BREAKING = [
     ("evaluations", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
     ("evaluations", {"reference": ""}, "expect_column_value_lengths_to_be_between(reference)"),
     ("evaluations", {"num_tokens": -1}, "expect_column_values_to_be_between(num_tokens)"),
+    ("comparisons", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("comparisons", {"num_tokens": -1}, "expect_column_values_to_be_between(num_tokens)"),
+    ("comparisons", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+    ("preferences", {"chance": 1.5}, "expect_column_values_to_be_between(chance)"),
+    ("probe_preferences", {"chance": -0.5}, "expect_column_values_to_be_between(chance)"),
     ("sft_examples", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("sft_examples", {"completion": ""}, "expect_column_value_lengths_to_be_between(completion)"),
     ("sft_examples", {"completion": " \n "}, "expect_column_values_to_not_match_regex(completion)"),
@@ -186,6 +201,10 @@ BREAKING = [
     ("appraisals", {"score": 1.2}, "expect_column_values_to_be_between(score)"),
     ("appraisals", {"form": -0.5}, "expect_column_values_to_be_between(form)"),
     ("probe_grades", {"reward": 1.2}, "expect_column_values_to_be_between(reward)"),
+    ("prompt_weights", {"information": -0.5}, "expect_column_values_to_be_between(information)"),
+    ("prompt_weights", {"probability": 1.5}, "expect_column_values_to_be_between(probability)"),
+    ("prompt_weights", {"draws": -1}, "expect_column_values_to_be_between(draws)"),
+    ("formal_verdicts", {"reward": -0.1}, "expect_column_values_to_be_between(reward)"),
     ("advantages", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("episodes", {"game": ""}, "expect_column_value_lengths_to_be_between(game)"),
     ("episodes", {"ended": "bored"}, "expect_column_values_to_be_in_set(ended)"),

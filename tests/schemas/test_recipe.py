@@ -69,7 +69,10 @@ def sections_of(model):
         ({"method": "serle"}, r"method = 'serle': did you mean serl\?"),
         ({"method": ["serl"]}, rf"method = \['serl'\]: expected one of {', '.join(METHODS)}"),
         ({"method": None}, rf"method: expected one of {', '.join(METHODS)}"),
-        ({"pair_gold": {"pairs_per_question": 1}}, r"pair_gold: method = 'serl' does not read it; spin does"),
+        (
+            {"pair_gold": {"pairs_per_question": 1}},
+            r"pair_gold: method = 'serl' does not read it; alpha_spin, spin do",
+        ),
         ({"chess": {"level": 1}}, r"chess: no such key; there are alarms, .*"),
         ({"solve__samples": 3}, r"solve\.samples: no such key; did you mean num_samples\?"),
         ({"solve__num_samples": "many"}, r"solve\.num_samples = 'many': Input should be a valid integer.*"),
@@ -139,7 +142,7 @@ def sections_of(model):
         ({"build": None}, r"build: Field required"),
         (
             {"validation__min_policy_rows": 5},
-            r"validation\.min_policy_rows: method = 'serl' does not read it; .*serl_online.* do",
+            r"validation\.min_policy_rows: method = 'serl' does not read it; .* and \d+ more do",
         ),
         (
             {"train__methods": ["policy"], "train__sft": None, "train__policy": POLICY},

@@ -1,5 +1,8 @@
+import pytest
+
 from schemas.answers import ANSWERS
 from schemas.attempts import ATTEMPTS
+from schemas.comparisons import PREFERENCES
 from schemas.dropped import DROPPED
 from schemas.inputs import GOLD
 from schemas.manifest import ValidRows
@@ -208,3 +211,35 @@ def test_shares_are_of_all_rows_and_without_rows_to_draw_from_there_are_none():
     assert drawn([], 5, seed=1) == []
     rows = [{"id": str(i)} for i in range(50)]
     assert drawn(rows, 20, seed=1) != drawn(rows, 20, seed=2)
+
+
+def test_win_rates_are_those_of_a_judge_of_pairs_where_there_is_one(draft, given, recipe):
+    pool = {("a0", "a1"): 0.8, ("a0", "a2"): 0.9, ("a1", "a2"): 0.7, ("a0", "a3"): None}
+    rows = [
+        {"id": f"p{i}", "attempt_id": one, "other_id": other, "chance": chance}
+        for i, ((one, other), chance) in enumerate(pool.items())
+    ]
+    marks = [("x", 2.2 / 3, True), ("y", 1.4 / 3, True), ("z", 0.3, True)]
+    more = {"selections": None, "preferences": given(PREFERENCES, rows)}
+    pairs = play(draft, given, recipe, marks, more, pairs="best_worst", pairs_per_question=1)["preference_pairs"]
+    told = [(row["chosen"], row["rejected"], row["pair_winrate"]) for row in pairs]
+    assert told == [("x", "z", 0.9)]
+    assert (pairs[0]["chosen_winrate"], pairs[0]["rejected_winrate"]) == (pytest.approx(2.2 / 3), pytest.approx(0.3))
+
+
+def test_an_unlabelled_question_without_a_pair_is_dropped_as_what_it_is(draft, given, recipe):
+    attempts = [
+        {
+            "id": f"a{i}",
+            "question_id": "unlabelled-1-0",
+            "sample": i,
+            "num_planned": 2,
+            "prompt": "1+2=",
+            "text": text,
+        }
+        | {"num_tokens": 2, "finish_reason": "stop", "checkpoint": "c"}
+        for i, text in enumerate("xy")
+    ]
+    even = {"attempts": given(ATTEMPTS, attempts), "selections": None, "answers": None, "reads_pairs": True}
+    rows = play(draft, given, recipe, [("x", 0.5, True), ("y", 0.5, True)], even, pairs="best_worst")["dropped"]
+    assert [(row["table"], row["reason"]) for row in rows] == [("inputs/unlabelled", "no_difference")]

@@ -20,11 +20,14 @@ from markdown_it import MarkdownIt
 from flows.lines.plain import CHARACTERS, LINES, escaped, paragraph, plain, value
 from schemas.errors import BadInput
 from schemas.pattern import checked, full_match, last_match
+from schemas.preferring import BETTER_LINE
 from schemas.recipe import AnsweredRows
 from schemas.rubric import SCORE_LINE
 from schemas.settings import Answers, Contamination, RuleFilters
 from tasks.answers.asking import asked_of
 from tasks.answers.canonical import MAX_CANONICAL_CHARS, _form, canonical, value_form
+from tasks.answers.countdown import solves
+from tasks.answers.integrals import antiderivative, is_integrand
 from tasks.answers.known import outcome_of
 from tasks.answers.verify import Outcome, equivalent
 from tasks.audit.figures import distinct_2
@@ -32,6 +35,7 @@ from tasks.audit.markdown import LONGEST_TEXT, as_code, as_markdown
 from tasks.audit.report import embedded
 from tasks.checks.appraising import form_of, read_score
 from tasks.checks.grading import shown
+from tasks.checks.preferring import shown_pair
 from tasks.checks.stopping import Stopping
 from tasks.checks.vote import vote
 from tasks.games.moves import move_in
@@ -41,9 +45,11 @@ from tasks.novelty.diversity import jaccard, word_set
 from tasks.novelty.index import NoveltyIndex, rouge_l_f1
 from tasks.novelty.runs import WordRuns
 from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, words_of
+from tasks.reading.arithmetic import LONGEST, read_arithmetic
 from tasks.reading.attempts import final_answer
 from tasks.reading.grades import read_grade
 from tasks.reading.posed import leaks, read_posed
+from tasks.reading.preferences import prefers_first
 from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
 from tasks.rules import first_refusal
@@ -91,6 +97,14 @@ def grades(first: str, second: str) -> None:
     data = shown(first, second, ("<|im_end|>", ";"))
     assert not any(mark in text for mark in ("<|im_end|>", ";") for text in data.values())
     assert sum(map(len, data.values())) <= 2 * len(first + second) + 20
+
+
+def preferences(first: str, second: str) -> None:
+    for text in (first + second, f"{first}\nBetter: {second}"):
+        for pattern in (BETTER_LINE, r"^(\w)"):
+            assert prefers_first(text, pattern) in (True, False, None)
+    data = shown_pair(first, second, first, ("<|im_end|>", ";"))
+    assert not any(mark in text for mark in ("<|im_end|>", ";") for text in data.values())
 
 
 def forms(first: str, second: str) -> None:
@@ -147,10 +161,10 @@ def proposals(first: str, second: str) -> None:
 def posed(first: str, second: str) -> None:
     checks = Answers(equivalence="canonical")
     for text in (first + second, f"Question: {first}\nAnswer: {second}"):
-        for pattern in (r"(?s)Question:(.*?)\nAnswer:(.*)$", r"(\S*)\s*(a*)*"):
+        for pattern in (r"(?s)Question:(.*?)\nAnswer:(.*)$", r"(\S*)\s*(a*)*", r"(?s)Question:(.*)"):
             found = read_posed(text, pattern)
             if found:
-                assert found.question and len(found.question) + len(found.answer) <= 2 * len(text) + 20
+                assert found.question and len(found.question) + len(found.answer or "") <= 2 * len(text) + 20
                 assert leaks(found) in (False, True)
                 worked = found._replace(solution=second)
                 rules = posing_rules(worked, False, checks, Contamination(), lambda text: None, lambda text: False)
@@ -233,6 +247,20 @@ def files(first: str, second: str) -> None:
                 assert all(row["question"].strip() and row["reference"].strip() for row in found.rows)
 
 
+def arithmetic(first: str, second: str) -> None:
+    for text in (first, second, f"({first})*{second}", f"1/({first})"):
+        found = read_arithmetic(text)
+        assert found is None or (len(text) <= LONGEST and sum(map(len, map(str, found.numbers))) <= len(text))
+        assert solves(f"3 of {len(first)} 2", text) in (Outcome.EQUAL, Outcome.DIFFERENT)
+        assert solves(text, "1+2") is Outcome.DIFFERENT
+
+
+def integrals(first: str, second: str) -> None:
+    for pair in ((first, second), ("2x", first), (first, "x^2"), ("1/x", f"{first}+{second}")):
+        assert antiderivative(*pair) in Outcome
+    assert is_integrand(first) in (False, True)
+
+
 def patterns(first: str, second: str) -> None:
     for pattern in (r"#((?:\d+ ?)+)$", r"(a*)*b", r"^\s*(\S+\s*)+$", first):
         with suppress(ValueError):
@@ -280,8 +308,9 @@ def report(first: str, second: str) -> None:
 READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
-        answers, grades, moves, forms, comparing, votes, stopping, proposals, posed, new_texts, copies,
-        protected_texts, runs, words, references, files, patterns, terminal_lines, markdown, report,
+        answers, grades, preferences, moves, forms, comparing, votes, stopping, proposals, posed, new_texts, copies,
+        protected_texts, runs, words, references, files, arithmetic, integrals, patterns,
+        terminal_lines, markdown, report,
     )
 }  # fmt: skip
 

@@ -6,14 +6,23 @@ from schemas.posing import RewardProposer
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.rewards import REWARDS
+from schemas.verdicts import VERDICTS
 from tasks.reward_proposer import reward_proposer
 
 SETTINGS = RewardProposer(reward="gaussian_of_variance", invalid=-0.1)
 
 
+def verdict(question, votes, undecided=0):
+    return {
+        "id": f"v-{question}", "question_id": question, "answer": "7", "votes": votes, "num_attempts": 4,
+        "num_planned": 4, "num_valid": 4, "agreement": votes / 4, "agreement_valid": votes / 4, "classes": [],
+        "tied": False, "undecided": undecided,
+    }  # fmt: skip
+
+
 @pytest.fixture
 def play(draft, given):
-    def run(marks, refused=()):
+    def run(marks, refused=(), votes=None, settings=SETTINGS):
         """marks: proposal -> rewards of the attempts at its question; refused: proposal -> reason."""
         refused = dict(refused)
         proposals = [
@@ -45,8 +54,9 @@ def play(draft, given):
         ]
         dropped = [draft.refused(f"q-{name}", QUESTIONS, why, parents=[name]) for name, why in refused.items()]
         figures = reward_proposer(
-            draft, settings=SETTINGS, proposals=given(PROPOSALS, proposals), questions=given(QUESTIONS, questions),
+            draft, settings=settings, proposals=given(PROPOSALS, proposals), questions=given(QUESTIONS, questions),
             dropped=given(DROPPED, dropped), attempts=given(ATTEMPTS, attempts), rewards=given(REWARDS, rewards),
+            verdicts=given(VERDICTS, [verdict(f"q-{name}", n) for name, n in votes.items()]) if votes else None,
         )  # fmt: skip
         rows = draft.read(draft.tables()["rewards"]).to_pylist()
         assert {row["judge"] for row in rows} <= {"solver"}
@@ -76,3 +86,11 @@ def test_a_question_that_repeats_a_protected_row_earns_nothing_at_all(play):
     figures, earned = play({}, {"bench": "contaminated_exact"})
     assert earned == {"bench": None}
     assert figures == {"mean_success": None, "mean_reward": None, "invalid": 0}
+
+
+def test_by_votes_a_question_pays_unless_all_agree_or_all_differ_and_no_question_is_not_trained_on(play):
+    by_votes = RewardProposer(reward="neither_all_nor_none")
+    votes = {"four": 4, "three": 3, "two": 2, "one": 1}
+    figures, earned = play(dict.fromkeys(votes, ()), {"bad": "unreadable"}, votes, by_votes)
+    assert earned == {"four": 0, "three": 1, "two": 1, "one": 0, "bad": None}
+    assert figures["mean_success"] == (1 + 3 / 4 + 2 / 4 + 0) / 4

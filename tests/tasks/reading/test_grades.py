@@ -13,6 +13,15 @@ LINES = st.lists(
 
 @pytest.mark.parametrize(
     ("text", "grade"),
+    [("Verdict: yes", 1), ("I see.\nVerdict: No", 0), ("Verdict: 1", 1), ("Verdict: 2", None), ("yes, but no", None)],
+)
+def test_on_a_scale_of_one_yes_and_no_are_grades(text, grade):
+    assert read_grade(text, r"(?im)^verdict: (\w+)$", 1) == grade
+    assert read_grade("Score: yes", r"Score: (\w+)", 5) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "grade"),
     [
         ("The steps are right.\nScore: 4", 4),
         ("score = 3.5", 3.5),
