@@ -22,7 +22,7 @@ def audit(store: str = "store") -> str:
     root = store_at(store)
     with stage_progress("audit") as report:
         examined = examine_store(root, report=report)
-    summary = f"examined: rounds {examined.rounds:,}, files {examined.files:,}, checkpoints {examined.objects:,}"
+    summary = f"examined: {examined.told}"
     show_markdown("audit", _report(str(root), summary, examined), summary)
     if examined.damage:
         first = examined.damage[0]

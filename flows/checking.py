@@ -18,6 +18,7 @@ from tasks.answers.canonical import canonical
 from tasks.answers.equality import Compare, equality
 from tasks.answers.outcomes import Outcome
 from tasks.checks.known_answers import Tally, fault, few, kind_of, known_answers, mark, tally, worded
+from tasks.figures import many
 from tasks.reading.references import DOUBTFUL
 from tasks.sources import Source, read_source, rows_of
 from tasks.statistics.intervals import wilson
@@ -139,7 +140,7 @@ def _doubtful(usable: list[Row], repeated: list[Row], kinds: dict[str, int], com
         elif row["reference"] == row["question"]:
             found.append(_doubt(row, "it is the question itself"))
         elif length > LONG:
-            found.append(_doubt(row, f"{length:,} characters: a solution rather than an answer?"))
+            found.append(_doubt(row, f"{many(length, 'character')}: a solution rather than an answer?"))
         elif is_uniform and kind in rare:
             found.append(_doubt(row, f"read as {kind}, where most are read as {commonest}"))
     for row in repeated:

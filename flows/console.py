@@ -24,7 +24,7 @@ from flows.environment import is_plain
 from schemas.alarms import Alarm
 from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, Score, StageRecord
-from tasks.figures import headlines, line, lines, measured, words
+from tasks.figures import headlines, line, lines, many, measured, words
 
 NAME = 25  # width of a stage as it is played: evaluate.sealed.candidate
 LABEL, COLUMN = 22, 26  # widths in the table of rounds
@@ -102,7 +102,7 @@ class Console:
         if contradicting := record.figures.get("contradicting"):
             told.append(f"{contradicting:,} contradict each other")
         if record.tokens:
-            told.append(f"{record.tokens:,} tokens ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
+            told.append(f"{many(record.tokens, 'token')} ({record.tokens / max(record.seconds, 1e-3):,.0f}/s)")
         told += [f"{words(name)}: {line([value])}" for name, value in list(measured(record).items())[:1]]
         after = f"  ({'; '.join(why)})" if why else ""
         self.note(f"  {shown:<{NAME}} {record.seconds:6.1f} s  {', '.join(told)}{after}")

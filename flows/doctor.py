@@ -13,6 +13,7 @@ from flows.libraries import load_for_models
 from schemas.errors import BadInput
 from tasks.engines.check_model import check_model
 from tasks.engines.vllm_environment import vllm_environment
+from tasks.figures import many
 from tasks.store.objects import digest_of, folder_digests
 
 LIBRARIES = (
@@ -117,7 +118,7 @@ def _device() -> list[Finding]:
     if torch.cuda.is_available():
         found = f"transformers on {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}, bfloat16"
     else:
-        found = f"transformers on the CPU ({os.cpu_count()} cores), float32; no GPU is visible"
+        found = f"transformers on the CPU ({many(os.cpu_count() or 1, 'core')}), float32; no GPU is visible"
     return [Finding("engine", True, found)]
 
 

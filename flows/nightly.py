@@ -16,6 +16,7 @@ from schemas.manifest import Manifest
 from tasks.audit.refusal import refuse_damage
 from tasks.cluster import leave
 from tasks.engines import close_engine
+from tasks.figures import many
 from tasks.publish import now, publish
 from tasks.store.lineage import Lineage, make_store, open_lineage
 from tasks.store.lock import Lock, hold
@@ -56,7 +57,7 @@ def _play_rounds(plan: Plan, rounds: int | None, from_stage: str, lock: Lock, co
         lineage = open_lineage(plan.store, recipe.name)
         bound = recipe.budget.max_held_rounds
         if bound and len(published) >= bound and all(m.decision == "held" for m in published[-bound:]):
-            console.note(f"stopped: {bound} rounds in a row were held (budget.max_held_rounds)")
+            console.note(f"stopped: {many(bound, 'round')} in a row held (budget.max_held_rounds)")
             break
         stages = Stages(console, spending, lock, again_from=from_stage if not published else "")
         try:

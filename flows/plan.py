@@ -10,6 +10,7 @@ from flows.preflight import Plan
 from flows.round import Player, Round, Stage, Work
 from schemas.errors import ValidationFailed
 from schemas.manifest import CheckpointRef, OwnWeights, StageRecord, TableRef
+from tasks.figures import many
 from tasks.store.lineage import Lineage
 
 AWAITED = "awaits "  # in place of a digest that a stage before has still to make
@@ -104,7 +105,7 @@ def _to_play(round: Round[Any], shown: str, stage: Keyed) -> Planned:
     folder = round.lineage.round_folder(round.number)
     shards = {part.name for part in folder.glob(f"*/{stage.key}/part-*.parquet")} if folder.exists() else set()
     if shards:
-        return Planned(shown, "resumed", f"{len(shards)} part{'s' * (len(shards) > 1)} in the store")
+        return Planned(shown, "resumed", f"{many(len(shards), 'part')} in the store")
     if folder.exists() and any((folder / "training" / stage.key).glob("*/*/complete.json")):
         return Planned(shown, "resumed", "training was begun")
     if differing := changed(round, shown, stage):

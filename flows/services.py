@@ -24,6 +24,7 @@ from flows.processes import MARK, Started, end, flow_runs, living, marked, start
 from flows.register import DEPLOYMENTS, POOL, check_webhook
 from flows.status import Server, bury_orphans, heard_of_worker, is_healthy, until
 from schemas.errors import BadInput, Locked, Stopped
+from tasks.figures import many
 from tasks.store.place import store_at
 
 PORT = 4200
@@ -95,7 +96,7 @@ def down(say: Say) -> None:
         for name, process in (("server", server), ("worker", worker)):
             say(f"{name}  {f'ended (pid {process.pid})' if process else 'was not running'}")
         if runs:
-            say(f"{len(runs)} flow runs ended; what is complete is kept; the next run goes on from it")
+            say(f"{many(len(runs), 'flow run')} ended; what is complete is kept; the next run goes on from it")
 
 
 def _roles(state: State) -> tuple[tuple[str, Started | None], ...]:

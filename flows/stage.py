@@ -23,6 +23,7 @@ from schemas.manifest import CheckpointRef, StageRecord, TableRef, ValidRows
 from schemas.settings import Budget
 from tasks.engines import make_room
 from tasks.engines.staged import unanswered
+from tasks.figures import many
 from tasks.roles import Role
 from tasks.store.draft import Draft
 from tasks.store.listing import files_below
@@ -54,7 +55,7 @@ class Spending:
         if self.budget.deadline_minutes is not None and minutes >= self.budget.deadline_minutes:
             raise BudgetSpent(f"deadline of {self.budget.deadline_minutes:g} minutes reached")
         if self.budget.max_tokens is not None and self.tokens >= self.budget.max_tokens:
-            raise BudgetSpent(f"budget of {self.budget.max_tokens} tokens spent ({self.tokens})")
+            raise BudgetSpent(f"budget of {many(self.budget.max_tokens, 'token')} spent ({self.tokens})")
 
 
 @dataclass

@@ -11,7 +11,8 @@ ModelName = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
 
 class TransformersEngine(Section):
     kind: Literal["transformers"]
-    """Generate in this process, on the GPU if there is one, else on the CPU."""
+    """Generate in this process, on the GPU if there is one, else on the CPU. There a model narrower than 512 has one
+    thread on each core, up to 8, each in a process of its own; OMP_NUM_THREADS says on how many."""
     batch_rows: Count
     """Most sequences generated at once."""
 

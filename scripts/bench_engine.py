@@ -21,7 +21,7 @@ from rich.table import Table as RichTable
 
 from schemas.engines import TransformersEngine
 from schemas.settings import Sampling
-from tasks.engines import Checkpoint, Completion, Engine, Request, close_engine, completed, open_engine
+from tasks.engines import Checkpoint, Completion, Engine, Request, completed
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = 3
@@ -159,18 +159,18 @@ def in_a_round() -> list[dict[str, Any]]:
     from flows import nightly
     from flows.console import Console as Shown
     from flows.run import run_recipe
-    from tasks.engines import transformers
+    from tasks.engines import cores, transformers
 
     starts, busy, since = [0], [0.0], [0.0]
     rows: list[dict[str, Any]] = []
-    open_transformers, generate = transformers.open_transformers, transformers.LocalEngine.generate
+    generate = transformers.LocalEngine.generate
     play_round, held = nightly._play_round, [0.0]
 
     @contextmanager
     def watched(settings: TransformersEngine, folder: Path) -> Iterator[Engine]:
         starts[0] += 1
         since[0] = time.perf_counter()
-        with open_transformers(settings, folder) as engine:
+        with transformers.open_transformers(settings, folder) as engine:
             yield engine
         held[0] += time.perf_counter() - since[0]
 
@@ -193,7 +193,7 @@ def in_a_round() -> list[dict[str, Any]]:
         return played
 
     with (
-        patch.object(transformers, "open_transformers", watched),
+        patch.object(cores, "open_on_cores", watched),  # one engine alone
         patch.object(transformers.LocalEngine, "generate", timed),
         patch.object(nightly, "_play_round", counted),
         tempfile.TemporaryDirectory() as folder,
@@ -204,9 +204,10 @@ def in_a_round() -> list[dict[str, Any]]:
 
 @contextmanager
 def opened(weights: Checkpoint, batch_rows: int) -> Iterator[Any]:
-    with open_engine(TransformersEngine(kind="transformers", batch_rows=batch_rows), weights) as engine:
+    from tasks.engines.transformers import open_transformers
+
+    with open_transformers(TransformersEngine(kind="transformers", batch_rows=batch_rows), weights.folder) as engine:
         yield engine
-    close_engine()
 
 
 WAYS: dict[str, Callable[[Any, Sequence[str], int, int], int]] = {

@@ -16,7 +16,7 @@ from schemas.table import writes
 from tasks.answers.equality import Compare, equality
 from tasks.checks import grading
 from tasks.checks.appraising import form_of, mean_score, read_score
-from tasks.engines import Completion, Request, calls_at_once, completed
+from tasks.engines import Completion, Request, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.roles import Role
 from tasks.rules import first_refusal
@@ -104,7 +104,7 @@ def _appraised(draft: Draft, settings: Appraise, judge: Role, shown: Sequence[As
         for (made,) in each_shard(
             draft, (APPRAISALS,), shards, make, unit="appraisals",
             size=lambda shard: len(shard) * settings.num_samples,
-            workers=calls_at_once(judge.engine, draft.executor),
+            workers=engine.at_once,
         ):  # fmt: skip
             rows += made
     return rows

@@ -9,7 +9,7 @@ from schemas.manifest import TableRef
 from schemas.settings import Solve as Settings
 from schemas.table import writes
 from schemas.work import Work, of_rows
-from tasks.engines import Request, calls_at_once, completed
+from tasks.engines import Request, completed
 from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.roles import Role
 from tasks.store.draft import Draft
@@ -55,7 +55,7 @@ def ask_base(
 
         for _ in each_shard(
             draft, (DROPPED, BASE_SAMPLES), shards, answers, unit="answers of the base", size=len,
-            workers=calls_at_once(solver.engine, draft.executor),
+            workers=generator.at_once,
         ):  # fmt: skip
             pass
     return {}

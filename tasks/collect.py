@@ -10,6 +10,7 @@ from schemas.manifest import CheckpointRef
 from schemas.recipe import SolvedRows
 from schemas.settings import Contamination
 from schemas.table import writes
+from tasks.figures import many
 from tasks.files import Row
 from tasks.novelty.contamination import Hit, ProtectedTexts, protected_texts
 from tasks.prompts import Prompt
@@ -53,7 +54,7 @@ def collect(
             else:
                 kept[name].append(row)
         if not kept[name]:
-            raise ValidationFailed(f"data.{name}: each of the {len(rows):,} rows touches a protected row")
+            raise ValidationFailed(f"data.{name}: each of the {many(len(rows), 'row')} touches a protected row")
     for name, rows in kept.items():
         solved = isinstance(sources.data[name].asked, SolvedRows)
         draft.write(table_of(name), _asked(draft, rows, prompt, base) if solved else rows)

@@ -7,6 +7,7 @@ from itertools import permutations
 from operator import ne
 from typing import Any, NamedTuple
 
+from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.settings import Answers
 from schemas.table import CONTRADICTS, Table
 from tasks.answers.equality import equality
@@ -47,6 +48,12 @@ def contradicting(torn: Collection[str], table: Table, rows: Sequence[Row], draf
         draft.refused(row["id"], table, CONTRADICTS, text=row.get("completion") or row["chosen"], parents=of)
         for row, of in zip(dropped, parents, strict=True)
     ]
+
+
+def settled(pairs: list[dict[str, Any]], draft: Draft) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The preference pairs that stay, and those that are contradicted, as they are dropped."""
+    torn = pairs_contradicted(pairs)
+    return [row for row in pairs if row["id"] not in torn], contradicting(torn, PREFERENCE_PAIRS, pairs, draft)
 
 
 def label(text: str, answer: str, known: bool = False) -> Claim:

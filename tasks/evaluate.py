@@ -13,7 +13,7 @@ from tasks.answers.canonical import answer_of, stated
 from tasks.answers.equality import Compare, equality
 from tasks.answers.verify import Outcome
 from tasks.audit.scores import majorities, score
-from tasks.engines import Engine, Request, calls_at_once, completed
+from tasks.engines import Engine, Request, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.prompts import Prompt
 from tasks.roles import Role
@@ -64,7 +64,7 @@ def evaluate(
 
         for (rows,) in each_shard(
             draft, (EVALUATIONS,), work, answer, unit="answers", size=lambda shard: len(shard[0]) * shard[2],
-            workers=calls_at_once(solver.engine, draft.executor),
+            workers=generator.at_once,
         ):  # fmt: skip
             found += rows
         scores = {name: score(found, name, majorities(found, name, checks, compare)) for name in items}

@@ -13,7 +13,7 @@ from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.table import writes
 from schemas.work import Work, of_rows
-from tasks.engines import Request, calls_at_once, completed
+from tasks.engines import Request, completed
 from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.novelty.copies import ExactIndex
 from tasks.reading.rewritten import read_rewritten
@@ -65,7 +65,7 @@ def evolve(
 
         for _, rows in each_shard(
             draft, (DROPPED, PROPOSALS), shards, rewritten, unit="rewritings", size=len,
-            workers=calls_at_once(proposer.engine, draft.executor),
+            workers=engine.at_once,
         ):  # fmt: skip
             proposals += rows
     known, questions, dropped = ExactIndex(), list[Row](), list[Row]()

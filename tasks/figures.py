@@ -101,6 +101,11 @@ def line(values: Values) -> str:
     return ", ".join(f"{text} {name}" if name else text for name, text in lines(values).items())
 
 
+def many(number: float, noun: str) -> str:
+    """`1 round`, `2 rounds`, `1,024 rows`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def words(name: str) -> str:
     return str(name).replace("_", " ")
 

@@ -16,7 +16,7 @@ from schemas.table import Table, writes
 from tasks.answers.equality import equality
 from tasks.checks import grading
 from tasks.checks.judging import by_question
-from tasks.engines import Completion, Engine, Request, calls_at_once, completed
+from tasks.engines import Completion, Engine, Request, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.roles import Role
 from tasks.store.draft import Draft
@@ -131,7 +131,7 @@ def _graded(
 
     for (made,) in each_shard(
         draft, (table,), shards, make, unit=table.name, size=lambda shard: len(shard) * samples,
-        workers=calls_at_once(judge.engine, draft.executor),
+        workers=engine.at_once,
     ):  # fmt: skip
         rows += made
     return rows

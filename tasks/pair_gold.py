@@ -9,7 +9,7 @@ from schemas.manifest import TableRef
 from schemas.preference_pairs import PREFERENCE_PAIRS
 from schemas.settings import PairGold as Settings
 from schemas.table import writes
-from tasks.contradictions import contradicting, pairs_contradicted
+from tasks.contradictions import settled
 from tasks.pairing import gold_with_self
 from tasks.store.draft import Draft
 
@@ -30,13 +30,12 @@ def pair_gold(draft: Draft, *, settings: Settings, gold: TableRef, attempts: Tab
         matched, reason = gold_with_self(row["completion"], own[row["id"]], settings.pairs_per_question)
         pairs += [_pair(draft, row, rejected) for _, rejected in matched]
         without += [draft.refused(row["id"], GOLD, reason)] if reason else []
-    torn = pairs_contradicted(pairs)
-    kept = [pair for pair in pairs if pair["id"] not in torn]
-    draft.write(PREFERENCE_PAIRS, kept)
-    draft.write(DROPPED, without + contradicting(torn, PREFERENCE_PAIRS, pairs, draft))
+    pairs, refused = settled(pairs, draft)
+    draft.write(PREFERENCE_PAIRS, pairs)
+    draft.write(DROPPED, without + refused)
     reasons = Counter(row["reason"] for row in without)
-    figures = {"preference_pairs": len(kept), "without_pairs": dict(sorted(reasons.items()))}
-    return figures | ({"contradicting": len(torn)} if torn else {})
+    figures = {"preference_pairs": len(pairs), "without_pairs": dict(sorted(reasons.items()))}
+    return figures | ({"contradicting": len(refused)} if refused else {})
 
 
 def _pair(draft: Draft, gold: Row, rejected: Row) -> Row:

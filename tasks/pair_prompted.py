@@ -17,6 +17,7 @@ from tasks.answers.canonical import answer_of, stated, usable_answer
 from tasks.answers.equality import equality
 from tasks.answers.verify import Outcome
 from tasks.checks import preferring
+from tasks.contradictions import settled
 from tasks.prompts import Prompt
 from tasks.store.draft import Draft
 
@@ -69,15 +70,17 @@ def pair_prompted(
             {"id": draft.row_id(PROBE_PREFERENCES, row["attempt_id"], row["other_id"])} | row
             for row in preferring.right_over_wrong(of_probe, is_right, preferred)
         ]
+    pairs, refused = settled(pairs, draft)
     draft.write(PREFERENCE_PAIRS, pairs)
     draft.write(PROBE_PREFERENCES, probed)
-    draft.write(DROPPED, without)
-    return {
+    draft.write(DROPPED, without + refused)
+    figures = {
         "precision": preferring.precision(probed).model_dump(),
         "preference_pairs": len(pairs),
         "under_one_prompt": near,
         "without_pairs": dict(sorted(Counter(row["reason"] for row in without).items())),
     }
+    return figures | ({"contradicting": len(refused)} if refused else {})
 
 
 def _whole(draft: Draft, attempts: TableRef) -> dict[str, list[Row]]:

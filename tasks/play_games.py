@@ -12,7 +12,6 @@ from schemas.settings import Answers
 from schemas.table import Table, writes
 from schemas.turns import TURNS
 from schemas.work import Work, of_rows
-from tasks.engines import calls_at_once
 from tasks.engines.staged import engine_of_stage
 from tasks.games.openspiel import game_of
 from tasks.games.playing import Match, by_model, play_out
@@ -66,7 +65,7 @@ def play_games(
             )
 
         for _, of_episodes, _, of_turns in each_shard(
-            draft, TABLES, shards, play, unit="games", size=len, workers=calls_at_once(solver.engine, draft.executor)
+            draft, TABLES, shards, play, unit="games", size=len, workers=generator.at_once
         ):
             episodes += of_episodes
             turns.update(row["legal"] for row in of_turns)

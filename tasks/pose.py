@@ -15,7 +15,7 @@ from schemas.questions import QUESTIONS
 from schemas.settings import Answers, Contamination
 from schemas.table import writes
 from schemas.work import Work, of_rows
-from tasks.engines import Engine, Request, calls_at_once, completed
+from tasks.engines import Engine, Request, completed
 from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.novelty.contamination import protected_texts
 from tasks.posed_questions import PosedQuestions
@@ -64,7 +64,7 @@ def pose(
         for _, rows in each_shard(
             draft, (DROPPED, PROPOSALS), shards, proposed, unit="proposals",
             size=lambda shard: len(shard) * settings.num_samples,
-            workers=calls_at_once(proposer.engine, draft.executor),
+            workers=generator.at_once,
         ):  # fmt: skip
             proposals += rows
     known = (ref for ref in (probe, benchmark_items) if ref)

@@ -23,7 +23,7 @@ from tasks.answers.verify import Outcome
 from tasks.checks import preferring
 from tasks.checks.grading import marks_of
 from tasks.checks.judging import by_question
-from tasks.engines import Completion, Request, calls_at_once, completed
+from tasks.engines import Completion, Request, completed
 from tasks.engines.staged import engine_of_stage
 from tasks.reading.preferences import prefers_first
 from tasks.roles import Role
@@ -146,7 +146,7 @@ def _comparisons(draft: Draft, settings: Prefer, judge: Role, asked: list[list[C
 
         for (made,) in each_shard(
             draft, (COMPARISONS,), shards, make, unit=COMPARISONS.name,
-            size=lambda shard: len(shard) * settings.num_samples, workers=calls_at_once(judge.engine, draft.executor),
+            size=lambda shard: len(shard) * settings.num_samples, workers=engine.at_once,
         ):  # fmt: skip
             rows += made
     return rows

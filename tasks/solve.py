@@ -12,7 +12,7 @@ from schemas.settings import Solve as Settings
 from schemas.table import writes
 from tasks.answers.canonical import answer_of, usable_answer
 from tasks.checks.stopping import Stopping
-from tasks.engines import Completion, Engine, Request, calls_at_once, completed
+from tasks.engines import Completion, Engine, Request, completed
 from tasks.engines.staged import engine_of_stage, without_answer
 from tasks.prompts import Prompt
 from tasks.roles import Role
@@ -79,7 +79,7 @@ def solve(
         for refused, rows in each_shard(
             draft, (DROPPED, ATTEMPTS), shards, attempt, unit="attempts",
             size=lambda shard: len(shard) * settings.num_samples,
-            workers=calls_at_once(solver.engine, draft.executor),
+            workers=generator.at_once,
         ):  # fmt: skip
             made, lost = made + len(rows), lost + len(refused)
             truncated += sum(row["finish_reason"] == "length" for row in rows)

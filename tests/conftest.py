@@ -21,6 +21,7 @@ from flows import environment
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # two side by side: a database and a core for each
     os.environ |= {"PREFECT_HOME": str(environment.ROOT / ".prefect" / worker), "OMP_NUM_THREADS": "1"}
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # no process for each core, but where a test is about them
 environment.prepare()
 
 from flows.recipes import read_recipe  # noqa: E402

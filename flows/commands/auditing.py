@@ -49,10 +49,8 @@ def audit(
             console.note(f"damaged: {found.place}  ({found.owner})")
             for label in ("expected", "found", "unusable"):
                 console.note(f"  {label:<9} {getattr(found, label)}")
-        counted = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-        console.note(
-            f"examined: {counted}; {f'{len(examined.damage):,} damaged' if examined.damage else 'all as published'}"
-        )
+        came = f"{len(examined.damage):,} damaged" if examined.damage else "all as published"
+        console.note(f"examined: {examined.told}; {came}")
         for each in differing:
             told = f"published {plain(each.published, 100)}, decided anew {plain(each.anew, 100)}"
             console.note(f"differs: {each.round} {each.kind} {each.row}: {told}")

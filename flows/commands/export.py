@@ -9,6 +9,7 @@ import typer
 from flows.commands.options import JsonOption, StoreOption
 from flows.console import Console
 from schemas.errors import BadInput
+from tasks.figures import many
 from tasks.store.naming import open_round
 
 
@@ -33,6 +34,6 @@ def export(
     console = Console()
     console.note(f"{m.recipe}/{m.round} ({m.decision}) lies in {exported.folder}")
     for name, rows in exported.rows.items():
-        console.note(f"  {name:<20} {rows:>12,} rows{'  (default)' if name == exported.default else ''}")
+        console.note(f"  {name:<20} {many(rows, 'row'):>17}{'  (default)' if name == exported.default else ''}")
     if exported.model:
         console.note("  model/               weights in transformers' layout")

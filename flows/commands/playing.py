@@ -9,6 +9,7 @@ import typer
 from flows.commands.options import JsonOption, RecipeArgument, StoreOption, entry, folder_of
 from flows.console import NAME, Console
 from flows.lines.plain import typed
+from tasks.figures import many
 from tasks.store.lineage import Lineage, open_lineage
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def plan(
         typer.echo(json.dumps([stage.__dict__ for stage in planned], indent=2))
         return
     console = Console()
-    console.note(f"next: {lineage.recipe}/{lineage.next_round}, of {ready.recipe.rounds} rounds a run")
+    console.note(f"next: {lineage.recipe}/{lineage.next_round}, of {many(ready.recipe.rounds, 'round')} a run")
     for stage in planned:
         console.note(f"  {stage.stage:<{NAME}} {stage.state:<8} {stage.why}")
     for line in unusable_lines({source.key: source.unusable for source in ready.sources.named}):

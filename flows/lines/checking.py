@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from flows.checking import Checked
 from flows.lines.plain import counted, plain, worded
 from schemas.manifest import Score
+from tasks.figures import many
 
 SHOWN = 8
 WORDS = 80
@@ -12,7 +13,7 @@ WORDS = 80
 
 def checked_lines(found: Checked, typed: str) -> Iterator[str]:
     """What was read, what is doubtful, how right the marks are, and what to type next. `typed`: what showed it."""
-    yield f"{plain(found.path)}: {found.rows:,} rows, numbered from 0"
+    yield f"{plain(found.path)}: {many(found.rows, 'row')}, numbered from 0"
     yield f"  {'read':<10}{counted(found.read)}"
     for reason, rows in sorted(found.unusable.items()):
         yield f"  {'unusable':<10}{rows:,} {plain(reason)}: {_numbers(found.unusable_rows.get(reason, []))}"
@@ -32,7 +33,7 @@ def checked_lines(found: Checked, typed: str) -> Iterator[str]:
 def _marked(name: str, score: Score | None, told: str) -> Iterator[str]:
     if score:
         undecided = f", {score.undecided:,} undecided" if score.undecided else ""
-        yield f"  {name:<10}{worded(score)} of {score.n:,} rows: {told}{undecided}"
+        yield f"  {name:<10}{worded(score)} of {many(score.n, 'row')}: {told}{undecided}"
 
 
 def _few(title: str, lines: list[str]) -> Iterator[str]:

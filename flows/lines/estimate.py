@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 from flows.estimate import Estimate
 from flows.lines.plain import plain
 from tasks.estimate.forecast import StageCost
+from tasks.figures import many
 
 COLUMNS = ("generated", "trained on", "storage", "time")
 UNITS = {
@@ -28,7 +29,7 @@ def print_estimate(rich: Rich, found: Estimate, rounds: int) -> None:
 
 def _heading(found: Estimate) -> Iterator[str]:
     yield f"next: {found.next_round}, on {plain(found.device)}; from {plain(found.rests_on)}"
-    yield f"model: {found.parameters:,} parameters, {amount(found.weights_bytes)} on the disk\n"
+    yield f"model: {many(found.parameters, 'parameter')}, {amount(found.weights_bytes)} on the disk\n"
 
 
 def _stages(found: Estimate) -> RichTable:
@@ -70,7 +71,7 @@ def _a_run(found: Estimate, rounds: int) -> Iterator[str]:
     if rounds > 1:
         time = "" if every.seconds is None else f", {duration(rounds * every.seconds)}"
         yield (
-            f"{rounds} rounds a run, all like it: {rounds * every.tokens:,} tokens, "
+            f"{many(rounds, 'round')} a run, all like it: {many(rounds * every.tokens, 'token')}, "
             f"{amount(rounds * every.storage_bytes)}{time}"
         )
 

@@ -11,7 +11,7 @@ from schemas.gate import Comparison, GateResult
 from schemas.manifest import Manifest
 from schemas.records import LineageRecord
 from tasks.audit.changes import changes, made_with, recipe_values
-from tasks.figures import headlines, line
+from tasks.figures import headlines, line, many
 from tasks.store.lineage import Lineage
 
 COLOURS = {"promoted": "green", "held": "yellow", "failed": "red", "withdrawn": "red"}
@@ -38,7 +38,7 @@ def heading(lineage: Lineage, m: Manifest) -> Iterator[str]:
     yield f"parent   {plain(m.parent) if m.parent else 'the base model'}"
     yield (
         f"played   {when(m.finished)}, {plain(m.method)}, {sum(m.seconds.values()):,.0f} s, "
-        f"{sum(m.tokens.values()):,} tokens, {plain(m.device)}"
+        f"{many(sum(m.tokens.values()), 'token')}, {plain(m.device)}"
     )
     if m.gate:
         yield from _gated(m, m.gate)
@@ -71,7 +71,7 @@ def _gated(m: Manifest, gate: GateResult) -> Iterator[str]:
 
 def _difference(found: Comparison) -> str:
     interval = f"[{points(found.low)}, {points(found.high)}]"
-    return f"{points(found.difference)} points {interval} on {found.n:,} items of {plain(found.benchmark)}"
+    return f"{points(found.difference)} points {interval} on {many(found.n, 'item')} of {plain(found.benchmark)}"
 
 
 def recorded(record: LineageRecord) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from schemas.manifest import SampledScore, Score
+from tasks.figures import many
 
 LINES, CHARACTERS = 12, 1_000
 
 
 def plain(text: str, most: int = 200) -> str:
     """On one line, cut: what is not printable (control, formatting and direction marks) as an escape."""
-    return escaped(text) if len(text) <= most else f"{escaped(text[:most])}... ({len(text):,} characters)"
+    return escaped(text) if len(text) <= most else f"{escaped(text[:most])}... ({many(len(text), 'character')})"
 
 
 def escaped(text: str) -> str:
@@ -28,7 +29,7 @@ def paragraph(text: str) -> Iterator[str]:
     lines = text[:CHARACTERS].split("\n")
     yield from (plain(line, CHARACTERS) for line in lines[:LINES])
     if len(text) > CHARACTERS or len(lines) > LINES:
-        yield f"... ({len(text):,} characters)"
+        yield f"... ({many(len(text), 'character')})"
 
 
 def value(found: Any) -> str:
@@ -50,7 +51,7 @@ def worded(score: Score | SampledScore | None) -> str:
 def sampled(score: Score) -> str:
     """mean@4 54.2% [46.3%, 62.0%], pass@2 ..., of 60 items; "" without samples."""
     figures = [f"{name} {worded(found)}" for name, found in score.sampled.items()]
-    return f"{', '.join(figures)} of {score.mean_n:,} items" if figures else ""
+    return f"{', '.join(figures)} of {many(score.mean_n, 'item')}" if figures else ""
 
 
 def points(share: float) -> str:

@@ -10,6 +10,7 @@ from flows.lines.plain import counted, plain, typed, worded
 from schemas.diff import Label
 from schemas.manifest import Score
 from schemas.rejudged import AnswerFlip, LabelFlip, ProbeFlip, Reading, Rejudged, SelectionFlip
+from tasks.figures import many
 
 SHOWN = 5
 WORDS = 60
@@ -35,11 +36,11 @@ def rejudged_lines(found: Rejudged, store: str, every: bool) -> Iterator[str]:
 def _figures(found: Rejudged) -> Iterator[str]:
     unread = f"; {found.unread:,} without a text, left out" if found.unread else ""
     answers = Counter(ANSWERS[flip.differs] for flip in found.answers)
-    rewards = f"{found.rewards:,} rewards differ{unread}"
-    yield f"  {'answers':<12}{found.attempts:,} attempts: {_counted(answers)}; {rewards}"
-    undecided = f"; {found.undecided:,} checks undecided" if found.undecided else ""
+    rewards = f"{many(found.rewards, 'reward')} changed{unread}"
+    yield f"  {'answers':<12}{many(found.attempts, 'attempt')}: {_counted(answers)}; {rewards}"
+    undecided = f"; {many(found.undecided, 'check')} undecided" if found.undecided else ""
     labels = Counter(str(flip.change) for flip in found.labels)
-    yield f"  {'labels':<12}{found.questions:,} questions: {_counted(labels)}{undecided}"
+    yield f"  {'labels':<12}{many(found.questions, 'question')}: {_counted(labels)}{undecided}"
     gained = sum(flip.after == "selected" for flip in found.selections)
     came = f"{gained:,} gained, {len(found.selections) - gained:,} lost"
     yield f"  {'selections':<12}{found.selected_before:,} -> {found.selected_after:,} ({came})"
@@ -51,7 +52,7 @@ def _counted(counts: Counter[str]) -> str:
 
 
 def _precision(score: Score | None) -> str:
-    return f"{worded(score)} of {score.n:,} probe rows" if score else "no marks"
+    return f"{worded(score)} of {many(score.n, 'probe row')}" if score else "no marks"
 
 
 def _listed(title: str, lines: Sequence[str], most: int | None) -> Iterator[str]:

@@ -9,7 +9,7 @@ from flows.lines.plain import counted, paragraph, plain, sampled, value, worded
 from schemas.controls import CONTROLS
 from schemas.manifest import Manifest, StageRecord
 from tasks.audit.query import Found
-from tasks.figures import by_stage, line, pooled, words
+from tasks.figures import by_stage, line, many, pooled, words
 from tasks.store.lineage import Lineage
 
 ROLES = ("base", "champion", "candidate", *CONTROLS)
@@ -45,7 +45,7 @@ def row_lines(round_id: str, found: Found, limit: int) -> Iterator[str]:
                 yield from (f"  {'':<{width}}{line}" for line in others)
         yield ""
     more = f"; the others: --limit {found.matched}" if found.matched > limit else ""
-    yield f"{len(found.rows):,} of {found.matched:,} rows of {round_id} {plain(found.table)}{more}"
+    yield f"{len(found.rows):,} of {many(found.matched, 'row')} of {round_id} {plain(found.table)}{more}"
 
 
 def unusable_lines(unusable: Mapping[str, dict[str, int]]) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _scores(m: Manifest) -> Iterator[str]:
         for role in ROLES:
             if score := roles.get(role):
                 undecided = f", {score.undecided:,} undecided" if score.undecided else ""
-                yield f"{plain(benchmark):<{width}} {role:<15}{worded(score)} of {score.n:,} items{undecided}"
+                yield f"{plain(benchmark):<{width}} {role:<15}{worded(score)} of {many(score.n, 'item')}{undecided}"
                 if several := sampled(score):
                     yield f"{'':<{width}} {'':<15}{several}"
 
@@ -76,7 +76,7 @@ def _figures(m: Manifest) -> Iterator[str]:
     for stage, figures in by_stage(m).items():
         width = max(20, len(stage) + 2)
         for number, (name, values) in enumerate(figures.items()):
-            text = plain(line(values), 1_000) + (f" of {score.n:,} rows" if (score := pooled(values)) else "")
+            text = plain(line(values), 1_000) + (f" of {many(score.n, 'row')}" if (score := pooled(values)) else "")
             yield f"{'' if number else plain(stage):<{width}}{plain(words(name)):<18} {text}"
 
 
@@ -91,7 +91,7 @@ def _stages(m: Manifest, stages: Mapping[str, StageRecord | None]) -> Iterator[s
         elif shown not in m.seconds:
             told = "reused (already complete)"
         else:
-            told = f"{record.seconds:8.1f} s" + (f"  {record.tokens:,} tokens" if record.tokens else "")
+            told = f"{record.seconds:8.1f} s" + (f"  {many(record.tokens, 'token')}" if record.tokens else "")
         unverified = "  unverified: by a server" if record and record.url_engine else ""
         yield f"{plain(shown):<{width}}{key[:10]}  {told}{unverified}"
 
@@ -105,7 +105,7 @@ def _tables(m: Manifest) -> Iterator[str]:
 def _validation(m: Manifest) -> Iterator[str]:
     for name, found in m.validation.items():
         failing = sum(table.get("failing_rows", 0) for table in found.get("tables", {}).values())
-        told = f"{len(found.get('tables', {}))} tables, {failing:,} failing rows"
+        told = f"{many(len(found.get('tables', {})), 'table')}, {many(failing, 'failing row')}"
         yield f"{plain(name):<20}{'passed' if found.get('passed') else 'failed'}, {told}"
         yield from (f"  {plain(str(failure))}" for failure in found.get("failures", []))
 

@@ -13,6 +13,7 @@ from schemas.tables import TABLES
 from tasks.audit.ancestry import Explained
 from tasks.audit.descent import Descent
 from tasks.audit.rows import ROW_ID
+from tasks.figures import many
 
 Row = dict[str, Any]
 CUT = 100  # characters of a text; --json has it whole
@@ -35,7 +36,7 @@ def story(found: Explained) -> str:
     return _printed(
         sections
         | {
-            "left out": [f"{found.left_out:,} rows more"] if found.left_out else [],
+            "left out": [f"{many(found.left_out, 'row')} more"] if found.left_out else [],
             "filters": [_filter(f) for f in found.filters],
             "checkpoints": [_weights(c) for c in found.checkpoints],
         }
@@ -62,7 +63,7 @@ def quoted(value: object) -> str:
     if value is None:
         return "-"
     text = str(value)
-    return f'"{escaped(text[:CUT])}"' + (f" ... ({len(text):,} characters)" if len(text) > CUT else "")
+    return f'"{escaped(text[:CUT])}"' + (f" ... ({many(len(text), 'character')})" if len(text) > CUT else "")
 
 
 def _printed(sections: dict[str, list[str]]) -> str:

@@ -19,6 +19,7 @@ from schemas.table import CONTRADICTS, UNANSWERED
 from schemas.tables import TABLES
 from tasks.audit import figures
 from tasks.checks.grading import persuaded, precision
+from tasks.figures import many
 from tasks.statistics.intervals import Z95, unpaired_difference, wilson
 from tasks.store.objects import digest_of
 
@@ -44,7 +45,7 @@ class Finding:
 
 def vote_precision(probe_verdicts: pa.Table) -> Finding:
     right, decided = _right_of(probe_verdicts)
-    words = f"most that vote precision can be (right on {right} of {decided} probe rows)"
+    words = f"most that vote precision can be (right on {right} of {many(decided, 'probe row')})"
     return Finding("below", words, wilson(right, decided).high if decided else None)
 
 
@@ -70,7 +71,7 @@ def reward_hacking(probe: pa.Table, probe_verdicts: pa.Table, verdicts: pa.Table
 
 def judge_precision(probe_grades: pa.Table) -> Finding:
     found = precision(probe_grades.select(["question_id", "correct"]).to_pylist())
-    words = f"most that the judge's precision can be (it is {found.accuracy:.1%} on {found.n} probe rows)"
+    words = f"most that the judge's precision can be (it is {found.accuracy:.1%} on {many(found.n, 'probe row')})"
     return Finding("below", words, found.high if found.n else None)
 
 

@@ -11,6 +11,7 @@ from schemas.manifest import TableRef
 from schemas.tables import TABLES
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
+from tasks.figures import many
 from tasks.store.lineage import Lineage
 from tasks.store.parquet import read_table
 
@@ -95,5 +96,5 @@ def _unknown(opened: Opened, refs: list[TableRef], column: str, known: pa.Array,
         gone = pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, value_set=known)))
         if count := pc.sum(gone).as_py():
             first, parent = owners.filter(gone)[0].as_py(), values.filter(gone)[0].as_py()
-            found = f"gone for {count:,} row{'s' * (count > 1)}, first {first}, which names {parent}"
+            found = f"gone for {many(count, 'row')}, first {first}, which names {parent}"
             yield opened.damage(ref.path, f"{column}: {what}", found, ref.table)

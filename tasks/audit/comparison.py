@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from schemas.gate import Comparison, Gate, Guard, GuardResult
+from tasks.figures import many
 from tasks.statistics.intervals import paired_difference
 from tasks.statistics.power import detectable_gain
 from tasks.statistics.significance import mcnemar, no_worse, paired_bootstrap
@@ -42,7 +43,7 @@ def guarded(guard: Guard, before: Marks, after: Marks, level: float, against: st
 def in_words(found: Comparison) -> str:
     """+1.2% on 400 items (9 gained, 4 lost, p = 0.13)."""
     changed = f"{found.gained} gained, {found.lost} lost, p = {found.p_value:.2g}"
-    return f"{found.difference:+.1%} on {found.n} items ({changed})"
+    return f"{found.difference:+.1%} on {many(found.n, 'item')} ({changed})"
 
 
 def could_show(found: Comparison) -> str:

@@ -16,6 +16,7 @@ from tasks.audit.marks import wrong_marks
 from tasks.audit.records import faults_of_chain, faults_of_records
 from tasks.audit.suites import broken_expectations
 from tasks.checks.suites import Suites
+from tasks.figures import many
 from tasks.store.chain import Fault
 from tasks.store.gc import lineage_names
 from tasks.store.lineage import Lineage, existing_store, read_lineage
@@ -35,6 +36,12 @@ class Examined:
     files: int
     objects: int
     damage: tuple[Damage, ...]
+
+    @property
+    def told(self) -> str:
+        """How much was looked at."""
+        counts = {"round": self.rounds, "file": self.files, "checkpoint": self.objects}
+        return ", ".join(many(count, what) for what, count in counts.items())
 
 
 def examine_store(store: Path | str, only: str = "", report: Report = lambda done, total, unit: None) -> Examined:

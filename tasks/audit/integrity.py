@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from schemas.manifest import Manifest, TableRef
 from tasks.audit.damage import Damage, name_of, round_unusable, rows_unusable, weights_unusable
+from tasks.figures import many
 from tasks.store.lineage import Lineage
 from tasks.store.objects import OF_THE_WRONG_KIND, faults_of_object
 from tasks.store.parquet import decoded, logical_digest
@@ -74,7 +75,7 @@ def _read(folder: Path, ref: TableRef, into: dict[str, pa.Table]) -> Iterator[Fa
         if content is None:
             faults.append((f"/{name}", _sha(digest), "gone"))
         elif (found := hashlib.sha256(content).hexdigest()) != digest:
-            faults.append((f"/{name}", _sha(digest), f"{_sha(found)} of {len(content):,} bytes{unreadable}"))
+            faults.append((f"/{name}", _sha(digest), f"{_sha(found)} of {many(len(content), 'byte')}{unreadable}"))
     there = {path.name for path in folder.glob("part-*.parquet")} if folder.exists() else set()
     strays = [(f"/{name}", "no such part", "a part that the manifest does not name") for name in there - {*ref.files}]
     if len(parts) == len(ref.files) and (rows := _together(parts)) is not None:
@@ -82,7 +83,9 @@ def _read(folder: Path, ref: TableRef, into: dict[str, pa.Table]) -> Iterator[Fa
             into[ref.path] = rows
             faults = [(part, expected, f"{found}, though of the same rows") for part, expected, found in faults]
         elif not faults:
-            faults.append(("", f"{ref.rows:,} rows of digest {ref.digest[:16]}...", f"{len(rows):,} of another"))
+            faults.append(
+                ("", f"{many(ref.rows, 'row')} of digest {ref.digest[:16]}...", f"{len(rows):,} of another")
+            )
     elif not faults:
         faults.append(("", "parts of one table", "parts with different columns"))
     yield from (*faults, *sorted(strays))

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from schemas.manifest import StageRecord
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened, content_of
+from tasks.figures import many
 from tasks.prompts import Prompt
 from tasks.store.keys import stage_key
 
@@ -60,7 +61,7 @@ def _faults(opened: Opened, marker: StageRecord, stage: str, key: str, known: se
             yield f"{name}: rows or weights of the lineage", f"{digest[:16]}..., which no round holds"
     for ref in marker.tables.values():
         if ref not in opened.manifest.written:
-            yield f"{ref.table} as the manifest names it", f"{ref.rows:,} rows of digest {ref.digest[:16]}..."
+            yield f"{ref.table} as the manifest names it", f"{many(ref.rows, 'row')} of digest {ref.digest[:16]}..."
 
 
 def _known(opened: Opened) -> set[str]:

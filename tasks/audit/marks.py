@@ -8,6 +8,7 @@ from schemas.manifest import StageRecord
 from schemas.table import VERIFIED
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
+from tasks.figures import many
 
 
 def wrong_marks(opened: Opened, markers: dict[str, StageRecord]) -> Iterator[Damage]:
@@ -19,5 +20,5 @@ def wrong_marks(opened: Opened, markers: dict[str, StageRecord]) -> Iterator[Dam
         wrong = rows.filter(pc.fill_null(pc.not_equal(rows[VERIFIED.field.name], verified), True))["id"]
         if len(wrong):
             asked = "this program loaded the weights" if verified else "a server at a URL was asked"
-            found = f"another for {len(wrong):,} row{'s' * (len(wrong) > 1)}, first {wrong[0].as_py()}"
+            found = f"another for {many(len(wrong), 'row')}, first {wrong[0].as_py()}"
             yield opened.damage(ref.path, f"verified = {str(verified).lower()}: {asked}", found, ref.table)

@@ -15,6 +15,7 @@ from schemas.tables import TABLES
 from tasks.audit.damage import Damage
 from tasks.audit.integrity import Opened
 from tasks.checks.suites import Suites
+from tasks.figures import many
 
 
 class Recorded(Validate):
@@ -69,7 +70,7 @@ def _broken_rows(opened: Opened, ref: TableRef, known: set[str], suites: Suites)
     failing = {row_id: name for row_id, name in found.items() if row_id not in known}
     if failing:
         first, expectation = next(iter(failing.items()))
-        told = f"fails for {len(failing):,} row{'s' * (len(failing) > 1)} that were kept, first {first}"
+        told = f"fails for {many(len(failing), 'row')} that were kept, first {first}"
         yield opened.damage(ref.path, expectation, told, ref.table)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+MOST = 8  # each takes 0.3 GB for its libraries, and a stage of such a model has few shards
 SMALL = 512  # width of a model whose layers are done before a second thread has woken up
 
 
@@ -23,7 +24,17 @@ def use_threads_for(model: Any) -> None:
     import torch
 
     of_the_machine = _threads_of_the_machine()
-    torch.set_num_threads(1 if model.get_input_embeddings().weight.shape[-1] < SMALL else of_the_machine)
+    torch.set_num_threads(1 if _is_small(model) else of_the_machine)
+
+
+def processes_for(model: Any) -> int:
+    """How many processes of one thread are to generate side by side: of a small model on a CPU one a core, or what
+    OMP_NUM_THREADS says in their place, up to MOST."""
+    return min(_threads_of_the_machine(), MOST) if _is_small(model) and device_and_dtype()[0] == "cpu" else 1
+
+
+def _is_small(model: Any) -> bool:
+    return bool(model.get_input_embeddings().weight.shape[-1] < SMALL)
 
 
 @cache

@@ -114,6 +114,11 @@ class Engine(Protocol):
         """None where this program loaded the weights itself, by their digest: what it writes is verified."""
         ...
 
+    @property
+    def at_once(self) -> int:
+        """How many threads may ask it at once."""
+        ...
+
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """All samples of all requests, each as soon as it is whole, in no order. A request that cannot be answered,
         while others are, has samples that say why; raises Stopped where none would be."""

@@ -133,6 +133,7 @@ class ServerEngine:
     tokenizer: Any
     """It writes prompts as they are stored, and counts tokens where the server does not tell."""
     identity: Identity | None = None
+    at_once: int = 1
     """None: the server is ours and its weights are known, so nothing is asked of it."""
     owner: str = ""
     """Under which name the server runs, such as vllm; what it is told beyond the OpenAI API depends on it."""

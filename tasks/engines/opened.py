@@ -1,5 +1,6 @@
 """The one door to text generation. An engine stays open from stage to stage: starting one costs more than a shard."""
 
+import atexit
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -51,16 +52,14 @@ def open_engine(
         raise
 
 
-def calls_at_once(settings: AnyEngine, executor: Executor) -> int:
-    """How many threads may ask the engine at once."""
-    return executor.workers if isinstance(executor, RayExecutor) and settings.kind == "transformers" else 1
-
-
 def close_engine() -> None:
     """Give back the memory of the engine that is open, if one is: when a run ends, or its engine failed."""
     while _held:
         closing = _held.pop().closing  # by now only it holds the engine
         closing.close()
+
+
+atexit.register(close_engine)  # whoever ends without it: the interpreter would take the engine's own modules first
 
 
 def make_room() -> None:
@@ -93,9 +92,9 @@ def _opened(
 
         opening = open_on_ray(settings, executor, checkpoint)
     else:
-        from tasks.engines.transformers import open_transformers
+        from tasks.engines.cores import open_on_cores
 
-        opening = open_transformers(settings, checkpoint.folder)
+        opening = open_on_cores(settings, checkpoint.folder)
     close_engine()
     closing = ExitStack()
     _held.append(Opened(settings, checkpoint, executor, closing.enter_context(opening), closing))

@@ -59,6 +59,10 @@ class ClusterEngine:
     """Worker -> what it was last asked, whether it has a place: one that never gets one is asked once."""
     identity: None = None
 
+    @property
+    def at_once(self) -> int:
+        return self.executor.workers
+
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Batches are those of one process, so that the rows are. Raises Stopped for a batch whose workers were lost
         too often, or if no worker can be had."""

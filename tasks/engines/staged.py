@@ -14,6 +14,7 @@ from schemas.tables import TABLES
 from tasks.engines.engine import Checkpoint, Completion, Engine
 from tasks.engines.identity import differences
 from tasks.engines.opened import open_engine
+from tasks.figures import many
 from tasks.roles import Role
 from tasks.store.draft import Draft
 
@@ -72,7 +73,7 @@ def unanswered(draft: Draft, most: float) -> dict[str, int]:
     if lost.total() > most * asked:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(lost.items()))
         raise ValidationFailed(
-            f"{draft.stage}: {lost.total():,} of {asked:,} samples without an answer ({reasons}), above "
+            f"{draft.stage}: {lost.total():,} of {many(asked, 'sample')} without an answer ({reasons}), above "
             f"validation.max_unanswered = {most:g}{first}"
         )
     return dict(sorted(lost.items()))

@@ -61,6 +61,7 @@ class LocalEngine:
     batch_rows: int
     ends_of: dict[tuple[str, ...], frozenset[int]] = field(default_factory=dict)
     identity: None = None
+    at_once: int = 1
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Batches are fixed by the requests (a shard), so that a rerun meets the same ones; one that memory has no

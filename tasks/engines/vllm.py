@@ -58,6 +58,7 @@ class ChildEngine:
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     """The server answers nobody without it: a web page or another user of this machine would find its port."""
     identity: None = None
+    at_once: int = 1
 
     def hold(self, checkpoint: Checkpoint) -> None:
         """Have the server answer with these weights: swapped in place if they differ in nothing else, else in a new

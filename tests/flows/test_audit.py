@@ -106,7 +106,7 @@ def store(evaluated, tmp_path):
 
 
 def test_an_audit_of_a_sound_store_says_what_it_read(store):
-    assert audit(str(store)) == "examined: rounds 1, files 13, checkpoints 1; all as published"
+    assert audit(str(store)) == "examined: 1 round, 13 files, 1 checkpoint; all as published"
 
 
 def test_an_audit_that_finds_damage_lists_it_raises_the_alarm_and_fails(store):

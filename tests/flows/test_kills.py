@@ -219,6 +219,16 @@ def test_a_run_that_is_told_to_end_says_how_to_go_on_and_a_rerun_ends_as_if_neve
 
 
 @pytest.mark.slow
+def test_with_engines_on_two_cores_kills_leave_no_process_and_the_rows_of_one_core(played, tmp_path, rng, show):
+    series = Series(played("sft"), tmp_path / "store", rng, command)
+    for moment in (*_of("solve")[1:], *_of("evaluate")):
+        series.kill(moment, OMP_NUM_THREADS="2")
+    show(series, "Kills of two engines")
+    assert len(series.kills) >= 3
+    series.end(OMP_NUM_THREADS="2")
+
+
+@pytest.mark.slow
 def test_a_lost_prefect_database_changes_nothing(played, tmp_path, rng):
     series = Series(played("sft"), tmp_path / "store", rng)
     home = tmp_path / "home"

@@ -112,7 +112,7 @@ def test_selections_are_made_anew_by_the_band_and_the_caps(rejudge, folder):
 
 def test_the_page_says_what_flips_the_first_few_or_all_and_what_to_type(rejudge, folder):
     said = rejudge(answers__pattern=FIRST_DIGIT)
-    assert re.search(r"^  answers +[\d,]+ attempts: [\d,]+ another text; [\d,]+ rewards differ$", said, re.M)
+    assert re.search(r"^  answers +[\d,]+ attempts: [\d,]+ another text; [\d,]+ rewards changed$", said, re.M)
     assert re.search(r"^  precision +\d.*%\] of \d+ probe rows -> \d.*%\] of \d+ probe rows$", said, re.M)
     assert re.search(r"^  and [\d,]+ more: --all, or --json$", said, re.M)
     assert re.search(rf"^next: selfplay why questions-0001-\w+ --store {folder}/store ", said, re.M)

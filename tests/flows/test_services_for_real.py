@@ -102,7 +102,7 @@ def test_up_starts_everything_mends_what_died_and_down_leaves_nothing(
     print(f"{time.monotonic() - began:6.1f} s  down, with a run under way")
     assert left_over(mended) == []
     assert unrelated.poll() is None
-    assert "1 flow runs ended" in said[-1]
+    assert "1 flow run ended" in said[-1]
     assert len(list((store / "small/lock").glob("*.released"))) == 1, "the first was killed, the second could leave"
     assert again["id"]
     with pytest.raises(httpx.ConnectError):

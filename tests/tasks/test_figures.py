@@ -67,3 +67,7 @@ def test_the_first_figure_of_a_stage_is_its_headline(measured):
     m = measured(propose={"proposed": 9, "waves": 2}, solve__wave_1={"attempts": 3}, solve__wave_2={"attempts": 4})
     assert figures.headlines(m) == {"propose proposed": [9], "solve attempts": [3, 4]}
     assert figures.rows(m)[1] == ("propose", "waves", "2")
+
+
+def test_one_of_a_thing_is_no_plural():
+    assert [figures.many(number, "row") for number in (0, 1, 2, 1024)] == ["0 rows", "1 row", "2 rows", "1,024 rows"]

@@ -176,3 +176,19 @@ def test_an_engine_stays_open_from_stage_to_stage_until_others_weights_or_traini
         raise ZeroDivisionError
     with open_engine(SETTINGS, Checkpoint("y", TINY)) as after_a_failure:
         assert after_a_failure is not anew
+
+
+LEFT_OPEN = """
+import ctypes, sys
+from tasks.engines import Checkpoint, open_engine
+from tests.tasks.engines.test_transformers import SETTINGS, TINY
+with open_engine(SETTINGS, Checkpoint("x", TINY)):
+    pass
+for name in ("tasks.engines.opened", "tasks.engines.transformers"):
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(sys.modules[name]))  # as whatever is never collected holds them
+"""
+
+
+def test_an_engine_that_is_left_open_is_closed_before_the_interpreter_takes_its_modules():
+    ran = subprocess.run([sys.executable, "-c", LEFT_OPEN], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
