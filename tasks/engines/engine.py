@@ -130,7 +130,7 @@ def completed(
 ) -> list[Completion]:
     """All samples of all requests, in their order. `progress` gets the number done since its last call.
 
-    Requests that differ by their ids alone have the same samples, and are asked once: a judge meets many equal answers.
+    Requests that differ by their ids alone have the same samples and are asked once: a judge meets equal answers.
     """
     same: dict[Any, list[Request]] = {}
     for request in requests:
