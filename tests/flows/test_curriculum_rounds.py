@@ -46,6 +46,7 @@ def test_each_wave_asks_what_the_curriculum_draws_from_what_was_earned_before(pl
         assert again and max(asked.values()) > 4 and asked.total() == 40 * 4
 
 
+@pytest.mark.slow
 def test_every_command_works_and_a_trained_row_is_explained(played, tmp_path):
     path, lineage = played
     trained = next(row for row in rows_of(lineage, lineage.manifests[0], "advantages") if row["kept"])
