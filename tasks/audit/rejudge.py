@@ -24,7 +24,7 @@ from tasks.answers.outcomes import Outcome
 from tasks.checks.judging import Judged, by_question, is_right, votes_on
 from tasks.checks.vote import Verdict
 from tasks.contradictions import label, labels_contradicted
-from tasks.rules.select import ADMITTED, Admission, least_agreement
+from tasks.rules.select import ADMITTED, Admission
 from tasks.statistics.intervals import wilson
 from tasks.store.lineage import Lineage
 from tasks.store.objects import whole_file
@@ -208,7 +208,7 @@ class _Found:
         """By the band and the caps, in the order that the questions were admitted in."""
         before, columns = self._before, ("answer", "agreement", "agreement_valid", "tied", "num_valid")
         verdicts = {name: {column: getattr(of, column) for column in columns} for name, of in voted.items()}
-        admission = Admission(*self._selecting, least_agreement(verdicts.values(), self._selecting[0]))
+        admission = Admission(*self._selecting, verdicts.values())
         asked = {name: before.text_of(name) for name, verdict in voted.items() if verdict.answer}
         torn = labels_contradicted(
             {name: label(text, str(voted[name].answer)) for name, text in asked.items() if text}, checks
