@@ -64,9 +64,13 @@ class Wave:
         ambient: dict[str, Any] = {
             "model": self.weights_of(label), "reference": r.weights(policy.reference, label), "wave": self.share,
         }  # fmt: skip
+        parameters = inspect.signature(stage).parameters
+        if getattr(section, "curriculum", None):  # it chooses by what the waves before wrote
+            before = [name for name in parameters if name.endswith("_before")]
+            ambient |= {name: self.earlier(name.removesuffix("_before")) for name in before}
         ambient |= {name: r.role(section).by(self.weights_of(name)) for name in roles_of(stage)}
         ambient |= {"settings": policy} if section is None else {}
-        mine = {name: value for name, value in ambient.items() if name in inspect.signature(stage).parameters}
+        mine = {name: value for name, value in ambient.items() if name in parameters}
         shown = f"{self.label}.{label}" if label else self.label
         return r.play(stage, *given, label=shown, **mine | named)
 

@@ -120,6 +120,13 @@ class Solve(Prompted):
     """How attempts are sampled."""
 
 
+class SolveOnce(Solve):
+    """Where nobody votes, one attempt a question will do."""
+
+    num_samples: Count
+    """Attempts a question."""
+
+
 class Answers(Section):
     """What marks the answer in a completion, and when two answers are equal."""
 

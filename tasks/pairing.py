@@ -51,6 +51,16 @@ def gold_with_self(gold: str, attempts: Sequence[Row], most: int) -> Pairs:
     return ([({"text": gold}, row) for row in own[:most]], "") if own else ([], "same_text")
 
 
+def chosen_with_recommended(chosen: Row, recommended: Sequence[Row], most: int) -> Pairs:
+    """SPRec's pairs: what the user chose against the model's recommendations of another `item`, which is None where
+    a text names none. Reasons: `no_item`, `same_item`: that pair has no gradient."""
+    named = [row for row in recommended if row["item"] is not None]
+    if chosen["item"] is None or not named:
+        return [], "no_item"
+    others = [row for row in named if row["item"] != chosen["item"]]
+    return gold_with_self(chosen["text"], others, most) if others else ([], "same_item")
+
+
 def win_rates(preferences: Sequence[Sequence[float]]) -> list[float]:
     """SPPO's win rates: each answer's mean chance of being preferred over all answers of the prompt, itself (a half)
     among them. `preferences[i][j]`: the chance that i is preferred over j.

@@ -23,6 +23,7 @@ from flows.methods.spin import spin
 from flows.methods.spiral import spiral
 from flows.methods.spo import spo
 from flows.methods.sppo import sppo
+from flows.methods.sprec import sprec
 from flows.methods.sqlm import sqlm
 from flows.methods.srt import srt
 from flows.round import Round
@@ -49,6 +50,7 @@ METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "spiral": spiral,
     "spo": spo,
     "sppo": sppo,
+    "sprec": sprec,
     "sqlm": sqlm,
     "srt": srt,
 }

@@ -7,9 +7,10 @@ themselves are never trained on.
 
 from flows.learn_online import OnlineRecipe, Wave, learn_online
 from flows.round import Round
+from schemas.curriculum import SolveByCurriculum
 from schemas.manifest import StageRecord
 from schemas.recipe import Data, Rows
-from schemas.settings import AnswerLimits, PolicyLimits, Solve
+from schemas.settings import AnswerLimits, PolicyLimits
 from schemas.varying import Vary
 from tasks.advantage import advantage
 from tasks.check import check
@@ -30,7 +31,7 @@ class LadderRecipe(OnlineRecipe):
     trained_on = ("solve",)
     data: Roots
     vary: Vary
-    solve: Solve
+    solve: SolveByCurriculum
     validation: Limits
 
 

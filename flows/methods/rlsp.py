@@ -7,9 +7,10 @@ of the reward; the steps that an attempt takes earn the rest, up to a bound. cor
 from flows.learn_online import OnlineRecipe, Wave, learn_online
 from flows.methods.spin import Gold
 from flows.round import Round
+from schemas.curriculum import SolveByCurriculum
 from schemas.exploration import RewardExploration
 from schemas.manifest import StageRecord
-from schemas.settings import AnswerLimits, PolicyLimits, Solve
+from schemas.settings import AnswerLimits, PolicyLimits
 from tasks.advantage import advantage
 from tasks.check import check
 from tasks.reward_exploration import reward_exploration
@@ -23,7 +24,7 @@ class Limits(AnswerLimits, PolicyLimits):
 class RlspRecipe(OnlineRecipe):
     trained_on = ("solve",)
     data: Gold
-    solve: Solve
+    solve: SolveByCurriculum
     reward_exploration: RewardExploration
     validation: Limits
 

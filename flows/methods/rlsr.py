@@ -12,11 +12,12 @@ from pydantic import Field, model_validator
 
 from flows.learn_online import OnlineRecipe, Wave, learn_online
 from flows.round import Round
+from schemas.curriculum import SolveByCurriculum
 from schemas.generated import Generated, GeneratedBenchmark, shared_seeds
 from schemas.manifest import StageRecord
 from schemas.recipe import Data
 from schemas.rubric import Rubric, RubricLimits
-from schemas.settings import PolicyLimits, Solve
+from schemas.settings import PolicyLimits
 from tasks.advantage import advantage
 from tasks.grade import grade
 from tasks.measure_judge import measure_judge
@@ -39,7 +40,7 @@ class RlsrRecipe(OnlineRecipe):
     data: Tasks
     benchmarks: Annotated[tuple[GeneratedBenchmark, ...], Field(min_length=1)]  # type: ignore[assignment]
     """Questions of other seeds; one of them decides promotions."""
-    solve: Solve
+    solve: SolveByCurriculum
     grade: Rubric
     validation: Limits
 

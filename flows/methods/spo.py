@@ -12,11 +12,12 @@ from pydantic import model_validator
 
 from flows.learn_online import OnlineRecipe, Wave, learn_online
 from flows.round import Round
+from schemas.curriculum import SolveByCurriculum
 from schemas.manifest import StageRecord
 from schemas.preferring import Prefer
 from schemas.recipe import Unlabelled
 from schemas.rubric import RubricLimits
-from schemas.settings import PolicyLimits, Solve
+from schemas.settings import PolicyLimits
 from tasks.advantage import advantage
 from tasks.prefer import prefer
 from tasks.solve import solve
@@ -29,7 +30,7 @@ class Limits(RubricLimits, PolicyLimits):
 class SpoRecipe(OnlineRecipe):
     trained_on = ("solve",)
     data: Unlabelled
-    solve: Solve
+    solve: SolveByCurriculum
     prefer: Prefer
     validation: Limits
 

@@ -24,7 +24,13 @@ from tasks.statistics.intervals import Z95, unpaired_difference, wilson
 from tasks.store.objects import digest_of
 
 CAPPED = ("over_cap", "below_top_share")  # passed all of them
-NO_SIGNAL = ("none_right", "unanimous", "no_difference", "same_text")  # sound, and the alarm `unanimous` counts them
+NO_SIGNAL = (
+    "none_right",
+    "unanimous",
+    "no_difference",
+    "same_text",
+    "same_item",
+)  # sound, and the alarm `unanimous` counts them
 
 Measured = dict[str, Any]
 Earlier = Mapping[int, Measured]

@@ -1,7 +1,7 @@
 """What is asked of an engine, and what it answers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -128,11 +128,19 @@ class Engine(Protocol):
 def completed(
     engine: Engine, requests: Sequence[Request], progress: Callable[[int], None] = lambda completions: None
 ) -> list[Completion]:
-    """All samples of all requests, in their order. `progress` gets the number done since its last call."""
+    """All samples of all requests, in their order. `progress` gets the number done since its last call.
+
+    Requests that differ by their ids alone have the same samples and are asked once: a judge meets equal answers.
+    """
+    same: dict[Any, list[Request]] = {}
+    for request in requests:
+        same.setdefault((replace(request, id=""), getattr(request.prompt, "rows", ())), []).append(request)
+    alike = {of[0].id: of for of in same.values()}
     found: dict[str, list[Completion]] = {request.id: [] for request in requests}
-    for completion in engine.generate(requests):
-        found[completion.request_id].append(completion)
-        progress(1)
+    for completion in engine.generate([of[0] for of in same.values()]):
+        for request in alike[completion.request_id]:
+            found[request.id].append(replace(completion, request_id=request.id))
+        progress(len(alike[completion.request_id]))
     return [c for request in requests for c in sorted(found[request.id], key=lambda c: c.sample)]
 
 

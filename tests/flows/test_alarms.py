@@ -116,6 +116,7 @@ def test_the_report_of_rounds_that_were_played_shows_their_alarms_and_where_a_ro
     assert "attempts-0001-" in story and "selfplay why sft_examples-0001-" in story
 
 
+@pytest.mark.slow
 def test_an_alarm_is_an_event_and_stands_in_the_decisions_artifact(rounds, prefect_server):
     from prefect import flow
 

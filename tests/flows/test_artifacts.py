@@ -31,6 +31,7 @@ def asked(kind, **filters):
     return [artifact for artifact in reversed(answer) if artifact["type"] == kind]
 
 
+@pytest.mark.slow
 def test_a_round_leaves_a_table_its_decision_and_a_link_under_keys_that_prefect_takes(tmp_path, prefect_server):
     from prefect import flow
 

@@ -119,6 +119,7 @@ def test_an_audit_that_finds_damage_lists_it_raises_the_alarm_and_fails(store):
     assert "SHA\\-256" in shown("audit")
 
 
+@pytest.mark.slow
 def test_a_rounds_end_is_heard_with_its_decision_and_its_reason_as_it_is(store):
     from prefect import flow
 

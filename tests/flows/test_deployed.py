@@ -14,6 +14,7 @@ def asked(url, what):
     return httpx.post(f"{url}/{what}/filter", json={}, trust_env=False).json()
 
 
+@pytest.mark.slow
 def test_on_a_users_server_a_round_is_a_flow_with_a_task_a_stage_and_its_rows_are_the_same(
     prefect_server, tmp_path, write_recipe, monkeypatch
 ):

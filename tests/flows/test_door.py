@@ -126,6 +126,7 @@ def clients(state, secret):
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_a_page_of_another_origin_starts_nothing_and_reads_nothing(server, secret, page_of):
     with_it = clients(server, secret)
     names, ours = with_it.stdout.splitlines()

@@ -64,6 +64,7 @@ def test_only_a_better_candidate_of_the_present_champion_can_be_approved(rounds,
     assert rounds.lineage.records == ()
 
 
+@pytest.mark.slow
 def test_gc_says_what_would_go_and_removes_it_when_told_and_never_beside_a_run(rounds, selfplay):
     rounds.publish("promoted")
     orphan = rounds.weights("orphan")

@@ -71,6 +71,7 @@ def test_a_round_in_a_bucket_has_the_rows_of_one_on_a_disk_and_every_command_rea
             pass
 
 
+@pytest.mark.slow
 def test_a_bucket_that_cannot_be_reached_is_one_line_and_exit_4(s3_store, write_recipe, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     for arguments in (["log"], ["run", write_recipe()]):
@@ -87,6 +88,7 @@ def test_without_credentials_the_line_says_what_to_set(s3_store, monkeypatch):
     assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in line
 
 
+@pytest.mark.slow
 def test_a_bucket_that_is_not_there_is_one_line(s3_store, write_recipe):
     code, _, line = selfplay("run", write_recipe(), "--store", "s3://no-such-bucket/store")
     assert (code, line.count("\n")) == (4, 1), line

@@ -68,6 +68,7 @@ def of_wave(lineage, stage, wave):
     return lineage.stage_record(1, stage, m.stages[f"{stage}.wave-{wave}"])
 
 
+@pytest.mark.slow
 def test_a_round_in_waves_is_rejudged_wave_by_wave(online):
     (m,) = online.manifests
     found = rejudge(online, m)
@@ -251,6 +252,7 @@ def test_attempts_that_are_all_alike_end_a_wave_in_one_line_and_leave_the_champi
     assert examine_store(tmp_path / "store").damage == ()
 
 
+@pytest.mark.slow
 def test_a_round_that_fails_in_a_later_wave_is_sound(play, tmp_path):
     (m,) = play(train__policy=POLICY | {"learning_rate": 0.1, "schedule": "constant"})
     assert (m.decision, m.candidate) == ("failed", None)

@@ -94,7 +94,7 @@ def test_a_gain_that_costs_no_guard_and_shows_on_the_sealed_benchmark_is_promote
     assert [(guard.benchmark, guard.passed) for guard in m.gate.guards] == [("other-sums", True)]
     assert (m.gate.sealed.benchmark, m.gate.sealed.reads, m.gate.sealed.n) == (SEALED, 1, 1000)
     assert m.gate.sealed.p_value <= 0.05
-    assert re.search(r"; confirmed by sums-sealed, reading 1: \+.*% on 1000 items", m.reason)
+    assert re.search(r"; confirmed by sums-sealed, reading 1: \+.*% on 1,000 items", m.reason)
     assert set(m.scores[SEALED]) == {"champion", "candidate"}
     answers = answers_to(lineage, m, SEALED)
     assert len(answers) == 2000 and all(row["greedy"] for row in answers)

@@ -92,6 +92,7 @@ def test_a_round_that_nobody_withdrew_cannot_be_restored(promoted):
     assert (code, "nothing to restore: it was not withdrawn itself; it is held" in said) == (2, True)
 
 
+@pytest.mark.slow
 def test_nothing_is_taken_back_beside_a_run(promoted):
     with hold(promoted.lineage.folder, "run"):
         code, _, said = selfplay(promoted.store, "withdraw", "1", "--reason", "x")

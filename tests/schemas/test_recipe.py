@@ -71,7 +71,7 @@ def sections_of(model):
         ({"method": None}, rf"method: expected one of {', '.join(METHODS)}"),
         (
             {"pair_gold": {"pairs_per_question": 1}},
-            r"pair_gold: method = 'serl' does not read it; alpha_spin, spin do",
+            r"pair_gold: method = 'serl' does not read it; alpha_spin, spin, sprec do",
         ),
         ({"chess": {"level": 1}}, r"chess: no such key; there are alarms, .*"),
         ({"solve__samples": 3}, r"solve\.samples: no such key; did you mean num_samples\?"),

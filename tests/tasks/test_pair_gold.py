@@ -2,7 +2,7 @@ import pytest
 
 from schemas.attempts import ATTEMPTS
 from schemas.inputs import GOLD
-from schemas.settings import PairGold
+from schemas.settings import Answers, PairGold
 from tasks.pair_gold import pair_gold
 
 
@@ -10,7 +10,7 @@ from tasks.pair_gold import pair_gold
 def play(draft, given):
     """`asked`: a gold solution, and what the model answered to its question."""
 
-    def run(*asked, pairs_per_question=2, prompts=()):
+    def run(*asked, pairs_per_question=2, prompts=(), items=None):
         prompts = prompts or [f"{i}+1=" for i in range(len(asked))]
         gold = [
             {"id": f"gold-{i}", "question": f"{i}+1", "prompt": prompts[i], "completion": text, "source_row": i}
@@ -27,6 +27,7 @@ def play(draft, given):
             settings=PairGold(pairs_per_question=pairs_per_question),
             gold=given(GOLD, gold),
             attempts=given(ATTEMPTS, attempts),
+            items=items,
         )
         tables = {name: draft.read(ref).to_pylist() for name, ref in draft.tables().items()}
         return figures, tables["preference_pairs"], tables["dropped"]
@@ -60,3 +61,12 @@ def test_a_pair_that_rejects_another_solution_of_the_same_question_is_dropped(pl
         ("contradicts", ("gold-0", "own-0-0")), ("contradicts", ("gold-1", "own-1-0")),
     }  # fmt: skip
     assert play(*asked)[0]["preference_pairs"] == 4, "of two questions they contradict nothing"
+
+
+def test_items_are_compared_and_not_the_texts_that_name_them(play):
+    items = Answers(equivalence="canonical", pattern=r"#(\d\d)$")
+    asked = ("#32", ["so #32", "1+1\n#31", "#45"]), ("#11", ["well, #11"]), ("#12", ["1", "#123"])
+    figures, (pair, other), dropped = play(*asked, items=items)
+    assert {row["rejected"] for row in (pair, other)} == {"1+1\n#31", "#45"}
+    assert figures == {"preference_pairs": 2, "without_pairs": {"no_item": 1, "same_item": 1}}
+    assert {(row["id"], row["reason"]) for row in dropped} == {("gold-1", "same_item"), ("gold-2", "no_item")}

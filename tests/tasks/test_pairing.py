@@ -3,6 +3,7 @@ import pytest
 from tasks.pairing import (
     all_combinations,
     best_with_worst,
+    chosen_with_recommended,
     correct_with_incorrect,
     gold_with_self,
     win_rates,
@@ -67,3 +68,16 @@ def test_win_rates_of_a_preference_matrix():
 def test_a_matrix_that_is_none_is_told(wrong):
     with pytest.raises(ValueError, match="preferences"):
         win_rates(wrong)
+
+
+def test_what_was_chosen_stands_against_recommendations_of_other_items():
+    def named(text, item):
+        return {"id": text, "text": text, "item": item}
+
+    chosen = {"text": "#11", "item": "11"}
+    own = [named("11 is #11", "11"), named("none", None), named("#12", "12"), named("#13", "13")]
+    pairs, reason = chosen_with_recommended(chosen, own, 1)
+    assert ([(one["text"], other["id"]) for one, other in pairs], reason) == ([("#11", "#12")], "")
+    assert chosen_with_recommended(chosen, own[:2], 9) == ([], "same_item")
+    assert chosen_with_recommended(chosen, own[1:2], 9) == ([], "no_item")
+    assert chosen_with_recommended({"text": "?", "item": None}, own, 9) == ([], "no_item")

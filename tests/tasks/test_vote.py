@@ -128,6 +128,7 @@ def test_a_label_in_another_unit_is_right(play):
     assert found == {"p": (2, True), "q": (3, False)}, "one hour is not 60 of them"
 
 
+@pytest.mark.slow
 def test_hostile_attempts_cost_a_vote_their_timeouts_and_honest_attempts_nothing(play):
     lines = (Path(__file__).parent / "answers/hostile.jsonl").read_text().splitlines()
     rows = []

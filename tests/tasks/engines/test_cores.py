@@ -90,6 +90,7 @@ def test_a_wide_model_has_one_process_whatever_the_machine_has(checkpoint, three
         assert (type(engine), engine.at_once) == (LocalEngine, 1)
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_costs_no_sample(checkpoint, three, monkeypatch):
     with open_engine(SETTINGS, checkpoint) as engine:
         wait_for(engine, 3)
@@ -104,6 +105,7 @@ def test_a_process_that_is_killed_costs_no_sample(checkpoint, three, monkeypatch
     assert cores._resting == []
 
 
+@pytest.mark.slow
 def test_what_an_engine_there_cannot_do_is_said_here(checkpoint, three):
     with open_engine(SETTINGS, checkpoint) as engine:
         wait_for(engine, 3)
@@ -115,6 +117,7 @@ def test_what_an_engine_there_cannot_do_is_said_here(checkpoint, three):
         assert engine._idle.qsize() == 1, "it answers the next"
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_closed_at_work_leaves_no_process(checkpoint, three):
     with open_engine(SETTINGS, checkpoint) as engine:
         wait_for(engine, 3)
@@ -144,6 +147,7 @@ with cores.open_on_cores(SETTINGS, Path(sys.argv[1])) as engine:
 """
 
 
+@pytest.mark.slow
 def test_whoever_asks_may_be_killed_and_nothing_is_left(checkpoint):
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, str(checkpoint.folder)], cwd=cores.ROOT, stdout=subprocess.PIPE, text=True

@@ -106,6 +106,7 @@ def test_tokens_and_their_log_probabilities_are_the_models_own(engine):
     assert (silent.text, silent.logprobs) == (given.text, None)
 
 
+@pytest.mark.slow
 def test_a_batch_that_memory_has_no_room_for_is_halved_and_its_samples_stay(engine, monkeypatch):
     requests = [Request(str(i), SUMS[i % 4], WARM, seed=i, n=8) for i in range(5)]
     whole, sizes, generate = texts(completed(engine, requests)), [], engine._generate_batch
@@ -189,6 +190,7 @@ for name in ("tasks.engines.opened", "tasks.engines.transformers"):
 """
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_left_open_is_closed_before_the_interpreter_takes_its_modules():
     ran = subprocess.run([sys.executable, "-c", LEFT_OPEN], cwd=ROOT, capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -21,6 +21,7 @@ def given(name, question):
         "pose": {"document": question},
         "solve": asked,
         "ask": asked,
+        "recommend": asked,
         "evolve": asked | {"operation": "depth"},
         "vary": asked | {"operation": OPERATIONS[0]},
         "play": {"observation": [question]},

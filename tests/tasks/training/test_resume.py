@@ -67,6 +67,7 @@ def test_a_kill_after_a_stop_rule_ended_training_changes_nothing(play, whole, tm
     assert [row["step"] for row in whole("stopping")["steps"]] == [1]
 
 
+@pytest.mark.slow
 def test_training_killed_over_and_over_comes_to_the_same_end(play, whole, tmp_path, tmp_path_factory):
     lines = play("both", tmp_path_factory.mktemp("counted"))["seen"]["lines"]
     moments, kills = random.Random(1), 0
