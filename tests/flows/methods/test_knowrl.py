@@ -75,7 +75,7 @@ def test_every_command_works_and_a_trained_row_is_explained_up_to_its_seeds(play
 
 
 def test_the_full_size_recipe_loads():
-    assert read_recipe(shipped("knowrl_tasks")).infeasible.prompt == "pose_infeasible"
+    assert read_recipe(shipped("knowrl_tasks")).infeasible.prompt == "instruct_infeasible"
 
 
 def judged(recipe, labels_of):
