@@ -77,6 +77,10 @@ class PoseFromSeeds(Pose):
     """Seeds shown in each prompt."""
 
 
+class PoseTask(PoseQuestion, PoseFromSeeds):
+    """A task alone, like those that each prompt shows."""
+
+
 class Consistent(Section):
     max_agreement: Share
     """Highest share of attempts behind the answer; above it the question teaches nothing, though it is consistent."""

@@ -182,6 +182,9 @@ class Select(Section):
     """Most questions a round trains on; without it, all in the band."""
     max_per_answer: Count | None = None
     """Most questions with the same answer: keeps a task of few answers from falling for one. Without it, all."""
+    balanced: bool = False
+    """Of no answer more questions than the second most frequent answer has in the band: two labels are trained on
+    in equal number, and neither is where all questions have one."""
 
     @model_validator(mode="after")
     def band_is_a_band(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Any
 from schemas.answer_keys import ANSWER_KEYS
 from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
-from schemas.manifest import TableRef
+from schemas.manifest import TableRef, ValidRows
 from schemas.posing import Pose, PoseFromSeeds, PoseTopic
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
@@ -38,6 +38,7 @@ def pose(
     proposer: Role,
     documents: TableRef | None = None,
     seeds: TableRef | None = None,
+    shown: ValidRows | None = None,
     benchmark_items: TableRef,
     probe: TableRef | None = None,
     checks: Answers,
@@ -50,9 +51,10 @@ def pose(
 
     A question that repeats a benchmark or probe row (`contamination`) is none, nor is one that was posed already in
     this play. `checks`: how answers are compared, so that one which never could be is refused. Each `round` draws
-    other documents; with `wave`, only those of that wave are read.
+    other documents; with `wave`, only those of that wave are read. `shown`: selections of promoted rounds, drawn from
+    beside the seeds.
     """
-    read = _of_the_round(draft, settings, documents, seeds, wave)
+    read = _of_the_round(draft, settings, documents, (seeds, shown), wave)
     size = settings.prompts_per_shard if isinstance(settings, PoseTopic) else settings.documents_per_shard
     shards = [read[first : first + size] for first in range(0, len(read), size)] or [[]]
     proposals: list[Row] = []
@@ -82,12 +84,17 @@ def pose(
 
 def work(settings: Settings, rows: Mapping[str, int], wave: Wave | None = None) -> Work:
     wanted = settings.prompts if isinstance(settings, PoseTopic) else settings.documents
-    read = min(-(-wanted // (wave[1] if wave else 1)), rows.get("documents", wanted))
+    there = rows.get("documents") or wanted  # 0: the recipe brings none
+    read = min(-(-wanted // (wave[1] if wave else 1)), there)
     return of_rows(read * settings.num_samples, longest=settings.sampling.max_tokens)
 
 
 def _of_the_round(
-    draft: Draft, settings: Settings, documents: TableRef | None, seeds: TableRef | None, wave: Wave | None
+    draft: Draft,
+    settings: Settings,
+    documents: TableRef | None,
+    fewshots: tuple[TableRef | ValidRows | None, ...],
+    wave: Wave | None,
 ) -> list[Document]:
     """The documents that the round drew, or the draws of seeds; or those of them that the wave reads. Each with the
     ids of what it shows, and what the template is given."""
@@ -95,8 +102,7 @@ def _of_the_round(
     if isinstance(settings, PoseTopic):
         drawn = [{"id": f"prompt-{place}", "shown_ids": [], "values": {}} for place in range(settings.prompts)]
     elif isinstance(settings, PoseFromSeeds):
-        assert seeds is not None
-        rows = draft.read(seeds).to_pylist()
+        rows = [row for ref in fewshots if ref is not None for row in draft.read(ref).to_pylist()]
         draws = [choice.sample(rows, min(settings.num_fewshots, len(rows))) for _ in range(settings.documents)]
         for ids, shown in {tuple(row["id"] for row in shown): shown for shown in draws}.items():
             values = {"fewshots": [row["question"] for row in shown]}

@@ -7,6 +7,7 @@ from flows.methods.alpha_spin import alpha_spin
 from flows.methods.cot_self_instruct import cot_self_instruct
 from flows.methods.eva import eva
 from flows.methods.just_say import just_say
+from flows.methods.knowrl import knowrl
 from flows.methods.ladder import ladder
 from flows.methods.language_self_play import language_self_play
 from flows.methods.multi_agent_evolve import multi_agent_evolve
@@ -33,6 +34,7 @@ METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "cot_self_instruct": cot_self_instruct,
     "eva": eva,
     "just_say": just_say,
+    "knowrl": knowrl,
     "ladder": ladder,
     "language_self_play": language_self_play,
     "multi_agent_evolve": multi_agent_evolve,

@@ -24,7 +24,7 @@ from tasks.answers.outcomes import Outcome
 from tasks.checks.judging import Judged, by_question, is_right, votes_on
 from tasks.checks.vote import Verdict
 from tasks.contradictions import label, labels_contradicted
-from tasks.rules.select import ADMITTED, Admission, least_agreement
+from tasks.rules.select import ADMITTED, Admission
 from tasks.statistics.intervals import wilson
 from tasks.store.lineage import Lineage
 from tasks.store.objects import whole_file
@@ -58,9 +58,14 @@ def rejudge(
     )
 
 
-def _sections(lineage: Lineage, m: Manifest, recipe: Path | None) -> tuple[Vote, Answers, Select | None, Contamination]:
+def _sections(
+    lineage: Lineage, m: Manifest, recipe: Path | None
+) -> tuple[Vote, Answers, Select | None, Contamination]:
     if recipe:
-        name, way_out = str(recipe), "expected a recipe with [answers], and [vote] and [select] if its method has them"
+        name, way_out = (
+            str(recipe),
+            "expected a recipe with [answers], and [vote] and [select] if its method has them",
+        )
         try:
             text = recipe.read_bytes()
         except OSError as error:
@@ -211,7 +216,7 @@ class _Found:
         """By the band and the caps, in the order that the questions were admitted in."""
         before, columns = self._before, ("answer", "agreement", "agreement_valid", "tied", "num_valid")
         verdicts = {name: {column: getattr(of, column) for column in columns} for name, of in voted.items()}
-        admission = Admission(band, self._protection, least_agreement(verdicts.values(), band))
+        admission = Admission(band, self._protection, verdicts.values())
         asked = {name: before.text_of(name) for name, verdict in voted.items() if verdict.answer}
         torn = labels_contradicted(
             {name: label(text, str(voted[name].answer)) for name, text in asked.items() if text}, checks

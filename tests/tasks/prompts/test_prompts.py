@@ -18,6 +18,7 @@ def given(name, question):
     return {
         "propose": {"fewshots": [question, "2+2"]},
         "instruct": {"fewshots": [question, "2+2"]},
+        "introspect": asked,
         "pose": {"document": question},
         "solve": asked,
         "ask": asked,
