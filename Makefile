@@ -76,7 +76,7 @@ bench: setup
 	$(BIN)/python scripts/bench_rounds.py
 	$(BIN)/python scripts/bench_audit.py
 
-# the training family, with its controls, and its speed: about an hour
+# every method with its controls and ablations, the training family, and its speed: some eight hours on two cores
 bench-methods: setup
 	$(BIN)/python scripts/bench_methods.py
 	$(BIN)/python scripts/bench_training.py
