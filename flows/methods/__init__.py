@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
 from flows.methods.alpha_spin import alpha_spin
+from flows.methods.correction import correction
 from flows.methods.cot_self_instruct import cot_self_instruct
 from flows.methods.eva import eva
 from flows.methods.just_say import just_say
@@ -32,6 +33,7 @@ from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "alpha_spin": alpha_spin,
+    "correction": correction,
     "cot_self_instruct": cot_self_instruct,
     "eva": eva,
     "just_say": just_say,

@@ -47,6 +47,7 @@ from tasks.novelty.runs import WordRuns
 from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, words_of
 from tasks.reading.arithmetic import LONGEST, read_arithmetic
 from tasks.reading.attempts import final_answer
+from tasks.reading.corrected import read_corrected
 from tasks.reading.grades import read_grade
 from tasks.reading.posed import leaks, masked_span, read_posed
 from tasks.reading.preferences import prefers_first
@@ -106,6 +107,13 @@ def preferences(first: str, second: str) -> None:
             assert prefers_first(text, pattern) in (True, False, None)
     data = shown_pair(first, second, first, ("<|im_end|>", ";"))
     assert not any(mark in text for mark in ("<|im_end|>", ";") for text in data.values())
+
+
+def corrected(first: str, second: str) -> None:
+    for text in (first + second, f"{first}\n1\n{second}", f"{first}\n2\n{second}"):
+        parts = read_corrected(text, "1", "2")
+        assert parts.accepts in (True, False, None)
+        assert len(parts.first) + len(parts.second) <= len(text)
 
 
 def forms(first: str, second: str) -> None:
@@ -313,8 +321,8 @@ def report(first: str, second: str) -> None:
 READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
-        answers, grades, preferences, moves, forms, comparing, votes, stopping, proposals, posed, new_texts, copies,
-        protected_texts, runs, words, references, files, arithmetic, integrals, patterns,
+        answers, corrected, grades, preferences, moves, forms, comparing, votes, stopping, proposals, posed,
+        new_texts, copies, protected_texts, runs, words, references, files, arithmetic, integrals, patterns,
         terminal_lines, markdown, report,
     )
 }  # fmt: skip

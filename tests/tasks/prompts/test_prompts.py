@@ -29,6 +29,8 @@ def given(name, question):
         "grade": asked | {"answer": "2", "fence": "f", "scale": 5},
         "judge": asked | {"answer": "2", "fence": "f", "scale": 1},
         "appraise": asked | {"answer": "2", "fence": "f"},
+        "verify": asked | {"answer": "2"},
+        "revise": asked | {"answer": "2"},
         "prefer": asked | {"first": "2", "second": "3", "fence": "f"},
     }[name.partition("_")[0]]
 
