@@ -11,6 +11,7 @@ from flows.methods.knowrl import knowrl
 from flows.methods.ladder import ladder
 from flows.methods.language_self_play import language_self_play
 from flows.methods.multi_agent_evolve import multi_agent_evolve
+from flows.methods.opensir import opensir
 from flows.methods.paso_doble import paso_doble
 from flows.methods.rlsp import rlsp
 from flows.methods.rlsr import rlsr
@@ -38,6 +39,7 @@ METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "ladder": ladder,
     "language_self_play": language_self_play,
     "multi_agent_evolve": multi_agent_evolve,
+    "opensir": opensir,
     "paso_doble": paso_doble,
     "rlsp": rlsp,
     "rlsr": rlsr,

@@ -38,8 +38,8 @@ def knowrl(r: Round[KnowrlRecipe]) -> None:
     """One round, top to bottom."""
 
     def posed(section: PoseTask, label: str) -> TableRef:
-        shown, asked = r.promoted("selections"), r.role(section)
-        record = r.play(pose, r.brought, shown=shown, settings=section, proposer=asked, label=label)
+        pool, asked = r.promoted("selections"), r.role(section)
+        record = r.play(pose, r.brought, pool=pool, settings=section, proposer=asked, label=label)
         return record.tables["questions"]
 
     tasks = ValidRows(tables=(posed(r.recipe.feasible, "feasible"), posed(r.recipe.infeasible, "infeasible")))

@@ -48,7 +48,7 @@ from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, 
 from tasks.reading.arithmetic import LONGEST, read_arithmetic
 from tasks.reading.attempts import final_answer
 from tasks.reading.grades import read_grade
-from tasks.reading.posed import leaks, read_posed
+from tasks.reading.posed import leaks, masked_span, read_posed
 from tasks.reading.preferences import prefers_first
 from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
@@ -165,6 +165,8 @@ def posed(first: str, second: str) -> None:
         for pattern in (r"(?s)Question:(.*?)\nAnswer:(.*)$", r"(\S*)\s*(a*)*", r"(?s)Question:(.*)"):
             question, reason = read_rewritten(text, "stop", pattern)
             assert reason in ("", "unreadable") and (reason or question) and len(question) <= 2 * len(text) + 20
+            if span := masked_span(text, pattern):
+                assert 0 <= span[0] <= span[1] <= len(text)
             found = read_posed(text, pattern)
             if found:
                 assert found.question and len(found.question) + len(found.answer or "") <= 2 * len(text) + 20
