@@ -93,7 +93,7 @@ ABLATIONS: dict[str, dict[str, Changes]] = {
     "just_say": {"both under one prompt": {"pair_prompted": {"closeness": [1.0]}}},
     "knowrl": {"not balanced": {"select": {"balanced": False}}},
     "language_self_play": {"no judge of quality": {"grade": None, "data": {"probe": None}}},
-    "opensir": {"no diversity": {"reward_diversity": {"weight": 0.0}}},
+    "opensir": {"no diversity": {"reward_diversity": {"weight": 0}}},
     "paso_doble": {"no diversity": {"reward_proposer": {"reward": "wrong_share"}}},
     "rlsp": {"correctness alone": {"reward_exploration": {"correctness": 1.0}}},
     "spice": {"not grounded": {"pose": {"prompt": UNGROUNDED}}},
