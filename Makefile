@@ -76,8 +76,9 @@ bench: setup
 	$(BIN)/python scripts/bench_rounds.py
 	$(BIN)/python scripts/bench_audit.py
 
-# every method with its controls and ablations, the training family, and its speed: some eight hours on two cores
+# every method with its controls and ablations, the training family, and its speed: many hours on two cores
 bench-methods: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[diversity]'
 	$(BIN)/python scripts/bench_methods.py
 	$(BIN)/python scripts/bench_training.py
 
