@@ -71,8 +71,10 @@ def _by_kind(
         there = [kind for kind, names in enumerate(left) if names]
         drawn.append(left[rng.choice(there, p=boltzmann(values[there], settings.temperature))].pop())
     asked = [sum(kind_of[name] == kind for name in drawn) for kind in range(len(kinds))]
-    told = {kinds[k]: {"value": float(values[k]), "asked": asked[k]} for k in range(len(kinds))}
-    return drawn, {"kinds": told}
+    return drawn, {
+        "drawn": dict(zip(kinds, asked, strict=True)),
+        "learnt": dict(zip(kinds, values.tolist(), strict=True)),
+    }
 
 
 def _again(
@@ -89,7 +91,7 @@ def _again(
         )
         chances = replay_chances(signals, ages, settings.temperature, settings.stale_share)
         drawn += _without_replacement(rng, seen, chances, n - first)
-    return drawn, {"new": first, "again": n - first}
+    return drawn, {"drawn": {"new": first, "again": n - first}}
 
 
 def _where_it_moves(
@@ -115,8 +117,8 @@ def _where_it_moves(
         length = rng.normal(centres[one, 0], np.sqrt(spreads[one, 0, 0]))
         nearest = min(range(len(left)), key=lambda at: (abs(len(texts[left[at]]) - length), left[at]))
         drawn.append(left.pop(nearest))
-    told = [{"length": float(c[0]), "progress": float(c[1])} for c in centres]
-    return drawn, {"components": len(told), "mixture": told}
+    learnt = {f"length {length:.1f}": float(progress) for length, progress in centres}
+    return drawn, {"components": len(centres), "learnt": learnt}
 
 
 def _mixture(points: Floats, most: int, seed: int) -> Any:
