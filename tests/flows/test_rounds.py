@@ -292,7 +292,7 @@ def test_a_round_without_a_row_to_train_on_fails_and_the_champion_stays(play, tm
 
 def test_seeds_that_are_all_benchmark_rows_teach_nothing(play, quickstart, tmp_path):
     benchmark = quickstart["benchmarks"][0]
-    (failed,) = play(data__seeds={name: benchmark[name] for name in ("path", "question", "sample")})
+    (failed,) = play(data__seeds={name: benchmark[name] for name in ("path", "sample")})
     assert failed.decision == "failed"
     assert failed.reason == "data.seeds: each of the 200 rows touches a protected row"
     assert (failed.candidate, failed.tables) == (None, {})

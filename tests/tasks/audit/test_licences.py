@@ -41,6 +41,8 @@ def test_a_readme_that_cannot_be_read_states_nothing(tmp_path):
 
 
 def test_all_that_ships_states_its_licence():
-    stated = {path.parent.name: stated_licence(path) for path in DEPLOYMENTS.glob("data/*/seeds.jsonl")}
-    assert stated == {"sums": "apache-2.0", "math": "mit", "topics": "mit"}
+    stated = {path.parent.name: stated_licence(path) for path in DEPLOYMENTS.glob("data/*/*.jsonl")}
+    assert stated.pop("math") == stated.pop("topics") == "mit"
+    assert stated.pop("catalogue") == stated.pop("solved_sums") == "cc0-1.0"
+    assert stated and {*stated.values()} == {"apache-2.0"}
     assert stated_licence(DEPLOYMENTS / "models/tiny") == "apache-2.0"

@@ -121,7 +121,7 @@ LONG = b"This model's maximum context length is 30 tokens"
 def test_a_request_that_is_refused_has_no_answer_where_the_smallest_has_one(settings, refusal, reason):
     with open_engine(settings, WEIGHTS) as engine:
         Api.faults = [refusal]
-        asked = completed(engine, [Request(name, "2+2=", WARM, seed=3, n=2) for name in "abc"])[::2]
+        asked = completed(engine, [Request(name, "2+2=", WARM, seed=ord(name), n=2) for name in "abc"])[::2]
         refused, *others = sorted(asked, key=lambda one: one.text)  # whichever of them arrived first
         assert (refused.finish_reason, refused.num_tokens, refused.text) == (reason, 0, "")
         assert refusal[1].decode()[:20] in refused.problem
