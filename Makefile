@@ -41,6 +41,8 @@ WITH_VLLM := $(wildcard .venv-vllm/.installed-*)
 test-slow: setup smollm2 debian $(if $(WITH_VLLM),tiny-vllm)
 	@$(if $(WITH_VLLM),true,echo "no .venv-vllm: the tests on the real vLLM are left out; make test-vllm plays them")
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	@# what is seldom played must at least find its fixtures
+	@plan=$$($(BIN)/pytest -m "text or vllm" --setup-plan) || { echo "$$plan" | tail -40; exit 1; }
 	$(BIN)/pytest --numprocesses 3 $(BY_FILE) --hypothesis-seed 1 -m "slow$(if $(WITH_VLLM), or vllm)"
 
 # whole rounds of the shipped recipes for real text, on SmolLM2
@@ -74,8 +76,9 @@ bench: setup
 	$(BIN)/python scripts/bench_rounds.py
 	$(BIN)/python scripts/bench_audit.py
 
-# the training family, with its controls, and its speed: about an hour
+# every method with its controls and ablations, the training family, and its speed: many hours on two cores
 bench-methods: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[diversity]'
 	$(BIN)/python scripts/bench_methods.py
 	$(BIN)/python scripts/bench_training.py
 

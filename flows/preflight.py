@@ -11,6 +11,7 @@ from flows.recipes import load_recipe
 from schemas.engines import OpenAIEngine
 from schemas.errors import BadInput
 from schemas.games import Games
+from schemas.gate import Gate
 from schemas.recipe import AnsweredRows, Recipe
 from schemas.settings import Prompted
 from tasks.cluster import check_ray
@@ -97,7 +98,7 @@ def preflight(path: Path, store: str | Path) -> Plan:
         **{f"base of the {role}": digest for role, (_, digest) in own.items()},
         "benchmarks": digest_of({b.name: source.digest for b, source in sources.benchmarks}),
         **{name: source.digest for name, source in sources.protected.items()},
-        "gate": recipe.gate.model_dump_json(exclude={"approval"}, exclude_defaults=True),
+        "gate": recipe.gate.model_dump_json(exclude={"approval", *_off(recipe.gate)}),
     }
     root = store_at(store)
     lineage = open_lineage(root, recipe.name)
@@ -113,6 +114,11 @@ def preflight(path: Path, store: str | Path) -> Plan:
     for role, (weights, digest) in {"": (model, base), **own}.items():
         _check_model_once(path, recipe, folder, role, weights, digest, sources)
     return Plan(recipe, text, folder, root, model, own_models, sources, fixed)
+
+
+def _off(gate: Gate) -> set[str]:
+    """Rules that a gate has not: one that came with a later version is no part of what an earlier lineage fixed."""
+    return {name for name, value in gate if value in (None, ())}
 
 
 def _model_folder(path: Path, key: str, named: str, folder: Path) -> tuple[Path, str]:

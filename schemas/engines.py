@@ -13,8 +13,8 @@ class TransformersEngine(Section):
     kind: Literal["transformers"]
     """Generate in this process, on the GPU if there is one, else on the CPU. There a model narrower than 512 has one
     thread on each core, up to 8, each in a process of its own; OMP_NUM_THREADS says on how many."""
-    batch_rows: Count
-    """Most sequences generated at once."""
+    batch_rows: Count = 256
+    """Most sequences generated at once; halved where memory has no room for them."""
 
 
 class OpenAIEngine(Section):
@@ -31,9 +31,9 @@ class OpenAIEngine(Section):
     revision: ModelName | None = None
     """Which version of it that is, a commit or a date: no server tells the digest of its weights, so this stands in
     the stage's key in its place. Another value plays the stages anew."""
-    concurrency: Count
+    concurrency: Count = 64
     """Most requests under way at once."""
-    timeout_seconds: Annotated[float, Field(gt=0)]
+    timeout_seconds: Annotated[float, Field(gt=0)] = 600
     """Longest wait for one request."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key, if the server wants one."""
@@ -61,9 +61,9 @@ class VllmEngine(Section):
     """Python of the environment that vLLM is installed in; without it, .venv-vllm/bin/python of this checkout."""
     max_model_len: Count
     """Longest prompt and completion together, in tokens."""
-    concurrency: Count
+    concurrency: Count = 64
     """Most requests under way at once."""
-    timeout_seconds: Annotated[float, Field(gt=0)]
+    timeout_seconds: Annotated[float, Field(gt=0)] = 600
     """Longest wait for one request; after it the server is looked at, and started again if it does not answer."""
     tensor_parallel_size: Count = 1
     """GPUs that share one copy of the weights."""

@@ -1,7 +1,7 @@
 """The section [evolve]: which prompts are rewritten, and how; and what was found of each."""
 
 import re
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pyarrow as pa
 from pydantic import Field, model_validator
@@ -25,6 +25,8 @@ class Evolve(Prompted):
     all prompts where there are four times as many rewritings."""
     lowest_reward_quantile: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Seeds whose lowest reward is below this quantile of all seeds' lowest are not rewritten (RIP); 0: all may."""
+    drawn: Literal["by_information", "uniform"] = "by_information"
+    """How seeds are drawn: in proportion to the gap of their rewards, or, the ablation, all alike."""
     prompts_per_shard: Count
     """Rewritings that are written together."""
     sampling: Sampling

@@ -22,11 +22,11 @@ class Guard(Section):
 class Gate(Section):
     benchmark: Name
     """The benchmark whose greedy accuracy decides."""
-    test: Literal["mcnemar", "bootstrap"]
+    test: Literal["mcnemar", "bootstrap"] = "mcnemar"
     """mcnemar: exact, on the items that changed; bootstrap: paired, on the difference; both one-sided."""
-    level: Chance
+    level: Chance = 0.05
     """Chance of promoting a candidate that is no better, which the test allows."""
-    min_gain: Share
+    min_gain: Share = 0.0
     """Smallest gain in accuracy that is worth a promotion."""
     guards: tuple[Guard, ...] = ()
     """Benchmarks on which the candidate must be shown to lose no more than it may, against the champion and against

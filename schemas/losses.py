@@ -16,11 +16,11 @@ class Optimiser(Section):
     """Optimiser steps."""
     batch_size: Count
     """Rows a step."""
-    rows_at_once: Count
-    """Rows in memory at once; divides batch_size."""
+    rows_at_once: Count = Field(default_factory=lambda given: given.get("batch_size", 1))
+    """Rows in memory at once; divides batch_size. Without it, the whole batch."""
     learning_rate: Positive
     """Peak learning rate."""
-    schedule: Literal["constant", "linear", "cosine"]
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
     """How it falls."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps over which it rises."""
@@ -35,7 +35,7 @@ class Optimiser(Section):
 
 
 class Sft(Optimiser):
-    completion_only: bool
+    completion_only: bool = True
     """True: the loss is on the solution alone; False: on the question too, which keeps the proposer trained."""
     weight: Literal["agreement"] | None = None
     """agreement: a row's loss is weighted by the share of attempts behind its label; without it, all count alike."""

@@ -47,6 +47,16 @@ def first_groups(pattern: str, text: str) -> tuple[str, ...] | None:
     )
 
 
+def first_span(pattern: str, text: str) -> tuple[int, int] | None:
+    """Where group 1 of the first match begins and ends, in characters; None where it took no part, or without one."""
+    raw = _bytes(text[:MAX_CHARS])
+    found = _compiled(pattern).search(raw)
+    if found is None or found.start(1) < 0:
+        return None
+    first, last = (len(raw[:place].decode("utf-8", "surrogatepass")) for place in found.span(1))
+    return first, last
+
+
 def number_of_matches(pattern: str, text: str, most: int) -> int:
     """How often the pattern matches, as far as MAX_CHARS and up to `most`."""
     found = _compiled(pattern).finditer(_bytes(text[:MAX_CHARS]))

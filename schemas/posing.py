@@ -56,6 +56,21 @@ class PoseTopic(Posing):
     """Prompts whose proposals are written together."""
 
 
+class PoseFromPool(PoseTopic):
+    """Each prompt shows one question of the pool, drawn anew: a seed, or one that was posed before."""
+
+    rendered_with: ClassVar[dict[str, Any]] = {"question": "1+1"}
+
+    masked: Pattern | None = None
+    """Regular expression: what group 1 of its first match is in a proposal is not trained on. Run by RE2."""
+
+    @model_validator(mode="after")
+    def one_span_is_masked(self) -> Self:
+        if self.masked is not None and (groups := re.compile(self.masked).groups) != 1:
+            raise ValueError(f"masked has {groups} groups: expected one, what is not trained on")
+        return self
+
+
 class PoseQuestion(Pose):
     """A proposal has no answer, and the pattern one group."""
 
@@ -77,6 +92,10 @@ class PoseFromSeeds(Pose):
     """Seeds shown in each prompt."""
 
 
+class PoseTask(PoseQuestion, PoseFromSeeds):
+    """A task alone, like those that each prompt shows."""
+
+
 class Consistent(Section):
     max_agreement: Share
     """Highest share of attempts behind the answer; above it the question teaches nothing, though it is consistent."""
@@ -84,12 +103,21 @@ class Consistent(Section):
 
 class RewardProposer(Section):
     reward: Literal[
-        "gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure", "wrong_share", "hard_and_diverse"
-    ]
+        "gaussian_of_variance", "neither_all_nor_none", "rarer_outcome", "failure", "wrong_share", "hard_and_diverse",
+        "tent",
+    ]  # fmt: skip
     """What of the solver's success a question earns, and of how few of the last 100 resemble it
     (tasks/statistics/difficulty.py)."""
+    length: Count | None = None
+    """Mean length of the attempts, in tokens, from which on a question earns 1 more, and below it that share of 1;
+    without it, length pays nothing."""
     invalid: float | None = None
     """What a proposal earns that gives no question; without it, nothing, and it is not trained on."""
+
+
+class RewardDiversity(Section):
+    weight: Annotated[float, Field(ge=0)]
+    """What a proposal earns for a question unlike all others; 0 only measures how unlike they are."""
 
 
 class SuccessBand(Section):

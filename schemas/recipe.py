@@ -29,7 +29,7 @@ class OwnModels(Section):
 class Rows(Section):
     path: str
     """JSONL, CSV or Parquet file, or a `datasets` folder, relative to the recipe."""
-    question: str
+    question: str = "question"
     """Column that holds the question's text."""
     sample: Count | None = None
     """Use only this many rows, chosen by the hash of the question; without it, all."""
@@ -40,19 +40,19 @@ class UnlabelledRows(Rows):
 
 
 class AnsweredRows(Rows):
-    answer: str
+    answer: str = "answer"
     """Column that holds the true answer, as the solver should give it (a \\boxed{} around it is fine)."""
 
 
 class SolvedRows(Rows):
-    solution: str
+    solution: str = "solution"
     """Column that holds a worked solution, as the solver should write it."""
 
 
 class Documents(Section):
     path: str
     """JSONL, CSV or Parquet file, or a `datasets` folder, relative to the recipe."""
-    text: str
+    text: str = "text"
     """Column that holds a document's text."""
     licence: str | None = None
     """Column that holds its licence; without it, none is known."""
@@ -97,9 +97,9 @@ class Recipe(Section):
     """The lineage: a folder of this name in the store."""
     method: Name
     """How a round is composed: a line of METHODS in flows/methods."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """Every random choice follows from it."""
-    rounds: Count
+    rounds: Count = 1
     """Rounds a run plays, unless --rounds says otherwise."""
     model: Model
     data: Data = Data()

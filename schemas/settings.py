@@ -23,7 +23,7 @@ class Prompted(Section):
 class Sampling(Section):
     """vLLM's names and meanings."""
 
-    temperature: Annotated[float, Field(ge=0)]
+    temperature: Annotated[float, Field(ge=0)] = 1.0
     """0 is greedy."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Sample from the smallest set of tokens with at least this probability."""
@@ -40,18 +40,18 @@ class Sampling(Section):
 class RuleFilters(Section):
     """Switches of the rule filters; SeRL's own values (arXiv 2505.20347) stand in `serl_math.toml`."""
 
-    min_words: Annotated[int, Field(ge=0)]
+    min_words: Annotated[int, Field(ge=0)] = 1
     """Fewest words that a question may have; SeRL: 4. A script without spaces has so many characters a word
     (tasks/novelty/words.py)."""
-    max_words: Count
+    max_words: Count = 150
     """Most words a question may have; SeRL: 150."""
-    keywords: tuple[str, ...]
+    keywords: tuple[str, ...] = ()
     """Words or phrases, whole and in any case, that drop a question: those that ask for a picture, say."""
-    forbid_programs: bool
+    forbid_programs: bool = False
     """Drop a question that opens with "write a program"."""
-    forbid_leading_punctuation: bool
+    forbid_leading_punctuation: bool = False
     """Drop a question whose first character is ASCII punctuation: `$` and backslash are."""
-    forbid_leading_nonascii: bool
+    forbid_leading_nonascii: bool = False
     """Drop a question whose first character is not ASCII."""
     capitalise: bool = False
     """Upper-case the first letter and lower-case all others, as SeRL does. It destroys LaTeX and names."""
@@ -85,9 +85,9 @@ class Propose(Prompted):
 
     target: Count
     """New questions wanted a round."""
-    prompts_per_wave: Count
+    prompts_per_wave: Count = 256
     """Proposals sampled before the next look at how many are still missing; one shard."""
-    max_waves: Count
+    max_waves: Count = 4
     """Waves after which a round goes on with what it has."""
     num_fewshots: Count
     """Questions shown in each prompt."""
@@ -95,7 +95,7 @@ class Propose(Prompted):
     """How many of those, at most, come from promoted rounds rather than from the seeds."""
     sampling: Sampling
     """How proposals are sampled."""
-    filters: RuleFilters
+    filters: RuleFilters = RuleFilters()
     """Rules a parsed question must pass."""
     novelty: Novelty
     """How a question must differ from seeds, every earlier round and its own batch."""
@@ -110,7 +110,7 @@ class Propose(Prompted):
 class Solve(Prompted):
     num_samples: Annotated[int, Field(ge=2)]
     """Attempts a question."""
-    questions_per_shard: Count
+    questions_per_shard: Count = 256
     """Questions whose attempts are written together."""
     early_stopping: bool = False
     """Stop sampling a question once it is certain that it will be off the band, or in it with the label it has now:
@@ -182,6 +182,9 @@ class Select(Section):
     """Most questions a round trains on; without it, all in the band."""
     max_per_answer: Count | None = None
     """Most questions with the same answer: keeps a task of few answers from falling for one. Without it, all."""
+    balanced: bool = False
+    """Of no answer more questions than the second most frequent answer has in the band: two labels are trained on
+    in equal number, and neither is where all questions have one."""
 
     @model_validator(mode="after")
     def band_is_a_band(self) -> Self:
@@ -223,14 +226,14 @@ class PairGold(Section):
 class Validate(Section):
     """What fails a round. A method adds the limits of the tables that it writes."""
 
-    max_failing_rows: Share
+    max_failing_rows: Share = 0.01
     """A larger share of a table's rows failing its row-level expectations fails the round."""
     max_unanswered: Annotated[float, Field(ge=0, le=1, exclude=True)] = 0.25  # looked at as each stage ends
     """A larger share of what a stage asked for without an answer (refused, too long a prompt) fails the round."""
 
 
 class AnswerLimits(Validate):
-    max_unparsable: Share
+    max_unparsable: Share = 0.5
     """A larger share of attempts without a usable answer fails the round."""
 
 
@@ -259,13 +262,13 @@ class Evaluate(Prompted):
     """Longest completion, in tokens."""
     stop: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = ()
     """Characters at which a completion ends."""
-    num_samples: Annotated[int, Field(ge=0)]
+    num_samples: Annotated[int, Field(ge=0)] = 0
     """Samples an item beside the greedy one, for mean@k, pass@k and maj@k; 0 is off."""
-    temperature: Annotated[float, Field(ge=0)]
+    temperature: Annotated[float, Field(ge=0)] = 1.0
     """Of those samples."""
-    sampled_items: Annotated[int, Field(ge=0)]
+    sampled_items: Annotated[int, Field(ge=0)] = 1000
     """How many items of each benchmark, chosen by hash, are sampled."""
-    items_per_shard: Count
+    items_per_shard: Count = 1000
     """Items whose completions are written together."""
     engine: Annotated[AnyEngine | None, Field(exclude=True)] = None  # in the key as the stage's own input
     """What answers the benchmarks, if not [engine]: base, champion and candidate answer for themselves."""

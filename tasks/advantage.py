@@ -17,10 +17,11 @@ from schemas.posing import SuccessBand
 from schemas.proposals import PROPOSALS
 from schemas.table import writes
 from schemas.work import Work, of_rows
-from tasks.grouping import comparable, length, usable
+from tasks.grouping import comparable, length, summed, usable
 from tasks.store.draft import Draft
 from tasks.training.advantages import batch, group, leave_one_out, token_returns
 from tasks.training.encoded import refuse_too_many
+from tasks.training.masked import without_masked
 from tasks.training.valued import advantage_rows, with_log_probs, with_tokens
 from tasks.training.weights import load
 
@@ -44,6 +45,7 @@ def advantage(
     band: SuccessBand | None = None,
     added: TableRef | None = None,
     one_group: bool = False,
+    masked: str | None = None,
 ) -> dict[str, Any]:
     """Write `advantages`, one row a sample with a reward, and `dropped` samples: those longer than max_length, and,
     held against each other alone, those without another beside them or in a group of one reward.
@@ -53,12 +55,13 @@ def advantage(
     if the recipe has one. Off the band (no row of `selections`), rows are not kept: with filter = "after" they still
     count in what the others are held against, but for questions that repeat a protected row (`contamination`).
     `band`: the mean reward of a group must lie in it for its rows to be kept. `added`: another judge's rewards, to be
-    added; undecided if either is. `one_group`: all samples are held against each other.
+    added; undecided if either is. `one_group`: all samples are held against each other. `masked`: a pattern whose
+    first group's tokens have no advantage.
     """
     table = (samples.tables[0] if isinstance(samples, ValidRows) else samples).table
     chosen = None if selections is None else set(draft.read(selections)["question_id"].to_pylist())
     apart = set() if contamination is None else set(draft.read(contamination)["row_id"].to_pylist())
-    reward_of = _rewards(draft, rewards, added)
+    reward_of = summed(*(draft.read(ref).to_pylist() for ref in (rewards, added) if ref))
     policy, tokenizer = load(draft.checkpoint(model))
     groups = defaultdict(list)
     for sample in draft.read(samples).to_pylist():
@@ -88,19 +91,11 @@ def advantage(
     looked_at = sum(map(len, groups.values()))
     refuse_too_many("policy", table, too_long, looked_at, settings.max_length)
     rows = with_log_probs(draft, settings, policy, reference, rows)
-    draft.write(ADVANTAGES, advantage_rows(draft, rows, token_advantages(settings, rows)))
+    values = without_masked(tokenizer, rows, token_advantages(settings, rows), masked)
+    draft.write(ADVANTAGES, advantage_rows(draft, rows, values))
     draft.write(DROPPED, dropped)
     figures = {"samples": len(rows), "kept": sum(row["kept"] for row in rows)}
     return figures | ({"too_long": len(too_long)} if too_long else {})
-
-
-def _rewards(draft: Draft, rewards: TableRef, added: TableRef | None) -> dict[str, float | None]:
-    """Of each sample, the sum of what its judges gave."""
-    given = {row["row_id"]: row["reward"] for row in draft.read(rewards).to_pylist()}
-    if added is None:
-        return given
-    more = {row["row_id"]: row["reward"] for row in draft.read(added).to_pylist()}
-    return {name: None if None in (own, more.get(name)) else own + more[name] for name, own in given.items()}
 
 
 def _mean(samples: Sequence[Row]) -> float:

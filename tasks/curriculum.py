@@ -71,8 +71,10 @@ def _by_kind(
         there = [kind for kind, names in enumerate(left) if names]
         drawn.append(left[rng.choice(there, p=boltzmann(values[there], settings.temperature))].pop())
     asked = [sum(kind_of[name] == kind for name in drawn) for kind in range(len(kinds))]
-    told = {kinds[k]: {"value": float(values[k]), "asked": asked[k]} for k in range(len(kinds))}
-    return drawn, {"kinds": told}
+    return drawn, {
+        "drawn": dict(zip(kinds, asked, strict=True)),
+        "learnt": dict(zip(kinds, values.tolist(), strict=True)),
+    }
 
 
 def _again(
@@ -89,7 +91,7 @@ def _again(
         )
         chances = replay_chances(signals, ages, settings.temperature, settings.stale_share)
         drawn += _without_replacement(rng, seen, chances, n - first)
-    return drawn, {"new": first, "again": n - first}
+    return drawn, {"drawn": {"new": first, "again": n - first}}
 
 
 def _where_it_moves(
@@ -100,23 +102,24 @@ def _where_it_moves(
     means = [(float(len(texts[name])), float(np.mean(r))) for wave in earned for name, r in sorted(wave.items()) if r]
     first = sum(1 for rewards in earned[0].values() if rewards) if earned else 0
     points = learning_progress(means, first)
-    left = sorted(texts)
+    names = sorted(texts)
     if len(points) < 2 * settings.most_components:
-        return rng.choice(left, size=n, replace=False).tolist(), {"components": 0}
+        return rng.choice(names, size=n, replace=False).tolist(), {"components": 0}
     mixture = _mixture(points, settings.most_components, int(rng.integers(1 << 31)))
     centres, spreads = mixture.means_, mixture.covariances_
     moved = np.maximum(centres[:, 1], 0) + 1e-9
+    lengths = np.array([len(texts[name]) for name in names], dtype=float)  # inf: it is drawn already
     drawn: list[str] = []
     while len(drawn) < n:
         if rng.random() < settings.uniform_share:
-            drawn.append(left.pop(rng.integers(len(left))))
-            continue
-        one = rng.choice(len(moved), p=moved / moved.sum())
-        length = rng.normal(centres[one, 0], np.sqrt(spreads[one, 0, 0]))
-        nearest = min(range(len(left)), key=lambda at: (abs(len(texts[left[at]]) - length), left[at]))
-        drawn.append(left.pop(nearest))
-    told = [{"length": float(c[0]), "progress": float(c[1])} for c in centres]
-    return drawn, {"components": len(told), "mixture": told}
+            at = int(rng.choice(np.flatnonzero(np.isfinite(lengths))))
+        else:
+            one = rng.choice(len(moved), p=moved / moved.sum())
+            at = int(np.abs(lengths - rng.normal(centres[one, 0], np.sqrt(spreads[one, 0, 0]))).argmin())
+        drawn.append(names[at])
+        lengths[at] = np.inf
+    learnt = {f"length {length:.1f}": float(progress) for length, progress in centres}
+    return drawn, {"components": len(centres), "learnt": learnt}
 
 
 def _mixture(points: Floats, most: int, seed: int) -> Any:

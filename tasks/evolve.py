@@ -106,8 +106,9 @@ def _weights(draft: Draft, settings: Evolve, seeds: list[str], attempts: TableRe
     every = [given[seed] for seed in seeds]
     posed = well_posed(every, settings.lowest_reward_quantile)
     gaps = [reward_gap(of_one) if well else 0.0 for of_one, well in zip(every, posed, strict=True)]
-    chances, choice = probabilities(gaps), random.Random(draft.random_seed("evolve"))
-    draws = Counter(choice.choices(seeds, weights=gaps, k=settings.target) if any(gaps) else [])
+    weights = gaps if settings.drawn == "by_information" else [float(well) for well in posed]
+    chances, choice = probabilities(weights), random.Random(draft.random_seed("evolve"))
+    draws = Counter(choice.choices(seeds, weights=weights, k=settings.target) if any(weights) else [])
     return [
         {"id": draft.row_id(PROMPT_WEIGHTS, seed), "seed_id": seed, "rewards": of_one, "information": gap}
         | {"probability": chance, "draws": draws[seed]}

@@ -39,3 +39,12 @@ def comparable(attempts: Sequence[Row], *, pulled: bool) -> tuple[list[Row], Ref
     if not pulled and len({row["reward"] for row in attempts}) == 1:
         return [], [(row, "no_difference") for row in attempts]
     return list(attempts), []
+
+
+def summed(rewards: Sequence[Row], added: Sequence[Row] | None = None) -> dict[str, float | None]:
+    """Of each sample, the sum of what its judges gave; None if one of them did not rule."""
+    given = {row["row_id"]: row["reward"] for row in rewards}
+    if added is None:
+        return given
+    more = {row["row_id"]: row["reward"] for row in added}
+    return {name: None if None in (own, more.get(name)) else own + more[name] for name, own in given.items()}

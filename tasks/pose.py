@@ -1,15 +1,14 @@
 """Pose: the proposer reads a document and writes a question with its answer, which the solver will not see; or it
 reads a prompt alone, and writes a question."""
 
-import random
 from collections.abc import Mapping
 from typing import Any
 
 from schemas.answer_keys import ANSWER_KEYS
 from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
-from schemas.manifest import TableRef
-from schemas.posing import Pose, PoseFromSeeds, PoseTopic
+from schemas.manifest import TableRef, ValidRows
+from schemas.posing import Pose, PoseFromPool, PoseTopic
 from schemas.proposals import PROPOSALS
 from schemas.questions import QUESTIONS
 from schemas.settings import Answers, Contamination
@@ -21,13 +20,13 @@ from tasks.novelty.contamination import protected_texts
 from tasks.posed_questions import PosedQuestions
 from tasks.prompts import Prompt
 from tasks.roles import Role
+from tasks.shown import Shown, questions_of, shown_in
 from tasks.store.draft import Draft
 from tasks.store.shards import Progress, each_shard
 from tasks.waves import Wave
 
 Row = dict[str, Any]
 Settings = Pose | PoseTopic
-Document = tuple[int, Row]  # its place in the round, and itself
 
 
 @writes(PROPOSALS, QUESTIONS, ANSWER_KEYS, CONTAMINATION, DROPPED)
@@ -38,6 +37,7 @@ def pose(
     proposer: Role,
     documents: TableRef | None = None,
     seeds: TableRef | None = None,
+    pool: ValidRows | None = None,
     benchmark_items: TableRef,
     probe: TableRef | None = None,
     checks: Answers,
@@ -50,15 +50,16 @@ def pose(
 
     A question that repeats a benchmark or probe row (`contamination`) is none, nor is one that was posed already in
     this play. `checks`: how answers are compared, so that one which never could be is refused. Each `round` draws
-    other documents; with `wave`, only those of that wave are read.
+    other documents; with `wave`, only those of that wave are read. `pool`: questions of before, which are
+    shown like the seeds; in a method whose pool grows, they are not posed again.
     """
-    read = _of_the_round(draft, settings, documents, seeds, wave)
+    read = shown_in(settings, draft, documents, seeds, pool, wave)
     size = settings.prompts_per_shard if isinstance(settings, PoseTopic) else settings.documents_per_shard
     shards = [read[first : first + size] for first in range(0, len(read), size)] or [[]]
     proposals: list[Row] = []
     with engine_of_stage(draft, proposer) as generator:
 
-        def proposed(shard: list[Document], progress: Progress) -> tuple[list[Row], list[Row]]:
+        def proposed(shard: list[Shown], progress: Progress) -> tuple[list[Row], list[Row]]:
             return _proposed(draft, generator, settings, proposer.prompt, shard, wave, progress)
 
         for _, rows in each_shard(
@@ -67,10 +68,12 @@ def pose(
             workers=generator.at_once,
         ):  # fmt: skip
             proposals += rows
-    known = (ref for ref in (probe, benchmark_items) if ref)
-    protected = protected_texts(protection, *((r.table.rpartition("/")[2], draft.read(r).to_pylist()) for r in known))
+    apart = (ref for ref in (probe, benchmark_items) if ref)
+    protected = protected_texts(protection, *((r.table.rpartition("/")[2], draft.read(r).to_pylist()) for r in apart))
     opening_of = {place: _opening(proposer.prompt, document["values"]) for place, document in read}
     admission = PosedQuestions(draft, settings, checks, protection, protected)
+    for known in questions_of(seeds, pool, draft) if isinstance(settings, PoseFromPool) else ():
+        admission.copies.add(known["question"], known["id"])
     for proposal in proposals:
         admission.admit(proposal, opening_of[proposal["prompt_index"]])
     draft.write(QUESTIONS, admission.questions)
@@ -82,32 +85,9 @@ def pose(
 
 def work(settings: Settings, rows: Mapping[str, int], wave: Wave | None = None) -> Work:
     wanted = settings.prompts if isinstance(settings, PoseTopic) else settings.documents
-    read = min(-(-wanted // (wave[1] if wave else 1)), rows.get("documents", wanted))
+    there = rows.get("documents") or wanted  # 0: the recipe brings none
+    read = min(-(-wanted // (wave[1] if wave else 1)), there)
     return of_rows(read * settings.num_samples, longest=settings.sampling.max_tokens)
-
-
-def _of_the_round(
-    draft: Draft, settings: Settings, documents: TableRef | None, seeds: TableRef | None, wave: Wave | None
-) -> list[Document]:
-    """The documents that the round drew, or the draws of seeds; or those of them that the wave reads. Each with the
-    ids of what it shows, and what the template is given."""
-    choice, drawn = random.Random(draft.random_seed("documents")), list[Row]()
-    if isinstance(settings, PoseTopic):
-        drawn = [{"id": f"prompt-{place}", "shown_ids": [], "values": {}} for place in range(settings.prompts)]
-    elif isinstance(settings, PoseFromSeeds):
-        assert seeds is not None
-        rows = draft.read(seeds).to_pylist()
-        draws = [choice.sample(rows, min(settings.num_fewshots, len(rows))) for _ in range(settings.documents)]
-        for ids, shown in {tuple(row["id"] for row in shown): shown for shown in draws}.items():
-            values = {"fewshots": [row["question"] for row in shown]}
-            drawn.append({"id": " ".join(ids), "shown_ids": [*ids], "values": values})
-    else:
-        assert documents is not None
-        rows = draft.read(documents).to_pylist()
-        for row in choice.sample(rows, min(settings.documents, len(rows))):
-            drawn.append({"id": row["id"], "shown_ids": [row["id"]], "values": {"document": row["text"]}})
-    number, of = wave or (1, 1)
-    return [(place, row) for place, row in enumerate(drawn) if place % of == number - 1]  # no wave is without any
 
 
 def _proposed(
@@ -115,7 +95,7 @@ def _proposed(
     generator: Engine,
     settings: Settings,
     prompt: Prompt,
-    shard: list[Document],
+    shard: list[Shown],
     wave: Wave | None,
     progress: Progress,
 ) -> tuple[list[Row], list[Row]]:

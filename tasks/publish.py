@@ -9,6 +9,7 @@ import orjson
 
 from schemas.errors import Locked
 from schemas.manifest import Manifest
+from tasks.figures import many
 from tasks.store.chain import sealed
 from tasks.store.code import ROOT
 from tasks.store.objects import create_once, file_digest, write_whole
@@ -52,7 +53,9 @@ def device_name() -> str:
 
     if torch.cuda.is_available():
         return f"cuda: {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
-    return f"cpu: {platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    return (
+        f"cpu: {platform.machine()}, {many(os.cpu_count() or 1, 'core')}, {many(torch.get_num_threads(), 'thread')}"
+    )
 
 
 def git_state() -> str:

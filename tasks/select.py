@@ -6,7 +6,7 @@ from typing import Any
 from schemas.contamination import CONTAMINATION
 from schemas.dropped import DROPPED
 from schemas.inputs import UNLABELLED
-from schemas.manifest import TableRef
+from schemas.manifest import TableRef, ValidRows
 from schemas.questions import QUESTIONS
 from schemas.selections import SELECTIONS
 from schemas.settings import Answers, Contamination
@@ -15,7 +15,7 @@ from schemas.table import writes
 from schemas.work import Work, of_rows
 from tasks.contradictions import label, labels_contradicted
 from tasks.novelty.contamination import protected_texts
-from tasks.rules.select import ADMITTED, Admission, least_agreement, off_band
+from tasks.rules.select import ADMITTED, Admission, off_band
 from tasks.store.draft import Draft
 from tasks.waves import Wave, in_wave
 
@@ -29,7 +29,7 @@ def select(
     settings: Settings,
     checks: Answers,
     protection: Contamination,
-    questions: TableRef,
+    questions: TableRef | ValidRows,
     verdicts: TableRef,
     probe: TableRef,
     benchmark_items: TableRef,
@@ -48,8 +48,8 @@ def select(
     kept: list[dict[str, Any]] = []
     hits: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
-    admission = Admission(settings, protection, least_agreement(verdict_of.values(), settings))
-    table = ASKED[questions.table]
+    admission = Admission(settings, protection, verdict_of.values())
+    table = ASKED[(questions.tables[0] if isinstance(questions, ValidRows) else questions).table]
     asked = [row for row in draft.read(questions).to_pylist() if in_wave(row["question"], wave)]
     labels = {
         row["id"]: (row["question"], verdict_of[row["id"]]["answer"]) for row in asked if row["id"] in verdict_of

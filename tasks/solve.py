@@ -102,7 +102,7 @@ def solve(
     total = len(asked) * settings.num_samples
     figures: dict[str, Any] = {"attempts": made, "truncated": truncated}
     figures |= {"attempts_saved": total - made - lost} if stops_for else {}
-    figures |= {"curriculum": drawn} if drawn else {}
+    figures |= drawn
     told = same[True] + same[False]
     return figures | ({"other_tokens": same[False] / told} if told else {})
 

@@ -73,7 +73,7 @@ def changed(recipe: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         for name in tables:
             table = table.setdefault(name, {})
         if value is None:
-            table.pop(key)
+            table.pop(key, None)
         else:
             table[key] = copy.deepcopy(value)  # a later key may go into it
     return recipe

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,6 +47,7 @@ def plan(
     recipe: RecipeArgument,
     store: StoreOption = "store",
     estimate: Annotated[bool, typer.Option("--estimate", help="Tokens, storage and time by stage instead.")] = False,
+    keys: Annotated[bool, typer.Option("--keys", help="Every key of the recipe and its value instead.")] = False,
     as_json_list: JsonOption = False,
 ) -> None:
     """What the next run would do, stage by stage, and why; or what it will take. Nothing is written."""
@@ -53,6 +55,9 @@ def plan(
     from flows.plan import plan_round
     from flows.preflight import preflight
 
+    if keys:
+        _keys(recipe, as_json_list)
+        return
     ready = preflight(recipe, store)
     lineage = open_lineage(ready.store, ready.recipe.name)
     planned = plan_round(ready, lineage)
@@ -69,6 +74,15 @@ def plan(
     for line in unusable_lines({source.key: source.unusable for source in ready.sources.named}):
         console.note(f"rows that could not be used: {line}")
     console.note(f"play it: selfplay run {typed(recipe)} --store {typed(store)}")
+
+
+def _keys(recipe: Path, as_json: bool) -> None:
+    from flows.lines.keys import effective_keys, key_lines
+    from flows.recipes import load_recipe
+
+    found = effective_keys(*load_recipe(recipe))
+    told = [each._asdict() for each in found]
+    typer.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else "\n".join(key_lines(found)))
 
 
 def _estimate(ready: "Plan", lineage: Lineage, planned: "list[Planned]", as_json: bool) -> None:

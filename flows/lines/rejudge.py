@@ -43,7 +43,8 @@ def _figures(found: Rejudged) -> Iterator[str]:
     yield f"  {'labels':<12}{many(found.questions, 'question')}: {_counted(labels)}{undecided}"
     gained = sum(flip.after == "selected" for flip in found.selections)
     came = f"{gained:,} gained, {len(found.selections) - gained:,} lost"
-    yield f"  {'selections':<12}{found.selected_before:,} -> {found.selected_after:,} ({came})"
+    if found.selected_before or found.selected_after:
+        yield f"  {'selections':<12}{found.selected_before:,} -> {found.selected_after:,} ({came})"
     yield f"  {'precision':<12}{_precision(found.precision_before)} -> {_precision(found.precision_after)}"
 
 

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
 from flows.methods.alpha_spin import alpha_spin
+from flows.methods.correction import correction
 from flows.methods.cot_self_instruct import cot_self_instruct
 from flows.methods.eva import eva
 from flows.methods.just_say import just_say
+from flows.methods.knowrl import knowrl
 from flows.methods.ladder import ladder
 from flows.methods.language_self_play import language_self_play
 from flows.methods.multi_agent_evolve import multi_agent_evolve
+from flows.methods.opensir import opensir
 from flows.methods.paso_doble import paso_doble
 from flows.methods.rlsp import rlsp
 from flows.methods.rlsr import rlsr
@@ -30,12 +33,15 @@ from schemas.recipe import Recipe
 
 METHODS: dict[str, Callable[[Round[Any]], None]] = {
     "alpha_spin": alpha_spin,
+    "correction": correction,
     "cot_self_instruct": cot_self_instruct,
     "eva": eva,
     "just_say": just_say,
+    "knowrl": knowrl,
     "ladder": ladder,
     "language_self_play": language_self_play,
     "multi_agent_evolve": multi_agent_evolve,
+    "opensir": opensir,
     "paso_doble": paso_doble,
     "rlsp": rlsp,
     "rlsr": rlsr,

@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import model_validator
 
 from flows.round import Round
-from schemas.manifest import StageRecord, TableRef
+from schemas.manifest import StageRecord, TableRef, ValidRows
 from schemas.recipe import Recipe, Seeded
 from schemas.settings import Propose, Select, Solve, Vote
 from tasks.solve import solve
@@ -34,7 +34,9 @@ class ProposedRecipe(VotedRecipe):
     propose: Propose
 
 
-def attempted(r: Round[Any], questions: TableRef, play: Callable[..., StageRecord] | None = None) -> StageRecord:
+def attempted(
+    r: Round[Any], questions: TableRef | ValidRows, play: Callable[..., StageRecord] | None = None
+) -> StageRecord:
     """Attempts at the questions and, blind, at the probe's; checks are made meanwhile. `play`: a wave's, or else the
     round's."""
     recipe = r.recipe

@@ -24,7 +24,7 @@ from tasks.answers.outcomes import Outcome
 from tasks.checks.judging import Judged, by_question, is_right, votes_on
 from tasks.checks.vote import Verdict
 from tasks.contradictions import label, labels_contradicted
-from tasks.rules.select import ADMITTED, Admission, least_agreement
+from tasks.rules.select import ADMITTED, Admission
 from tasks.statistics.intervals import wilson
 from tasks.store.lineage import Lineage
 from tasks.store.objects import whole_file
@@ -40,6 +40,7 @@ def rejudge(
     lineage: Lineage, m: Manifest, recipe: Path | None = None, report: Report = lambda done, total, unit: None
 ) -> Rejudged:
     """What flips in a round by the code of now, and by [vote], [answers] and [select] of `recipe`, or of its own.
+    Without [select] nothing is said of what is selected.
 
     Raises BadInput for a round that judged nothing or a recipe that cannot be read, Damaged for a file that is not
     what was written.
@@ -57,9 +58,14 @@ def rejudge(
     )
 
 
-def _sections(lineage: Lineage, m: Manifest, recipe: Path | None) -> tuple[Vote, Answers, Select, Contamination]:
+def _sections(
+    lineage: Lineage, m: Manifest, recipe: Path | None
+) -> tuple[Vote, Answers, Select | None, Contamination]:
     if recipe:
-        name, way_out = str(recipe), "expected a recipe with [vote], [answers] and [select]"
+        name, way_out = (
+            str(recipe),
+            "expected a recipe with [answers], and [vote] and [select] if its method has them",
+        )
         try:
             text = recipe.read_bytes()
         except OSError as error:
@@ -69,7 +75,8 @@ def _sections(lineage: Lineage, m: Manifest, recipe: Path | None) -> tuple[Vote,
         text = lineage.document(m.round, "recipe.toml") or b""
     try:
         given = tomllib.loads(text.decode())
-        answers, select = Answers.model_validate(given["answers"]), Select.model_validate(given["select"])
+        answers = Answers.model_validate(given["answers"])
+        select = Select.model_validate(given["select"]) if "select" in given else None
         apart = Contamination.model_validate(given.get("contamination", {}))
         return Vote.model_validate(given.get("vote", {})), answers, select, apart
     except (KeyError, ValueError, TypeError) as error:  # pydantic's and tomllib's are among them
@@ -130,8 +137,8 @@ class _Before:
 class _Found:
     """What was found so far."""
 
-    def __init__(self, before: _Before, compare: Compare, select: Select, protection: Contamination) -> None:
-        self._before, self._compare, self._selecting = before, compare, (select, protection)
+    def __init__(self, before: _Before, compare: Compare, select: Select | None, protection: Contamination) -> None:
+        self._before, self._compare, self._band, self._protection = before, compare, select, protection
         self._attempts = self._unread = self._rewards = self._questions = self._undecided = self._selected = 0
         self._answers: list[AnswerFlip] = []
         self._labels: list[LabelFlip] = []
@@ -155,7 +162,8 @@ class _Found:
                 voted[judged.question] = judged.verdict
                 self._take_label(judged)
             report(self._attempts, len(self._before.attempts), "attempts read")
-        self._select(voted, checks)
+        if self._band:  # else its method selects by a rule of its own, or not at all
+            self._select(voted, checks, self._band)
 
     def _take_answers(self, judged: Judged, read: dict[str, Row]) -> None:
         lists = (judged.attempts, judged.found, judged.usable, judged.rewards)
@@ -204,11 +212,11 @@ class _Found:
             )  # fmt: skip
             self._probe.append(flip)
 
-    def _select(self, voted: dict[str, Verdict], checks: Answers) -> None:
+    def _select(self, voted: dict[str, Verdict], checks: Answers, band: Select) -> None:
         """By the band and the caps, in the order that the questions were admitted in."""
         before, columns = self._before, ("answer", "agreement", "agreement_valid", "tied", "num_valid")
         verdicts = {name: {column: getattr(of, column) for column in columns} for name, of in voted.items()}
-        admission = Admission(*self._selecting, least_agreement(verdicts.values(), self._selecting[0]))
+        admission = Admission(band, self._protection, verdicts.values())
         asked = {name: before.text_of(name) for name, verdict in voted.items() if verdict.answer}
         torn = labels_contradicted(
             {name: label(text, str(voted[name].answer)) for name, text in asked.items() if text}, checks
@@ -232,7 +240,7 @@ class _Found:
             "questions": self._questions,
             "labels": self._labels,
             "undecided": self._undecided,
-            "selected_before": len(self._before.selected),
+            "selected_before": len(self._before.selected) if self._band else 0,
             "selected_after": self._selected,
             "selections": self._selections,
             "precision_before": _precision([row["correct"] for row in self._before.probed.values()]),

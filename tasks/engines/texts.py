@@ -6,6 +6,7 @@ template, or a raw prompt of the recipe's, writes itself.
 
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -116,6 +117,21 @@ def anew(tokenizer: Any, prompts: Sequence[tuple[str, Sequence[int]]], texts: Se
         else:  # a token would reach over the prompt's end
             found.append(tokenizer(text, add_special_tokens=False)["input_ids"])
     return found
+
+
+def tokens_of(
+    tokenizer: Any, prompt_ids: Sequence[int], ids: Sequence[int], span: tuple[int, int]
+) -> tuple[int, int]:
+    """The tokens of a completion that say its characters from the one place to the other: the first, and the one
+    behind the last. A token that holds characters of both sides is among them."""
+    before = list(prompt_ids[-BEFORE:])
+    apart = len(_decoded(tokenizer, [before])[0])
+
+    def said_by(count: int) -> int:
+        return len(_decoded(tokenizer, [before + list(ids[:count])])[0]) - apart
+
+    counts = range(len(ids) + 1)
+    return bisect_right(counts, span[0], key=said_by) - 1, bisect_left(counts, span[1], key=said_by)
 
 
 def end_after(tokenizer: Any, prompt: str) -> int:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from schemas.pattern import first_groups
+from schemas.pattern import first_groups, first_span
 from tasks.novelty.words import words_of
 from tasks.reading.blocks import levelled
 from tasks.reading.turns import own_turn
@@ -25,6 +25,14 @@ def read_posed(text: str, pattern: str) -> Posed | None:
     if found is None or not (question := levelled(found[0])) or len(question) > LONGEST:
         return None
     return Posed(question, found[1].strip() if len(found) > 1 else "")
+
+
+def masked_span(text: str, pattern: str) -> tuple[int, int] | None:
+    """Where group 1 of the pattern's first match stands in a completion, in characters, behind its thoughts."""
+    turn = own_turn(text)
+    found = first_span(pattern, turn)
+    before = text.rfind(turn)
+    return (before + found[0], before + found[1]) if found and before >= 0 else None
 
 
 def leaks(posed: Posed) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from schemas.settings import Contamination
 from schemas.settings import Select as Settings
@@ -17,19 +17,19 @@ ADMITTED: Refusal = ("", None, None)
 class Admission:
     """Admits questions one after the other, up to the caps: all, and those of one answer."""
 
-    def __init__(self, settings: Settings, protection: Contamination, least: float | None = None) -> None:
-        """`least`: what `least_agreement` says of all questions together."""
-        self._settings, self._protection, self._least = settings, protection, least
+    def __init__(self, settings: Settings, protection: Contamination, verdicts: Collection[Row] = ()) -> None:
+        """`verdicts`: those of all questions together."""
+        self._settings, self._protection = settings, protection
+        self._least, self._balance = least_agreement(verdicts, settings), balance(verdicts, settings)
         self._admitted = 0
         self._per_answer: Counter[str] = Counter()
 
     def admit(self, verdict: Row, contaminated: Refusal = ADMITTED, contradicts: bool = False) -> Refusal:
         """Why the next question is refused."""
         before = (self._per_answer[verdict["answer"]], self._admitted)
+        limits = (self._least, self._balance, contradicts)
         if refusal := first_refusal(
-            selection_rules(
-                verdict, self._settings, self._protection, contaminated, self._least, contradicts, *before
-            )
+            selection_rules(verdict, self._settings, self._protection, contaminated, *limits, *before)
         ):
             return refusal.name, refusal.figure, refusal.threshold
         self._per_answer[verdict["answer"]] += 1
@@ -45,6 +45,14 @@ def least_agreement(verdicts: Iterable[Row], settings: Settings) -> float | None
     return found[math.ceil(settings.top_share * len(found)) - 1] if found else None
 
 
+def balance(verdicts: Iterable[Row], settings: Settings) -> int | None:
+    """How many questions in the band have the second most frequent answer: the most that each may have."""
+    if not settings.balanced:
+        return None
+    found = Counter(row["answer"] for row in verdicts if not off_band(row, settings))
+    return sorted([*found.values(), 0, 0])[-2]
+
+
 def off_band(verdict: Row, settings: Settings) -> str:
     """Why a verdict gives no question to train on; "" if it does."""
     refusal = first_refusal(band_rules(verdict, settings))
@@ -57,13 +65,14 @@ def selection_rules(
     protection: Contamination,
     contaminated: Refusal,
     least: float | None,
+    balance: int | None,
     contradicts: bool,
     of_answer: int | None,
     admitted: int | None,
 ) -> Iterator[Rule]:
     """Contamination overrules what the vote says; the caps come last. `least`: lowest agreement of the top share;
-    `contradicts`: whether the same question has another label too; `of_answer`, `admitted`: how many of its answer,
-    and in all, were admitted before it."""
+    `balance`: most questions of one answer; `contradicts`: whether the same question has another label too;
+    `of_answer`, `admitted`: how many of its answer, and in all, were admitted before it."""
     limits = {"exact": None, "ngram": protection.ngram, "near": protection.near}
     for kind, limit in limits.items():
         if contaminated[0] == f"contaminated_{kind}":
@@ -75,6 +84,9 @@ def selection_rules(
         below = least is not None and verdict["agreement"] < least
         yield Rule("below_top_share", verdict["agreement"], least, outcome(below))
     yield Rule(CONTRADICTS, outcome=outcome(contradicts))
+    if settings.balanced:
+        over = balance is not None and of_answer is not None and of_answer >= balance
+        yield Rule("answer_over_balance", (of_answer or 0) + 1 if over else None, balance, outcome(over))
     yield from _cap("answer_over_cap", of_answer, settings.max_per_answer)
     yield from _cap("over_cap", admitted, settings.max_questions)
 
@@ -102,4 +114,4 @@ def rules(settings: Row, rows: Rows) -> Iterator[Rule]:
             Settings.model_validate(settings["settings"]),
             Contamination.model_validate(settings["protection"]),
         )
-        yield from selection_rules(verdict, by, apart, ADMITTED, None, False, None, None)
+        yield from selection_rules(verdict, by, apart, ADMITTED, None, None, False, None, None)

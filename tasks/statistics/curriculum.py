@@ -37,9 +37,9 @@ def learning_progress(points: Sequence[tuple[float, float]], first: int) -> Floa
     """Rows of (where, absolute learning progress): how far a reward is from that of the nearest point before it, the
     latest of the nearest (Portelas et al. 2019, arXiv 1910.07224). `points`: (where, mean reward), in the order
     in which they were asked; the `first` of them have none before."""
+    where, reward = np.array(points, dtype=float).reshape(-1, 2).T
     found = []
     for at in range(max(first, 1), len(points)):
-        where, reward = points[at]
-        before = min(range(at), key=lambda i: (abs(points[i][0] - where), -i))
-        found.append((where, abs(reward - points[before][1])))
+        before = at - 1 - int(np.abs(where[:at] - where[at])[::-1].argmin())
+        found.append((where[at], abs(reward[at] - reward[before])))
     return np.array(found).reshape(-1, 2)

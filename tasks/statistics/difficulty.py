@@ -1,7 +1,7 @@
 """What a question earns its proposer: functions of p, the share of attempts at it that were right (or agreed).
 
-The tables of them are REWARDS_OF and, of those that also ask how few other questions resemble it, DIVERSE_REWARDS_OF;
-a recipe names one.
+The tables of them are REWARDS_OF and, of those that also ask how few other questions resemble it, DIVERSE_REWARDS_OF,
+and of those that ask how many attempts were planned, COUNTED_REWARDS_OF; a recipe names one.
 """
 
 import math
@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 BEST_VARIANCE = 0.25  # of right and wrong: at p = 1/2
 WIDTH = 0.1
+LOWEST, HIGHEST = 0.5, 0.9  # share of right attempts that pays at all
 
 
 def gaussian_of_variance(p: float) -> float:
@@ -41,7 +42,18 @@ def hard_and_diverse(p: float, diversity: float) -> float:
     return 0.0 if p <= 0.2 or diversity <= 0.3 else 1.1 - p + 0.2 * diversity
 
 
+def tent(p: float, attempts: int) -> float:
+    """1 at p = 0.7, falling in a line to either end, 0 beyond; the ends have one over the number of shares that so
+    many attempts can reach between them (OpenSIR, Kwan et al. 2025, arXiv 2511.00602)."""
+    if not LOWEST <= p <= HIGHEST:
+        return 0.0
+    edge = 1 / sum(LOWEST <= votes / attempts <= HIGHEST for votes in range(attempts + 1))
+    half = (HIGHEST - LOWEST) / 2
+    return 1 - (1 - edge) * abs(p - LOWEST - half) / half
+
+
 REWARDS_OF: dict[str, Callable[[float], float]] = {
     each.__name__: each for each in (gaussian_of_variance, neither_all_nor_none, rarer_outcome, failure, wrong_share)
 }
 DIVERSE_REWARDS_OF: dict[str, Callable[[float, float], float]] = {hard_and_diverse.__name__: hard_and_diverse}
+COUNTED_REWARDS_OF: dict[str, Callable[[float, int], float]] = {tent.__name__: tent}

@@ -94,6 +94,17 @@ def test_the_licences_travel_with_the_data(name: str) -> None:
     assert text.startswith("MIT License\n\nCopyright (c) 2021 ")
 
 
+def test_known_sums_are_half_of_each_label_by_their_length_and_share_no_question() -> None:
+    sizes = {"seeds": 200, "probe": 100, "benchmark": 2000, "sealed": 1000}
+    found = {name: rows(f"known_sums/{name}.jsonl") for name in sizes}
+    for name, size in sizes.items():
+        numbers = {"0": {4, 5, 6}, "9": {7, 8, 9}}
+        assert all(len(row["question"].split("+")) in numbers[row["answer"]] for row in found[name])
+        assert Counter(row["answer"] for row in found[name]) == {"0": size // 2, "9": size // 2}
+    every = [row["question"] for each in found.values() for row in each]
+    assert len(set(every)) == len(every)
+
+
 def test_every_solved_sum_is_right_stands_once_and_is_free_to_use() -> None:
     found = rows("solved_sums/documents.jsonl")
     assert len(found) == len({row["text"] for row in found}) == 9**2 + 9**3

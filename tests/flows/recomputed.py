@@ -259,7 +259,7 @@ class Recomputed:
             assert {part: stage[part] for part in own} == own
             assert stage["wrote"] == sorted(marker["tables"])
             assert stage["played_in"] == (marker["reused_from"] or f"{self.lineage.recipe}/{played.number}")
-            section = played.recipe["validation" if name == "validate" else name] if name != "collect" else {}
+            section = played.recipe.get("validation" if name == "validate" else name, {}) if name != "collect" else {}
             for setting, value in section.items():
                 if not isinstance(value, dict):
                     assert stage["settings"]["settings"][setting] == value

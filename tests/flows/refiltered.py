@@ -13,7 +13,7 @@ def check_filters(story, question_id, row, played):
     dropped = {d["stage"]: d for d in played.dropped[question_id]}
     text = row["question"] if row else dropped["propose"]["text"]
     proposed, selected = played.recipe["propose"], played.recipe["select"]
-    words, rules = len(text.split()), proposed["filters"]
+    words, rules = len(text.split()), {"min_words": 1} | proposed["filters"]  # its default
     tries = [
         ("truncated", None, None),
         ("surplus", row and row["position"] + 1, proposed["target"]),

@@ -36,7 +36,7 @@ def test_a_methods_recipe_class_and_its_function_are_in_one_file_and_bear_its_na
         ),
         (
             {"validation.min_sft_examples": 5},
-            r"validation\.min_sft_examples: method = 'serl_online' does not read it; serl, sprec do",
+            r"validation\.min_sft_examples: method = 'serl_online' does not read it; correction, serl, sprec do",
         ),
         ({"validation.min_policy_rows": None}, r"validation\.min_policy_rows: Field required"),
         ({"solve.early_stopping": True}, r"recipe: solve: 'policy' in train\.methods needs whole groups .*"),

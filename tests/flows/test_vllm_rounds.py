@@ -106,12 +106,12 @@ def test_a_round_of_the_quickstart_outlives_its_engine(tmp_path, quickstart, wri
 
 
 @pytest.fixture(scope="module")
-def play(home):
+def play():
     def run(recipe, store):
         environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
         ended = subprocess.run(
             [*SELFPLAY, "run", str(recipe), "--store", str(store)],
-            cwd=ROOT, env=environment | {"PREFECT_HOME": str(home)}, capture_output=True, text=True,
+            cwd=ROOT, env=environment, capture_output=True, text=True,
         )  # fmt: skip
         return ended.returncode, ended.stderr
 

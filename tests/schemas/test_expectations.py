@@ -92,6 +92,9 @@ GOOD["dropped"] = {
 GOOD["train_steps"] = {"method": "sft", "step": 1, "loss": 0.5, "learning_rate": 0.1, "grad_norm": 1.0} | {
     "num_tokens": 9, "reward_accuracy": None, "entropy": 0.5, "chosen_logratio": None
 }  # fmt: skip
+GOOD["revisions"] = {"attempt_id": "a", "verdict_id": None, "sample": 0, "prompt": "1+2=", "text": "1"} | {
+    "num_tokens": 1, "finish_reason": "stop", "checkpoint": "c", "verified": True,
+}  # fmt: skip
 GOOD["base_samples"] = {"question_id": "q", "prompt": "1+2=", "text": "#3", "num_tokens": 2} | {
     "finish_reason": "stop", "checkpoint": "c", "verified": True,
 }  # fmt: skip
@@ -138,6 +141,9 @@ BREAKING = [
     ("questions", {"question": ""}, "expect_column_value_lengths_to_be_between(question)"),
     ("questions", {"question": "question 0"}, "expect_column_values_to_be_unique(question)"),
     ("questions", {"nearest_score": 1.5}, "expect_column_values_to_be_between(nearest_score)"),
+    ("revisions", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
+    ("revisions", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
+    ("revisions", {"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),
     ("base_samples", {"finish_reason": ""}, "expect_column_values_to_be_in_set(finish_reason)"),
     ("base_samples", {"prompt": ""}, "expect_column_value_lengths_to_be_between(prompt)"),
     ("base_samples", {"num_tokens": 0}, "expect_column_values_to_be_between(num_tokens)"),

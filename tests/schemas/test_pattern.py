@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.pattern import MAX_CHARS, checked, first_groups, full_match, last_match
+from schemas.pattern import MAX_CHARS, checked, first_groups, first_span, full_match, last_match
 
 RECIPES = Path(__file__).resolve().parents[2] / "deployments/recipes"
 
@@ -60,6 +60,11 @@ def test_groups_are_those_of_the_first_match_and_none_is_looked_for_far_into_a_t
     assert first_groups(r"(\d)(\w)?", "a 1b 2c") == ("1", "b")
     assert first_groups(r"(\d)(\w)?", "1 2c") == ("1", "")
     assert first_groups(r"(\d)", "x" * MAX_CHARS + "1") is None
+
+
+def test_a_span_is_of_group_1_in_characters():
+    assert first_span(r"<c>(.*)</c>", "é𝟙<c>añ</c>") == (5, 7)
+    assert first_span(r"a|(b)", "ab") is first_span("(b)", "a") is None
 
 
 @pytest.mark.parametrize(

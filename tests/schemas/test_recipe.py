@@ -77,7 +77,7 @@ def sections_of(model):
         ({"solve__samples": 3}, r"solve\.samples: no such key; did you mean num_samples\?"),
         ({"solve__num_samples": "many"}, r"solve\.num_samples = 'many': Input should be a valid integer.*"),
         ({"solve__num_samples": 1}, r"solve\.num_samples = 1: Input should be greater than or equal to 2"),
-        ({"seed": None}, r"seed: Field required"),
+        ({"propose__target": None}, r"propose\.target: Field required"),
         ({"select__min_agreement": 0.9, "select__max_agreement": 0.2}, r"select: min_agreement must not exceed .*"),
         ({"train__methods": ["dpo"]}, r"train: \[train\.sft\] goes with 'sft' in methods, and only with it"),
         ({"gate__benchmark": "sums-sealed"}, r"recipe: gate\.benchmark: 'sums-sealed' is no unsealed benchmark.*"),

@@ -13,6 +13,7 @@ from schemas.posing import SuccessBand
 from schemas.rewards import REWARDS
 from schemas.selections import SELECTIONS
 from tasks.advantage import advantage, token_advantages
+from tasks.training.weights import load
 
 REINFORCE = Policy(
     waves=1, steps=1, batch_size=8, rows_at_once=8, learning_rate=1e-4, schedule="constant", max_length=64,
@@ -127,6 +128,19 @@ def test_all_samples_of_a_play_may_be_one_group(play):
     rows, _, _ = play({"q1": [1.0, 0.0], "q2": [1.0, 1.0]}, ["q1", "q2"], settings, inputs={"one_group": True})
     assert {row["group"] for row in rows} == {"all"}
     assert [row["advantages"][0] for row in rows] == near(0.25, -0.75, 0.25, 0.25)
+
+
+def test_what_is_masked_has_no_advantage_and_all_else_has_what_it_had(play, draft, tiny):
+    settings = REINFORCE.model_copy(update={"advantage": "group", "scale": "none"})
+    texts = ["1+2=3\n#3", "5+6", ""]
+    rows, _, _ = play({"q": [1.0, 0.0, 0.0]}, ["q"], settings, texts, inputs={"masked": r"=(.*)\n"}, finish="stop")
+    tokenizer = load(draft.checkpoint(tiny))[1]
+    learnt = [
+        tokenizer.decode([id for id, value in zip(row["completion_ids"], row["advantages"], strict=True) if value])
+        for row in rows
+    ]
+    assert learnt[0].startswith("1+2=\n#3") and learnt[1].startswith("5+6")
+    assert rows[0]["advantages"].count(0.0) == 1 and 0.0 not in rows[1]["advantages"] + rows[2]["advantages"]
 
 
 @pytest.mark.parametrize(("filter", "samples"), [("after", 24), ("before", 16)])

@@ -36,7 +36,7 @@ def test_a_wave_asks_so_many_questions_none_twice_and_the_same_again(settings, d
 def test_a_bandits_values_move_half_way_to_each_waves_signal():
     past = [{"q0-2": [1.0] * 4 + [0.0]}] * 2 + [{"q0-2": [1.0] + [0.0] * 24}]  # signals 0.8, 0.8 and 0.392
     _, figures = chosen(BANDIT, TEXTS, 10, past, seed=1)
-    values = [of["value"] for of in figures["kinds"].values()]
+    values = [*figures["learnt"].values()]
     assert values == pytest.approx([0.5 * 0.6 + 0.5 * 0.3919, 0.0, 0.0], abs=1e-3)
 
 
@@ -63,7 +63,7 @@ def test_a_replay_asks_the_share_of_new_ones_and_again_what_taught_most():
     seen = sorted(TEXTS)[:60]
     past = [{name: HALF if name in seen[:10] else ALL for name in seen}]
     names, figures = chosen(Replay(by="replay", stale_share=0.0), TEXTS, 20, past, seed=5)
-    assert figures == {"new": 10, "again": 10}
+    assert figures == {"drawn": {"new": 10, "again": 10}}
     assert {*names} & {*seen} == {*seen[:10]}
 
 

@@ -1,7 +1,9 @@
 import pytest
 
-from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, PROBE
-from schemas.posing import Pose
+from schemas.inputs import BENCHMARK_ITEMS, DOCUMENTS, PROBE, SEEDS
+from schemas.manifest import ValidRows
+from schemas.posing import Pose, PoseFromPool
+from schemas.questions import QUESTIONS
 from schemas.settings import Answers, Contamination, Sampling
 from tasks.novelty.contamination import Hit
 from tasks.novelty.runs import WordRuns
@@ -125,6 +127,36 @@ def test_the_solver_sees_nothing_of_a_document_but_its_question(play, draft, rec
     for attempt in draft.read(draft.tables()["attempts"]).to_pylist():
         assert asked[attempt["question_id"]] in attempt["prompt"]
         assert hidden.find(attempt["prompt"].replace(asked[attempt["question_id"]], " ")) is None
+
+
+def test_a_pool_is_shown_a_question_at_a_time_and_none_of_it_is_posed_again(draft, given, recipe, tiny, tmp_path):
+    settings = PoseFromPool(
+        prompt="pose_sums_another", prompts=8, num_samples=4, prompts_per_shard=8,
+        pattern=r"^4\. ([1-9](?:\+[1-9])+)", sampling=Sampling(temperature=0, max_tokens=40),
+    )  # fmt: skip
+    item = {"id": "b", "benchmark": "b", "sealed": False, "question": "1+1", "reference": "2", "source_row": 0}
+
+    def play(number, *pool):
+        draft.key, draft.written = f"{number}" * 32, set()
+        known = given(QUESTIONS, [
+            {"id": f"q{i}", "proposal_id": "p", "item": 0, "position": i, "question": text, "nearest_score": 0.0}
+            for i, text in enumerate(pool)
+        ])  # fmt: skip
+        pose(
+            draft, settings=settings, proposer=Role(recipe.engine, load_prompt("pose_sums_another", tmp_path), tiny),
+            seeds=given(SEEDS, [{"id": "s", "question": "1+1+1+1", "source_row": 0}]),
+            pool=ValidRows(tables=(known,), dropped=()), benchmark_items=given(BENCHMARK_ITEMS, [item]),
+            checks=recipe.answers, protection=Contamination(), round=1,
+        )  # fmt: skip
+        return {name: draft.read(ref).to_pylist() for name, ref in draft.tables().items()}
+
+    alone = play(1)
+    assert {tuple(row["shown_ids"]) for row in alone["proposals"]} == {("s",)} and len(alone["proposals"]) == 32
+    (posed,) = alone["questions"]
+    grown = play(2, posed["question"], "1+1+1+1+1")
+    assert {name for row in grown["proposals"] for name in row["shown_ids"]} == {"s", "q0", "q1"}
+    assert posed["question"] not in {row["question"] for row in grown["questions"]}
+    assert "not_new" in {row["reason"] for row in grown["dropped"]}
 
 
 def worked(question, solution, pattern=None):

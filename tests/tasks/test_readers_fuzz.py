@@ -48,9 +48,10 @@ from tasks.novelty.runs import WordRuns
 from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, words_of
 from tasks.reading.arithmetic import LONGEST, read_arithmetic
 from tasks.reading.attempts import final_answer
+from tasks.reading.corrected import read_corrected
 from tasks.reading.games_won import read_won
 from tasks.reading.grades import read_grade
-from tasks.reading.posed import leaks, read_posed
+from tasks.reading.posed import leaks, masked_span, read_posed
 from tasks.reading.preferences import prefers_first
 from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
@@ -111,6 +112,13 @@ def preferences(first: str, second: str) -> None:
     assert not any(mark in text for mark in ("<|im_end|>", ";") for text in data.values())
 
 
+def corrected(first: str, second: str) -> None:
+    for text in (first + second, f"{first}\n1\n{second}", f"{first}\n2\n{second}"):
+        parts = read_corrected(text, "1", "2")
+        assert parts.accepts in (True, False, None)
+        assert len(parts.first) + len(parts.second) <= len(text)
+
+
 def forms(first: str, second: str) -> None:
     for text in filter(None, (first, second)):
         _form(text)  # `canonical` would hide what it raises
@@ -168,6 +176,8 @@ def posed(first: str, second: str) -> None:
         for pattern in (r"(?s)Question:(.*?)\nAnswer:(.*)$", r"(\S*)\s*(a*)*", r"(?s)Question:(.*)"):
             question, reason = read_rewritten(text, "stop", pattern)
             assert reason in ("", "unreadable") and (reason or question) and len(question) <= 2 * len(text) + 20
+            if span := masked_span(text, pattern):
+                assert 0 <= span[0] <= span[1] <= len(text)
             found = read_posed(text, pattern)
             if found:
                 assert found.question and len(found.question) + len(found.answer or "") <= 2 * len(text) + 20
@@ -346,9 +356,9 @@ def report(first: str, second: str) -> None:
 READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
-        answers, grades, preferences, moves, forms, comparing, votes, stopping, proposals, posed, new_texts, copies,
-        protected_texts, runs, words, references, files, results_of_tools, arithmetic, integrals, patterns,
-        terminal_lines, markdown, report,
+        answers, corrected, grades, preferences, moves, forms, comparing, votes, stopping, proposals, posed,
+        new_texts, copies, protected_texts, runs, words, references, files, results_of_tools, arithmetic, integrals,
+        patterns, terminal_lines, markdown, report,
     )
 }  # fmt: skip
 

@@ -12,18 +12,20 @@ from tasks.reward_proposer import reward_proposer
 SETTINGS = RewardProposer(reward="gaussian_of_variance", invalid=-0.1)
 
 
-def verdict(question, votes, undecided=0):
+def verdict(question, votes, undecided=0, valid=4):
     return {
         "id": f"v-{question}", "question_id": question, "answer": "7", "votes": votes, "num_attempts": 4,
-        "num_planned": 4, "num_valid": 4, "agreement": votes / 4, "agreement_valid": votes / 4, "classes": [],
+        "num_planned": 4, "num_valid": valid, "agreement": votes / 4, "agreement_valid": votes / valid, "classes": [],
         "tied": False, "undecided": undecided,
     }  # fmt: skip
 
 
 @pytest.fixture
 def play(draft, given):
-    def run(marks, refused=(), votes=None, settings=SETTINGS):
-        """marks: proposal -> rewards of the attempts at its question; refused: proposal -> reason."""
+    def run(marks, refused=(), votes=None, settings=SETTINGS, valid=4):
+        """marks: proposal -> rewards of the attempts at its question; refused: proposal -> reason; valid: answers of
+        each question."""
+        ruled = [verdict(f"q-{name}", n, valid=valid) for name, n in (votes or {}).items()]
         refused = dict(refused)
         proposals = [
             {"id": name, "wave": 0, "prompt_index": 0, "shown_ids": ["d"], "prompt": "?", "text": "?"}
@@ -56,7 +58,7 @@ def play(draft, given):
         figures = reward_proposer(
             draft, settings=settings, proposals=given(PROPOSALS, proposals), questions=given(QUESTIONS, questions),
             dropped=given(DROPPED, dropped), attempts=given(ATTEMPTS, attempts), rewards=given(REWARDS, rewards),
-            verdicts=given(VERDICTS, [verdict(f"q-{name}", n) for name, n in votes.items()]) if votes else None,
+            verdicts=given(VERDICTS, ruled) if ruled else None,
         )  # fmt: skip
         rows = draft.read(draft.tables()["rewards"]).to_pylist()
         assert {row["judge"] for row in rows} <= {"solver"}
@@ -94,3 +96,11 @@ def test_by_votes_a_question_pays_unless_all_agree_or_all_differ_and_no_question
     figures, earned = play(dict.fromkeys(votes, ()), {"bad": "unreadable"}, votes, by_votes)
     assert earned == {"four": 0, "three": 1, "two": 1, "one": 0, "bad": None}
     assert figures["mean_success"] == (1 + 3 / 4 + 2 / 4 + 0) / 4
+
+
+def test_the_tent_is_over_the_votes_of_those_that_answered_and_length_pays_beside_it(play):
+    settings = RewardProposer(reward="tent", length=2, invalid=-0.1)
+    marks = dict.fromkeys(("all", "two", "one"), (1, 1, 1, 1))  # of one token each
+    _, earned = play(marks, {"bad": "unreadable"}, {"all": 3, "two": 2, "one": 1}, settings, valid=3)
+    share = 1 / 2 + 1 / 2 * (1 - (0.7 - 2 / 3) / 0.2)  # 2 of 4 attempts, and 3 of them, lie between the ends
+    assert earned == {"all": 0.5, "two": pytest.approx(0.5 + share), "one": 0.5, "bad": -0.1}

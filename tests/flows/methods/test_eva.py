@@ -1,11 +1,15 @@
 """eva on the tiny model: sums whose grades lie apart are rewritten, and each prompt's best answer stands against its
 worst."""
 
+from types import SimpleNamespace
+
+import pyarrow as pa
 import pytest
 
 from flows.recipes import read_recipe
 from schemas.errors import BadInput
 from schemas.manifest import Score
+from tasks import evolve
 from tasks.statistics.information import probabilities, reward_gap
 
 from ..shipped import every_command_works, goes_on_to_the_same, rows_of, shipped, small, two_rounds
@@ -38,6 +42,22 @@ def test_a_seed_is_rewritten_the_more_often_the_farther_its_rewards_lie_apart(pl
         assert len(shown) == 48 == sum(row["draws"] for row in weights.values())
         for seed, row in weights.items():
             assert shown.count(seed) == row["draws"] and (row["information"] > 0 or row["draws"] == 0)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "chances"), [("by_information", [1.0, 0.0, 0.0]), ("uniform", [1 / 3, 1 / 3, 1 / 3])]
+)
+def test_the_ablation_draws_all_seeds_alike(drawn, chances):
+    rewards = {"a": (0.0, 1.0), "b": (0.5, 0.5), "c": (1.0, 1.0)}
+    attempts = [{"id": f"{q}{n}", "question_id": q, "sample": n} for q in rewards for n in (0, 1)]
+    judged = [{"row_id": row["id"], "reward": rewards[row["question_id"]][row["sample"]]} for row in attempts]
+    draft = SimpleNamespace(read=lambda table: table, row_id=lambda _, seed: seed, random_seed=lambda _: 1)
+    settings = read_recipe(small("eva", SMALL | {"evolve.drawn": drawn})).evolve
+    tables = (pa.Table.from_pylist(rows) for rows in (attempts, judged))
+    found = evolve._weights(draft, settings, [*rewards], *tables)
+    assert [row["probability"] for row in found] == pytest.approx(chances)
+    assert [row["information"] for row in found] == [1.0, 0.0, 0.0], "what is known of a seed stays the same"
+    assert sum(row["draws"] for row in found) == 48
 
 
 def test_rewritings_in_depth_and_in_breadth_are_new_sums(played):

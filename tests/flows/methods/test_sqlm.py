@@ -9,6 +9,7 @@ from schemas.posing import PoseTopic
 from schemas.questions import QUESTIONS
 from schemas.settings import Contamination, Sampling
 from tasks.audit.alarms import near_duplicates
+from tasks.audit.rejudge import rejudge
 from tasks.pose import pose
 from tasks.prompts import load_prompt
 from tasks.roles import Role
@@ -96,3 +97,10 @@ def test_every_command_works_and_a_trained_row_is_explained_up_to_its_proposal(p
 def test_a_killed_round_goes_on_to_the_same_rows_and_weights(played, started, tmp_path):
     path, lineage = played
     goes_on_to_the_same(started, path, tmp_path / "store", lineage, "stages/train-*")
+
+
+def test_its_votes_are_counted_again_though_nothing_is_selected(played):
+    _, lineage = played
+    found = rejudge(lineage, lineage.manifests[0], None, lambda *_: None)
+    assert found.questions and found.labels == [] and found.selections == []
+    assert (found.selected_before, found.selected_after) == (0, 0)

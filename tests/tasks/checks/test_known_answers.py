@@ -15,7 +15,9 @@ from tasks.answers.outcomes import Outcome
 from tasks.checks.known_answers import STAND_INS, fault, few, kind_of, known_answers, mark, tally
 from tasks.sources import read_sources
 
-YOURS = ("ladder_integrals", "paso_doble_math", "sprec_titles")  # some of their files are the user's to bring
+YOURS = (  # some of their files are the user's to bring
+    "correction_math", "knowrl_tasks", "ladder_integrals", "paso_doble_math", "sprec_titles",
+)  # fmt: skip
 NO_FILE = ("rlsr", "rlsr_countdown", "spiral")  # a generator makes their rows, or a game
 SHIPPED = sorted((Path(__file__).resolve().parents[3] / "deployments/recipes").glob("*.toml"))
 RECIPES = [path for path in SHIPPED if path.stem not in YOURS + NO_FILE]

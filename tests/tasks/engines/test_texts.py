@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.engines.engine import Message
-from tasks.engines.texts import Asked, anew, asked, end_after, said
+from tasks.engines.texts import Asked, anew, asked, end_after, said, tokens_of
 from tasks.prompts import Prompt
 
 from ...families import FAMILIES
@@ -99,3 +99,16 @@ def test_an_answer_that_nobody_sampled_ends_as_the_chat_template_ends_one(family
     chat, raw = asked(tokenizer, prompt_of(family, "3+4")).text, "Q: 3+4\nA:"
     assert end_after(tokenizer, chat) == (2 if family == "chat" else tokenizer.eos_token_id)
     assert end_after(tokenizer, raw) == tokenizer.eos_token_id
+
+
+def test_the_tokens_of_a_span_say_it_and_those_beside_it_nothing_of_it(family, tokenizer):
+    prompt = asked(tokenizer, prompt_of(family, "3+4"))
+    (ids,) = anew(tokenizer, [(prompt.text, prompt.ids)], [SUM])
+    for part in ("sum of 3", SUM, "7", "café"):
+        start = SUM.index(part)
+        first, last = tokens_of(tokenizer, prompt.ids, ids, (start, start + len(part)))
+        whole = len(tokenizer.decode(prompt.ids))
+        said_before, said_with = (tokenizer.decode(prompt.ids + ids[:n])[whole:] for n in (first, last))
+        assert len(said_before) <= start and said_with.startswith(SUM[: start + len(part)])
+        assert len(tokenizer.decode(prompt.ids + ids[: first + 1])[whole:]) > start
+        assert len(tokenizer.decode(prompt.ids + ids[: last - 1])[whole:]) < start + len(part)

@@ -18,6 +18,7 @@ def given(name, question):
     return {
         "propose": {"fewshots": [question, "2+2"]},
         "instruct": {"fewshots": [question, "2+2"]},
+        "introspect": asked,
         "pose": {"document": question},
         "solve": asked,
         "ask": asked,
@@ -28,6 +29,8 @@ def given(name, question):
         "grade": asked | {"answer": "2", "fence": "f", "scale": 5},
         "judge": asked | {"answer": "2", "fence": "f", "scale": 1},
         "appraise": asked | {"answer": "2", "fence": "f"},
+        "verify": asked | {"answer": "2"},
+        "revise": asked | {"answer": "2"},
         "prefer": asked | {"first": "2", "second": "3", "fence": "f"},
     }[name.partition("_")[0]]
 
