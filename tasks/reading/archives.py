@@ -1,5 +1,6 @@
 """Archives: one member of a zip that anybody may have made, within bounds; no name in it becomes a path."""
 
+import re
 import struct
 import zipfile
 from pathlib import Path
@@ -45,6 +46,7 @@ def _refuse_many_members(path: Path, file: BinaryIO) -> None:
     """zipfile reads an archive's list of members whole, however long it is."""
     file.seek(max(0, file.seek(0, 2) - 2**16 - 42))
     tail = file.read()
-    end = tail.rfind(b"PK\x05\x06")
-    if b"PK\x06\x07" in tail[:end] or int.from_bytes(tail[end + 12 : end + 16], "little") > LARGEST_DIRECTORY:
+    ends = [found.start() for found in re.finditer(rb"PK\x05\x06", tail)]  # zipfile takes one of them
+    sizes = [int.from_bytes(tail[end + 12 : end + 16], "little") for end in ends]
+    if max(sizes, default=0) > LARGEST_DIRECTORY or any(tail[:end][-20:-16] == b"PK\x06\x07" for end in ends):
         raise BadInput(f"{path}: an archive of more members than are read; write id and correct as JSONL")

@@ -185,8 +185,13 @@ def test_an_archive_is_read_within_bounds_and_by_one_known_name(packed, tmp_path
     with pytest.raises(BadInput, match=r"summaries.json: larger than 1,000 bytes"):
         read_results(packed(b" " * 1_001))
     monkeypatch.setattr(archives, "LARGEST_DIRECTORY", 40)
-    with pytest.raises(BadInput, match="an archive of more members than are read"):
-        read_results(packed(whole))
+    path = packed(whole)
+    data = path.read_bytes()
+    hidden = data[:-18] + b"PK\x05\x06" + data[-14:]  # another end's mark inside the end
+    for content in (data, hidden, data[:-22] + b"PK\x06\x07" + bytes(16) + data[-22:]):
+        path.write_bytes(content)
+        with pytest.raises(BadInput, match="an archive of more members than are read"):
+            read_results(path)
     assert [path.name for path in tmp_path.iterdir()] == ["log.eval"], "nothing was unpacked"
 
 
