@@ -14,7 +14,7 @@ import typer.core  # noqa: E402
 from flows.commands.ancestry import where, why  # noqa: E402
 from flows.commands.auditing import audit, restore, withdraw  # noqa: E402
 from flows.commands.checking import check_answers  # noqa: E402
-from flows.commands.compare import compare  # noqa: E402
+from flows.commands.compare import compare, rank  # noqa: E402
 from flows.commands.export import export  # noqa: E402
 from flows.commands.joining import join  # noqa: E402
 from flows.commands.keeping import approve, gc  # noqa: E402
@@ -28,7 +28,7 @@ from flows.commands.versions import diff, log, show  # noqa: E402
 
 GROUPS = {
     "Play rounds": (run, plan, methods, doctor),
-    "Look at them": (log, show, diff, compare, report, serve, export),
+    "Look at them": (log, show, diff, compare, rank, report, serve, export),
     "Trace and check": (why, where, audit, check_answers, rejudge),
     "Decide and clean up": (approve, withdraw, restore, gc),
     "Nights and machines": (up, down, join),

@@ -1,13 +1,15 @@
 """Comparison: two checkpoints on the same items of one benchmark, whether better, and whether no worse."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from schemas.errors import BadInput
 from schemas.gate import Comparison, Gate, Guard, GuardResult
+from schemas.results import RunComparison
 from tasks.figures import many
-from tasks.statistics.intervals import paired_difference
-from tasks.statistics.power import detectable_gain
-from tasks.statistics.significance import mcnemar, no_worse, paired_bootstrap
+from tasks.statistics.intervals import paired_difference, wilson
+from tasks.statistics.power import detectable_gain, items_needed
+from tasks.statistics.significance import holm, mcnemar, no_worse, paired_bootstrap
 
 Marks = Mapping[str, bool | None]
 
@@ -38,6 +40,54 @@ def guarded(guard: Guard, before: Marks, after: Marks, level: float, against: st
     p_value = no_worse(found.gained, found.lost, found.n, guard.max_loss)
     more = {"test": "tango", "p_value": p_value, "max_loss": guard.max_loss, "passed": p_value <= level}
     return GuardResult.model_validate(found.model_dump() | more | {"against": against})
+
+
+def compared_runs(
+    runs: Sequence[tuple[str, Mapping[str, Marks]]], level: float, max_loss: float | None = None
+) -> list[RunComparison]:
+    """Each run (its name, and marks by task) against the first, task by task: whether it is better or, with a maximal
+    loss, whether a loss as large is ruled out. Tests are read together: Holm's correction is over all of them.
+
+    Raises BadInput for a run without a task, or a task without an item, that the first has too.
+    """
+    (a, before), *others = runs
+    pairs = [(b, task, before[task], after[task]) for b, after in others for task in before if task in after]
+    for b, _ in others:
+        if b not in {pair[0] for pair in pairs}:
+            raise BadInput(f"{b}: it has no task that {a} has too; compare files with files, folders with folders")
+    for b, task, old, new in pairs:
+        if not any(old[item] is not None for item in old.keys() & new.keys()):
+            of = f"{b}: {task}" if task else b
+            raise BadInput(f"{of}: none of its {len(new):,} items is one that is decided in {a}, by id")
+    strictest = level / max(1, len(pairs))
+    found = [_against(a, *pair, strictest, max_loss) for pair in pairs]
+    told = zip(found, holm([each.p_value for each in found]), strict=True)
+    return [
+        each.model_copy(
+            update={"adjusted_p": p, "passed": p <= level and (max_loss is not None or each.difference > 0)}
+        )
+        for each, p in told
+    ]
+
+
+def _against(
+    a: str, b: str, task: str, before: Marks, after: Marks, level: float, max_loss: float | None
+) -> RunComparison:
+    """By itself, its p-value not yet adjusted."""
+    found, both = compared(task, before, after, "mcnemar", level, 0), before.keys() & after.keys()
+    right = sum(before[item] is True for item in both)
+    unsure = sum(after[item] is None for item in both if before[item] is not None)
+    changed = (found.gained + found.lost) / found.n
+    values = found.model_dump()
+    if max_loss is not None:
+        values |= {"test": "tango", "p_value": no_worse(found.gained, found.lost, found.n, max_loss)}
+    return RunComparison(
+        **values, a=a, b=b,
+        scores=(wilson(right, found.n), wilson(right + found.gained - found.lost, found.n, unsure)),
+        only_a=len(before) - len(both), only_b=len(after) - len(both), left_out=len(both) - found.n,
+        adjusted_p=values["p_value"], passed=False, max_loss=max_loss,
+        items_needed=items_needed(changed, found.difference, level) if max_loss is None else None,
+    )  # fmt: skip
 
 
 def in_words(found: Comparison) -> str:

@@ -43,3 +43,13 @@ def no_worse(gained: int, lost: int, n: int, margin: float) -> float:
     share = (math.sqrt(b * b - 8 * n * (lost * margin * (1 + margin))) - b) / (4 * n)
     variance = n * (2 * share - margin * (1 + margin))
     return float(norm.sf((gained - lost + n * margin) / math.sqrt(variance))) if variance > 0 else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values, in the order given, of tests that are read together (Holm 1979, Scandinavian Journal of
+    Statistics 6:65): each at most the level, with a chance of no more than the level that any is so by luck."""
+    order = sorted(range(len(p_values)), key=lambda n: p_values[n])
+    adjusted, least = [0.0] * len(order), 0.0
+    for rank, n in enumerate(order):
+        least = adjusted[n] = max(least, min(1.0, (len(order) - rank) * p_values[n]))
+    return adjusted

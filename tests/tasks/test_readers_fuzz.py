@@ -8,6 +8,7 @@ import json
 import signal
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,11 +49,13 @@ from tasks.novelty.words import level, num_words, spans_of, words_and_signs_of, 
 from tasks.reading.arithmetic import LONGEST, read_arithmetic
 from tasks.reading.attempts import final_answer
 from tasks.reading.corrected import read_corrected
+from tasks.reading.games_won import read_won
 from tasks.reading.grades import read_grade
 from tasks.reading.posed import leaks, masked_span, read_posed
 from tasks.reading.preferences import prefers_first
 from tasks.reading.proposals import MAX_ITEMS, form_rules, parse_numbered_list, tidy
 from tasks.reading.references import Reference, read_reference
+from tasks.reading.results import read_results
 from tasks.reading.rewritten import read_rewritten
 from tasks.rules import first_refusal
 from tasks.rules.pose import posing_rules
@@ -260,6 +263,38 @@ def files(first: str, second: str) -> None:
                 assert all(row["question"].strip() and row["reference"].strip() for row in found.rows)
 
 
+def results_of_tools(first: str, second: str) -> None:
+    rows = [{"id": first, "correct": 1}, {"doc_id": second, "metrics": [first], first: 0, "filter": second}]
+    samples = [{"id": second, "scores": {first: {"value": "C"}}}, {"id": first, "scores": {first: second}}]
+    texts = {
+        "rows.jsonl": json.dumps(rows[0]) + "\n" + json.dumps({"id": second, "correct": first}),
+        "log.jsonl": f"{json.dumps(rows[1])}\n{first}\n{json.dumps(second)}",
+        "samples.eval": json.dumps(samples),
+        "text.eval": first,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in texts.items():
+            path, content = Path(folder, name), text.encode("utf-8", "surrogatepass")
+            path.write_bytes(content)
+            if name.endswith(".eval"):
+                with zipfile.ZipFile(path, "w") as archive:
+                    archive.writestr("summaries.json", content)
+            for metrics in ((), (first,)):
+                try:
+                    marks = read_results(path, metrics)[""].marks
+                    assert 0 < len(marks) <= 3 and set(marks.values()) <= {True, False, None}
+                except BadInput as error:
+                    assert "\n" not in str(error) and len(str(error)) < 1_500
+        Path(folder, "won.jsonl").write_text(json.dumps({"a": first, "b": second, "winner": "a"}))
+        with suppress(BadInput):
+            assert len(read_won(Path(folder, "won.jsonl")).players) == 2
+        Path(folder, "torn.eval").write_bytes(
+            (first + second).encode("utf-8", "surrogatepass") + b"PK\x05\x06" + bytes(18)
+        )
+        with suppress(BadInput):
+            read_results(Path(folder, "torn.eval"))
+
+
 def arithmetic(first: str, second: str) -> None:
     for text in (first, second, f"({first})*{second}", f"1/({first})"):
         found = read_arithmetic(text)
@@ -322,8 +357,8 @@ READERS: dict[str, Callable[[str, str], None]] = {
     reader.__name__: reader
     for reader in (
         answers, corrected, grades, preferences, moves, forms, comparing, votes, stopping, proposals, posed,
-        new_texts, copies, protected_texts, runs, words, references, files, arithmetic, integrals, patterns,
-        terminal_lines, markdown, report,
+        new_texts, copies, protected_texts, runs, words, references, files, results_of_tools, arithmetic, integrals,
+        patterns, terminal_lines, markdown, report,
     )
 }  # fmt: skip
 

@@ -1,9 +1,10 @@
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
 
-from tasks.statistics.significance import mcnemar, no_worse, paired_bootstrap
+from tasks.statistics.significance import holm, mcnemar, no_worse, paired_bootstrap
 
 
 def test_mcnemar_is_the_exact_binomial_tail():
@@ -62,3 +63,12 @@ def test_no_worse_on_nothing_shows_nothing_and_its_margin_is_a_share():
     for margin in (0.0, 1.0, -0.1):
         with pytest.raises(ValueError, match="margin"):
             no_worse(1, 1, 10, margin)
+
+
+def test_holm_is_as_published_and_as_closed_testing_has_it():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # R: p.adjust(p, "holm")
+    assert holm([]) == [] and holm([0.2]) == [0.2] and holm([0.6, 0.7]) == [1.0, 1.0]
+    for p in np.random.default_rng(0).random((20, 5)) ** 4:
+        groups = [group for size in range(1, 6) for group in combinations(range(5), size)]
+        closed = [max(min(1, len(g) * min(p[list(g)])) for g in groups if n in g) for n in range(5)]
+        assert holm(list(p)) == pytest.approx(closed)
