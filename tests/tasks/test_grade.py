@@ -227,7 +227,7 @@ def by_attempt(tables):
 def test_the_judge_is_shown_the_final_answer_alone_and_none_that_was_cut_off(play, server):
     new = {"1+2": ["3", "4\nno: #3"]}
     play(honest, new, {}, answer_pattern="[0-9]+")
-    assert sorted(server.prompts) == ["question 1+2 answer 3 grade it"] * 2
+    assert server.prompts == ["question 1+2 answer 3 grade it"], "and of two with one answer it is asked once"
 
 
 def test_only_probe_rows_that_were_attempted_are_tried_to_persuade_at(play):
