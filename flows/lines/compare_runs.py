@@ -47,7 +47,7 @@ def _one(found: RunComparison, a: str, b: str, level: float, tests: int) -> Iter
 def rank_lines(won: Won, found: Strengths, order: Sequence[int]) -> Iterator[str]:
     """The strongest first, each with its chance to beat the next."""
     undecided = f"; {won.undecided:,} undecided, left out" if won.undecided else ""
-    yield f"{many(won.games, 'game')} of {len(won.players)} players, {won.ties:,} ties{undecided}"
+    yield f"{many(won.games, 'game')} of {len(won.players)} players, {many(won.ties, 'tie')}{undecided}"
     for place, (player, following) in enumerate(zip(order, [*order[1:], None], strict=True), 1):
         low, high = found.interval(player)
         games = sum(won.wins[player]) + sum(row[player] for row in won.wins)
