@@ -171,7 +171,7 @@ def test_the_rows_of_a_control_are_audited_as_the_rounds_own(controlled):
         return [d.expected for d in found]
 
     assert damage("prompt", "1+2=") == []
-    assert damage("attempt_id", "attempts-0002-gone") == ["attempt_id: a row of attempts"]
+    assert damage("attempt_id", "attempts-0002-gone") == ["attempt_id: a row of attempts or revisions"]
     assert damage("completion", "")[-1] == "expect_column_value_lengths_to_be_between(completion)"
     leaked = rows_of(lineage, [probe])[0]["id"]
     assert "no question that repeats a benchmark or probe row" in damage("question_id", leaked)
